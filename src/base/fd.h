@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The most descriptors that one message carries (crosvm sends up to 32 memory regions). */
+#define FD_LIST_MAX 32u
+
+/*
+ * Descriptors that came with one message. The list owns what it holds: a handler takes what it
+ * keeps, and fd_list_finish closes the rest, on every way out.
+ */
+struct fd_list {
+    unsigned count;
+    int fds[FD_LIST_MAX]; /* -1 where taken */
+};
+
+/* Takes descriptor number 'index' out of the list: the caller owns it. -1 if there is none. */
+int fd_list_take(struct fd_list *list, unsigned index);
+/* Closes what was not taken and empties the list. */
+void fd_list_finish(struct fd_list *list);
+
+/* Closes *fd unless it is -1 and sets it to -1. */
+void fd_close(int *fd);
+/* A close-on-exec duplicate that the caller owns, or -errno. */
+int fd_duplicate(int fd);
+/* Sets O_NONBLOCK. Returns 0 or -errno. */
+int fd_set_nonblock(int fd);
+/* Clears close-on-exec, for a descriptor that a program to be started inherits. 0 or -errno. */
+int fd_set_inherited(int fd);
+
+/*
+ * Sends 'size' bytes and 'count' descriptors (at most FD_LIST_MAX) in one sendmsg; borrows the
+ * descriptors. Never raises SIGPIPE. On a stream socket fewer bytes may go: the result says how
+ * many; the descriptors go with the first. Returns the bytes sent or -errno (-EAGAIN when full).
+ */
+ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count);
+
+/*
+ * Receives up to 'size' bytes and appends the descriptors that came with them to 'list', close-on-exec.
+ * A truncated control message, or more descriptors than the list holds, gives -EMSGSIZE, closes all
+ * that arrived and those already in the list. Returns the bytes, 0 at the end of the stream, or -errno.
+ */
+ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
+
+/*
+ * A memfd of exactly 'size' bytes (the caller rounds to pages) that can neither shrink nor grow (F_SEAL_SHRINK,
+ * F_SEAL_GROW, F_SEAL_SEAL): neither a guest nor a front-end can make an access to it fault. It
+ * is sparse. Returns a descriptor that the caller owns, or -errno.
+ */
+int fd_memfd(const char *name, uint64_t size);
+
+/* Whether both descriptors are the same file (device and inode). */
+bool fd_same_file(int a, int b);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GUEST_CHAIN_H
+#define GUEST_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/guest_memory.h"
+
+/* A virtqueue may have this many entries, and a chain this many descriptors. */
+#define VIRTQUEUE_MAX_SIZE 32768u
+
+/* One descriptor: guest-physical, not a pointer, so that it stays right over a new memory table. */
+struct chain_piece {
+    uint64_t gpa;
+    uint32_t size;
+};
+
+/*
+ * One request of the driver: first the pieces that the device reads, then those that it writes. A
+ * chain is taken from a virtqueue by virtqueue_pop and given back by virtqueue_push; it lives as long
+ * as the device likes in between. Chains are recycled by their virtqueue.
+ */
+struct chain {
+    uint16_t head;          /* the driver's name for it */
+    unsigned readable;      /* the first pieces */
+    unsigned writable;      /* the pieces after them */
+    unsigned capacity;
+    struct chain_piece *pieces;
+    uint64_t readable_size; /* bytes in all */
+    uint64_t writable_size;
+    struct chain *next;     // virtqueue::spare
+};
+
+/* Copies 'size' readable bytes from 'offset' on. Returns the bytes copied: fewer where the chain, or the guest's memory, ends. */
+size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64_t offset, void *to,
+                  size_t size);
+/* Copies 'size' bytes into the writable pieces from 'offset' on. Returns the bytes copied. */
+size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
+                   const void *from, size_t size);
+
+#endif

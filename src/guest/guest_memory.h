@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GUEST_GUEST_MEMORY_H
+#define GUEST_GUEST_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define GUEST_MEMORY_MAX_REGIONS 64u
+
+/*
+ * The guest's memory as the front-end described it: regions of guest-physical addresses, each a piece of a
+ * descriptor. A region is mapped when something first points into it, and stays mapped over a new table that
+ * has it unchanged. Pointers are valid until the next change of the table: hold guest
+ * addresses, and translate at each use.
+ */
+struct guest_region {
+    uint64_t gpa;       /* guest-physical address */
+    uint64_t size;      /* bytes */
+    uint64_t user;      /* the same place as the front-end's virtual address */
+    uint64_t fd_offset; /* of the region's first byte in its file */
+    int fd;             /* owned */
+    uint64_t dev, ino;  /* of the file */
+    uint8_t *data;      /* NULL until something points there */
+    uint64_t lead;      /* bytes mapped before 'data', for page alignment */
+    bool broken;        /* it could not be mapped: do not try at each descriptor */
+};
+
+struct guest_memory {
+    unsigned count;
+    struct guest_region regions[GUEST_MEMORY_MAX_REGIONS]; /* ordered by gpa */
+};
+
+/* What the front-end says of one region. */
+struct guest_region_spec {
+    uint64_t gpa, size, user, fd_offset;
+};
+
+void guest_memory_init(struct guest_memory *memory);
+void guest_memory_finish(struct guest_memory *memory);
+
+/*
+ * Replaces the whole table; takes ownership of the 'count' descriptors even on error. Refuses, and keeps the
+ * old table, when a region is empty, wraps, overlaps another, or lies past the end of its file
+ * (-EINVAL), or there are too many (-E2BIG).
+ */
+int guest_memory_set(struct guest_memory *memory, const struct guest_region_spec *specs,
+                     const int *fds, unsigned count);
+/* Adds one region; takes ownership of fd even on error. -EINVAL or -E2BIG as above. */
+int guest_memory_add(struct guest_memory *memory, const struct guest_region_spec *spec, int fd);
+/* Removes the region with that gpa, size and user address. 0 or -ENOENT. */
+int guest_memory_remove(struct guest_memory *memory, const struct guest_region_spec *spec);
+
+/* The pointer to [gpa, gpa + size), which must lie inside one region; NULL otherwise. */
+void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);
+/* The pointer to the longest piece of [gpa, gpa + *size) that lies in the first region; shortens *size. */
+void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size);
+/* The guest-physical address of a front-end's virtual address, as SET_VRING_ADDR gives it. */
+bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, uint64_t *gpa);
+/* Copies across regions. Returns whether all of it was there; what was there may have been copied. */
+bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);
+bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from, size_t size);
+
+#endif
