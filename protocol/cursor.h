@@ -21,7 +21,8 @@ struct reader {
 
 /* Starts reading 'size' bytes at 'data'. The reader borrows them. */
 void reader_init(struct reader *r, const void *data, size_t size);
-/* Copies 'size' bytes to 'to'; zeros and 'bad' if fewer are left. Returns whether they were there. */
+/* Copies 'size' bytes to 'to'; zeros and 'bad' if fewer are left. Returns whether they were there.
+ */
 bool reader_get(struct reader *r, void *to, size_t size);
 /* Little-endian integers; 0 when past the end. */
 uint8_t reader_u8(struct reader *r);

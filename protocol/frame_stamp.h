@@ -6,13 +6,14 @@
 #include <stdint.h>
 
 /*
- * The stamp at the start of every frame of the media kind 'pattern': the first FRAME_STAMP_SIZE bytes
- * of the first plane. It looks like noise in the picture's first line, and lets a reader check
- * that it got the whole frame, and which. Little endian.
+ * The stamp at the start of every frame of the media kind 'pattern': the first FRAME_STAMP_SIZE
+ * bytes of the first plane. It looks like noise in the picture's first line, and lets a reader
+ * check that it got the whole frame, and which. Little endian.
  *
- * 'sum' covers every plane's bytesused bytes, plane after plane, with the sum field itself taken as 0.
- * Each plane is summed on its own with frame_stamp_sum(), starting from the sum of the one before
- * (the first from FRAME_STAMP_SEED). A plane's size is a multiple of 8 in every format offered.
+ * 'sum' covers every plane's bytesused bytes, plane after plane, with the sum field itself taken as
+ * 0. Each plane is summed on its own with frame_stamp_sum(), starting from the sum of the one
+ * before (the first from FRAME_STAMP_SEED). A plane's size is a multiple of 8 in every format
+ * offered.
  */
 #define FRAME_STAMP_MAGIC 0x50414d5453424f48ull /* "HOBSTAMP" */
 #define FRAME_STAMP_SEED 0x6a09e667f3bcc908ull
@@ -26,7 +27,8 @@ struct frame_stamp {
 
 #define FRAME_STAMP_SIZE sizeof(struct frame_stamp)
 
-/* Sums 'words' 64-bit words, going on from 'sum'. Four lanes, so that it is about as fast as memory. */
+/* Sums 'words' 64-bit words, going on from 'sum'. Four lanes, so that it is about as fast as
+ * memory. */
 static inline uint64_t frame_stamp_sum(uint64_t sum, const uint64_t *from, size_t words)
 {
     uint64_t lane[4] = {sum, sum ^ 0x1111111111111111ull, sum ^ 0x2222222222222222ull,

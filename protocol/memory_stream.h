@@ -14,8 +14,8 @@
  * endian. A stream is a row of commands; the first bad one ends it with an error answer, and those
  * before it have been carried out. A resource must be attached to the context.
  *
- * The capset id is not one of the virtio specification's (1 to 6 at the time of writing); Linux takes
- * ids up to 63.
+ * The capset id is not one of the virtio specification's (1 to 6 at the time of writing); Linux
+ * takes ids up to 63.
  */
 #define MEMORY_STREAM_CAPSET 63u
 #define MEMORY_STREAM_VERSION 1u
@@ -30,17 +30,18 @@ struct memory_stream_capset {
 enum memory_stream_opcode {
     /* Writes memory_stream_word(seed, i) to each 64-bit word i of the range, i from 0. */
     MEMORY_STREAM_FILL = 1,
-    /* Writes memory_stream_sum() of the range as a 64-bit word to result_offset of result_resource. */
+    /* Writes memory_stream_sum() of the range as a 64-bit word to result_offset of result_resource.
+     */
     MEMORY_STREAM_SUM = 2,
 };
 
 /* Every command has this size and form; what an opcode does not use is 0. */
 struct memory_stream_command {
     uint32_t opcode;
-    uint32_t resource;      /* virtio-gpu resource id, blob resources only */
-    uint64_t offset;        /* bytes from the resource's start, multiple of 8 */
-    uint64_t size;          /* bytes, multiple of 8, not 0 */
-    uint64_t seed;          /* FILL */
+    uint32_t resource;        /* virtio-gpu resource id, blob resources only */
+    uint64_t offset;          /* bytes from the resource's start, multiple of 8 */
+    uint64_t size;            /* bytes, multiple of 8, not 0 */
+    uint64_t seed;            /* FILL */
     uint32_t result_resource; /* SUM */
     uint32_t pad;
     uint64_t result_offset; /* SUM: multiple of 8 */

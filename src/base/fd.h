@@ -41,16 +41,17 @@ int fd_set_inherited(int fd);
 ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count);
 
 /*
- * Receives up to 'size' bytes and appends the descriptors that came with them to 'list', close-on-exec.
- * A truncated control message, or more descriptors than the list holds, gives -EMSGSIZE, closes all
- * that arrived and those already in the list. Returns the bytes, 0 at the end of the stream, or -errno.
+ * Receives up to 'size' bytes and appends the descriptors that came with them to 'list',
+ * close-on-exec. A truncated control message, or more descriptors than the list holds, gives
+ * -EMSGSIZE, closes all that arrived and those already in the list. Returns the bytes, 0 at the end
+ * of the stream, or -errno.
  */
 ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
 
 /*
- * A memfd of exactly 'size' bytes (the caller rounds to pages) that can neither shrink nor grow (F_SEAL_SHRINK,
- * F_SEAL_GROW, F_SEAL_SEAL): neither a guest nor a front-end can make an access to it fault. It
- * is sparse. Returns a descriptor that the caller owns, or -errno.
+ * A memfd of exactly 'size' bytes (the caller rounds to pages) that can neither shrink nor grow
+ * (F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL): neither a guest nor a front-end can make an access to
+ * it fault. It is sparse. Returns a descriptor that the caller owns, or -errno.
  */
 int fd_memfd(const char *name, uint64_t size);
 

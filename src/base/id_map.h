@@ -8,8 +8,8 @@
 #include <bsd/sys/tree.h>
 
 /*
- * Things by 32-bit id. The caller embeds a struct id_node and keeps it alive while it is in the map;
- * ID_MAP_OF turns the node back into the thing.
+ * Things by 32-bit id. The caller embeds a struct id_node and keeps it alive while it is in the
+ * map; ID_MAP_OF turns the node back into the thing.
  */
 struct id_node {
     uint32_t id;

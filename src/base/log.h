@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * Lines to standard error: "program[role]: sentence". Under systemd (JOURNAL_STREAM is set) each line
- * begins with its <N> priority instead of a time. Every function keeps errno as it was.
+ * Lines to standard error: "program[role]: sentence". Under systemd (JOURNAL_STREAM is set) each
+ * line begins with its <N> priority instead of a time. Every function keeps errno as it was.
  */
 enum log_level {
     LOG_LEVEL_ERROR,   /* something asked for did not happen */

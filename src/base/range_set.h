@@ -10,11 +10,12 @@
 
 /*
  * Ranges [start, start + size) of 64-bit numbers that do not overlap, ordered by start. Arithmetic
- * only. The caller embeds a struct range in what the range stands for, and keeps it alive while it is in.
+ * only. The caller embeds a struct range in what the range stands for, and keeps it alive while it
+ * is in.
  */
 struct range {
     uint64_t start;
-    uint64_t size; /* not 0 */
+    uint64_t size;         /* not 0 */
     RB_ENTRY(range) entry; // range_set::tree
 };
 

@@ -13,7 +13,8 @@ int units_parse_size(const char *text, uint64_t *bytes);
 void units_format_size(uint64_t bytes, char text[static 24]);
 /* The host's page size in bytes. */
 uint64_t units_page_size(void);
-/* 'value' rounded up to a multiple of 'align' (a power of two). Returns false if it does not fit 64 bits. */
+/* 'value' rounded up to a multiple of 'align' (a power of two). Returns false if it does not fit 64
+ * bits. */
 bool units_round_up(uint64_t value, uint64_t align, uint64_t *rounded);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t units_now_ns(void);

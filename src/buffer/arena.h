@@ -10,18 +10,19 @@
 #include "buffer/buffer.h"
 
 /*
- * One sealed sparse memfd, as large as the guest's window and mapped there once. A buffer that lies in
- * it is given to the guest by arithmetic: what is at an offset of the arena is at the same offset
- * of the window. Taking it back punches the hole, so that its bytes are gone and its memory free.
+ * One sealed sparse memfd, as large as the guest's window and mapped there once. A buffer that lies
+ * in it is given to the guest by arithmetic: what is at an offset of the arena is at the same
+ * offset of the window. Taking it back punches the hole, so that its bytes are gone and its memory
+ * free.
  *
  * An arena buffer has no place until arena_place. Until then, or after another buffer has
- * taken the place of an unmapped one, its bytes live in a memfd of its own (it is parked), and move in
- * when it is placed.
+ * taken the place of an unmapped one, its bytes live in a memfd of its own (it is parked), and move
+ * in when it is placed.
  */
 struct arena {
-    int fd;         /* owned */
-    uint64_t size;  /* bytes */
-    uint8_t *data;  /* the whole of it, mapped */
+    int fd;                 /* owned */
+    uint64_t size;          /* bytes */
+    uint8_t *data;          /* the whole of it, mapped */
     struct range_set loans; /* struct arena_buffer::loan of every placed buffer */
 };
 
@@ -30,14 +31,16 @@ int arena_init(struct arena *arena, int fd, uint64_t size);
 /* Unmaps and closes it. No buffer of it may be left. */
 void arena_finish(struct arena *arena);
 
-/* A buffer of 'size' bytes (rounded up to pages) without a place; costs no memory. NULL with errno set. */
+/* A buffer of 'size' bytes (rounded up to pages) without a place; costs no memory. NULL with errno
+ * set. */
 struct buffer *arena_buffer_create(struct arena *arena, uint64_t size);
 
 /*
- * Gives 'buffer' the place at 'offset' (page aligned) and pins it there: the guest may use it from now on.
- * A buffer that is not pinned gives way: it is parked. Moves the buffer's bytes along. Pinning what is
- * pinned at the same place is nothing. Returns 0; -EINVAL when it does not fit the arena or is not
- * page aligned; -EEXIST when a pinned buffer is in the way; -EBUSY when pinned elsewhere; -ENOMEM.
+ * Gives 'buffer' the place at 'offset' (page aligned) and pins it there: the guest may use it from
+ * now on. A buffer that is not pinned gives way: it is parked. Moves the buffer's bytes along.
+ * Pinning what is pinned at the same place is nothing. Returns 0; -EINVAL when it does not fit the
+ * arena or is not page aligned; -EEXIST when a pinned buffer is in the way; -EBUSY when pinned
+ * elsewhere; -ENOMEM.
  */
 int arena_place(struct arena *arena, struct buffer *buffer, uint64_t offset);
 /* The guest no longer uses it: it keeps its place and bytes until somebody else needs the place. */
@@ -47,11 +50,13 @@ bool arena_offset(const struct buffer *buffer, uint64_t *offset);
 /* Whether the guest may use it. */
 bool arena_pinned(const struct buffer *buffer);
 
-/* Throws away every byte of the arena: for a fresh driver, which must not see the last one's. Only without loans. */
+/* Throws away every byte of the arena: for a fresh driver, which must not see the last one's. Only
+ * without loans. */
 int arena_punch_all(struct arena *arena);
 
 /* Calls 'each' for every placed buffer, by offset. */
 void arena_each_loan(const struct arena *arena,
-                     void (*each)(void *data, const struct buffer *buffer, uint64_t offset), void *data);
+                     void (*each)(void *data, const struct buffer *buffer, uint64_t offset),
+                     void *data);
 
 #endif

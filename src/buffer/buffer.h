@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 /*
- * Memory that is a descriptor. A buffer has one owner, who destroys it; a guest mapping is a hold on
- * it, so an owner takes it out of the guest's window (shm_port_unmap, and waits for the answer)
- * before buffer_destroy. Its bytes are shared by the host, the guest and every importer: never trust
- * what is read back from them.
+ * Memory that is a descriptor. A buffer has one owner, who destroys it; a guest mapping is a hold
+ * on it, so an owner takes it out of the guest's window (shm_port_unmap, and waits for the answer)
+ * before buffer_destroy. Its bytes are shared by the host, the guest and every importer: never
+ * trust what is read back from them.
  */
 enum buffer_kind {
     BUFFER_ARENA,    /* a piece of the arena: no descriptor of its own, no message to map it */
@@ -21,8 +21,9 @@ enum buffer_kind {
 struct buffer;
 
 struct buffer_impl {
-    /* The bytes, readable and writable, mapped on the first call; NULL with errno set. The pointer of an
-     * arena buffer changes when the buffer is placed elsewhere: ask again after each map or unmap. */
+    /* The bytes, readable and writable, mapped on the first call; NULL with errno set. The pointer
+     * of an arena buffer changes when the buffer is placed elsewhere: ask again after each map or
+     * unmap. */
     void *(*data)(struct buffer *buffer);
     void (*destroy)(struct buffer *buffer);
 };
@@ -46,7 +47,8 @@ const char *buffer_kind_name(enum buffer_kind kind);
 
 /* A sealed memfd of 'size' bytes, rounded up to pages, zeroed. NULL with errno set. */
 struct buffer *buffer_memfd_create(uint64_t size);
-/* A dmabuf made by 'udmabuf_fd' (an open /dev/udmabuf, borrowed) over a sealed memfd. NULL with errno set. */
+/* A dmabuf made by 'udmabuf_fd' (an open /dev/udmabuf, borrowed) over a sealed memfd. NULL with
+ * errno set. */
 struct buffer *buffer_udmabuf_create(int udmabuf_fd, uint64_t size);
 /* Takes ownership of 'fd' even on error. Checks that it can be mapped read-write and that
  * [offset, offset + size) lies inside its file. NULL with errno set. */

@@ -21,8 +21,8 @@ struct exporter {
     int udmabuf_fd;      /* owned; EXPORTER_UDMABUF only, else -1 */
 };
 
-/* Opens what 'kind' needs. 'arena' may be NULL for the kinds that need none. Returns 0 or -errno, with a
- * log line that says what is missing. */
+/* Opens what 'kind' needs. 'arena' may be NULL for the kinds that need none. Returns 0 or -errno,
+ * with a log line that says what is missing. */
 int exporter_init(struct exporter *exporter, enum exporter_kind kind, struct arena *arena);
 void exporter_finish(struct exporter *exporter);
 /* A zeroed buffer of 'size' bytes, rounded up to pages; the caller owns it. NULL with errno set. */

@@ -42,27 +42,19 @@ struct device_host {
 
 /* What the door answers the front-end for it. Fixed for the device's life. */
 struct device_facts {
-    uint64_t features;  /* the device type's own virtio bits; the ring's are added by the worker */
+    uint64_t features; /* the device type's own virtio bits; the ring's are added by the worker */
     unsigned queues;
-    uint8_t shmid;      /* of its window */
+    uint8_t shmid; /* of its window */
     uint32_t config_size;
     uint8_t config[DEVICE_MAX_CONFIG];
-};
-
-/* How many there are of what, for people: kept in shared memory. */
-struct device_census {
-    uint64_t resources; /* GPU resources, media buffers */
-    uint64_t contexts;  /* GPU contexts */
-    uint64_t sessions;  /* media sessions */
-    uint64_t mapped;    /* of the resources, in the guest's window */
-    uint64_t bytes;     /* of host memory that the resources may use */
 };
 
 struct device_impl {
     const char *name; /* "gpu", "media" */
     void (*facts)(struct device *device, struct device_facts *facts);
-    /* A driver begins from nothing: forget every resource and session. The front-end has dropped, or the door
-     * takes out, every mapping: none is unmapped through the port. Also before the first start. */
+    /* A driver begins from nothing: forget every resource and session. The front-end has dropped,
+     * or the door takes out, every mapping: none is unmapped through the port. Also before the
+     * first start. */
     void (*reset)(struct device *device);
     /* The driver may have made requests available in 'queue'. Takes them with virtqueue_pop. */
     void (*queue_ready)(struct device *device, unsigned queue);

@@ -11,10 +11,10 @@
  * The guest's window, as a device sees it: buffers go in, and come out. The worker fills this in.
  *
  * A request is answered through 'done' with 0 or -errno, always exactly once, and never before the
- * call returns with 0; a call that returns -errno was refused at once and 'done' is not called. The answer comes
- * when the guest can really use the mapping, or can no longer: after the front-end's answer and a barrier
- * (design decision 3). For a piece of the arena it comes as soon as the arena itself is
- * mapped. Requests are answered in the order in which they were made.
+ * call returns with 0; a call that returns -errno was refused at once and 'done' is not called. The
+ * answer comes when the guest can really use the mapping, or can no longer: after the front-end's
+ * answer and a barrier (design decision 3). For a piece of the arena it comes as soon as the arena
+ * itself is mapped. Requests are answered in the order in which they were made.
  */
 typedef void shm_port_done(void *data, int result);
 
@@ -23,8 +23,8 @@ struct shm_port;
 struct shm_port_impl {
     int (*map)(struct shm_port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
                void *data);
-    int (*unmap)(struct shm_port *port, struct buffer *buffer, uint64_t offset,
-                 shm_port_done *done, void *data);
+    int (*unmap)(struct shm_port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
+                 void *data);
 };
 
 struct shm_port {
@@ -32,15 +32,17 @@ struct shm_port {
     uint64_t size; /* of the window, bytes */
 };
 
-/* Asks to put the whole 'buffer' at 'offset' of the window. Refuses at once what is not page aligned or does not fit (-EINVAL),
- * or overlaps a live mapping (-EEXIST). The buffer must live until the answer; after an error it is not mapped. */
+/* Asks to put the whole 'buffer' at 'offset' of the window. Refuses at once what is not page
+ * aligned or does not fit (-EINVAL), or overlaps a live mapping (-EEXIST). The buffer must live
+ * until the answer; after an error it is not mapped. */
 static inline int shm_port_map(struct shm_port *port, struct buffer *buffer, uint64_t offset,
                                shm_port_done *done, void *data)
 {
     return port->impl->map(port, buffer, offset, done, data);
 }
 
-/* Asks to take out 'buffer', mapped at 'offset'. The buffer must live until the answer, and may be destroyed in it. -ENOENT when it is not mapped. */
+/* Asks to take out 'buffer', mapped at 'offset'. The buffer must live until the answer, and may be
+ * destroyed in it. -ENOENT when it is not mapped. */
 static inline int shm_port_unmap(struct shm_port *port, struct buffer *buffer, uint64_t offset,
                                  shm_port_done *done, void *data)
 {

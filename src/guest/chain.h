@@ -19,21 +19,22 @@ struct chain_piece {
 
 /*
  * One request of the driver: first the pieces that the device reads, then those that it writes. A
- * chain is taken from a virtqueue by virtqueue_pop and given back by virtqueue_push; it lives as long
- * as the device likes in between. Chains are recycled by their virtqueue.
+ * chain is taken from a virtqueue by virtqueue_pop and given back by virtqueue_push; it lives as
+ * long as the device likes in between. Chains are recycled by their virtqueue.
  */
 struct chain {
-    uint16_t head;          /* the driver's name for it */
-    unsigned readable;      /* the first pieces */
-    unsigned writable;      /* the pieces after them */
+    uint16_t head;     /* the driver's name for it */
+    unsigned readable; /* the first pieces */
+    unsigned writable; /* the pieces after them */
     unsigned capacity;
     struct chain_piece *pieces;
     uint64_t readable_size; /* bytes in all */
     uint64_t writable_size;
-    struct chain *next;     // virtqueue::spare
+    struct chain *next; // virtqueue::spare
 };
 
-/* Copies 'size' readable bytes from 'offset' on. Returns the bytes copied: fewer where the chain, or the guest's memory, ends. */
+/* Copies 'size' readable bytes from 'offset' on. Returns the bytes copied: fewer where the chain,
+ * or the guest's memory, ends. */
 size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64_t offset, void *to,
                   size_t size);
 /* Copies 'size' bytes into the writable pieces from 'offset' on. Returns the bytes copied. */

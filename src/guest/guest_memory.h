@@ -10,10 +10,10 @@
 #define GUEST_MEMORY_MAX_REGIONS 64u
 
 /*
- * The guest's memory as the front-end described it: regions of guest-physical addresses, each a piece of a
- * descriptor. A region is mapped when something first points into it, and stays mapped over a new table that
- * has it unchanged. Pointers are valid until the next change of the table: hold guest
- * addresses, and translate at each use.
+ * The guest's memory as the front-end described it: regions of guest-physical addresses, each a
+ * piece of a descriptor. A region is mapped when something first points into it, and stays mapped
+ * over a new table that has it unchanged. Pointers are valid until the next change of the table:
+ * hold guest addresses, and translate at each use.
  */
 struct guest_region {
     uint64_t gpa;       /* guest-physical address */
@@ -41,8 +41,9 @@ void guest_memory_init(struct guest_memory *memory);
 void guest_memory_finish(struct guest_memory *memory);
 
 /*
- * Replaces the whole table; takes ownership of the 'count' descriptors even on error. Refuses, and keeps the
- * old table, when a region is empty, wraps, overlaps another, or lies past the end of its file
+ * Replaces the whole table; takes ownership of the 'count' descriptors even on error. Refuses, and
+ * keeps the old table, when a region is empty, wraps, overlaps another, or lies past the end of its
+ * file
  * (-EINVAL), or there are too many (-E2BIG).
  */
 int guest_memory_set(struct guest_memory *memory, const struct guest_region_spec *specs,
@@ -54,11 +55,13 @@ int guest_memory_remove(struct guest_memory *memory, const struct guest_region_s
 
 /* The pointer to [gpa, gpa + size), which must lie inside one region; NULL otherwise. */
 void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);
-/* The pointer to the longest piece of [gpa, gpa + *size) that lies in the first region; shortens *size. */
+/* The pointer to the longest piece of [gpa, gpa + *size) that lies in the first region; shortens
+ * *size. */
 void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size);
 /* The guest-physical address of a front-end's virtual address, as SET_VRING_ADDR gives it. */
 bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, uint64_t *gpa);
-/* Copies across regions. Returns whether all of it was there; what was there may have been copied. */
+/* Copies across regions. Returns whether all of it was there; what was there may have been copied.
+ */
 bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);
 bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from, size_t size);
 

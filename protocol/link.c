@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "protocol/link.h"
+
+#include <stddef.h>
+
+#define ROW(name, type, min, max, end)                                                             \
+    [LINK_##name] = {#name, sizeof(((struct link_message *)NULL)->type), min, max, LINK_##end}
+#define BARE(name, end) [LINK_##name] = {#name, 0, 0, 0, LINK_##end}
+
+/* clang-format off */
+static const struct link_rule rules[LINK_TYPES] = {
+    /*  message         payload     fds                    from */
+    ROW(FEATURES,       features,   0, 0,                  DOOR),
+    ROW(MEM_TABLE,      mem_table,  0, LINK_MAX_REGIONS,   DOOR),
+    ROW(MEM_ADD,        region,     1, 1,                  DOOR),
+    ROW(MEM_REMOVE,     region,     0, 0,                  DOOR),
+    ROW(RING_START,     ring_start, 0, 2,                  DOOR),
+    ROW(RING_ENABLE,    ring,       0, 0,                  DOOR),
+    ROW(RING_CALL,      ring,       0, 1,                  DOOR),
+    ROW(RING_STOP,      ring,       0, 0,                  DOOR),
+    BARE(RESET,                                            DOOR),
+    ROW(CONFIG_WRITE,   config,     0, 0,                  DOOR),
+    ROW(WINDOW,         window,     0, 0,                  DOOR),
+    ROW(SHM_DONE,       shm,        0, 0,                  DOOR),
+    ROW(HELLO,          hello,      0, 0,                  WORKER),
+    ROW(ACK,            ack,        0, 0,                  WORKER),
+    ROW(SHM_MAP,        shm,        1, 1,                  WORKER),
+    ROW(SHM_UNMAP,      shm,        0, 0,                  WORKER),
+    ROW(CONFIG_CHANGED, config,     0, 0,                  WORKER),
+};
+/* clang-format on */
+
+const struct link_rule *link_rule(uint32_t type)
+{
+    if (type >= LINK_TYPES || rules[type].name == NULL)
+        return NULL;
+    return &rules[type];
+}
+
+uint32_t link_size(uint32_t type)
+{
+    const struct link_rule *rule = link_rule(type);
+    return rule != NULL ? LINK_HEADER_SIZE + rule->payload : 0;
+}
+
+const char *link_check(const struct link_message *message, uint32_t size, unsigned fds,
+                       enum link_end from)
+{
+    const struct link_rule *rule;
+
+    if (size < LINK_HEADER_SIZE)
+        return "it is shorter than its header";
+    rule = link_rule(message->type);
+    if (rule == NULL)
+        return "there is no such message";
+    if (rule->from != from)
+        return "it comes from the wrong end";
+    if (size != link_size(message->type))
+        return "it has the wrong size";
+    if (fds < rule->min_fds || fds > rule->max_fds)
+        return "it carries the wrong number of descriptors";
+    return NULL;
+}
