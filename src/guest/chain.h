@@ -8,7 +8,7 @@
 
 #include "guest/guest_memory.h"
 
-/* A virtqueue may have this many entries, and a chain this many descriptors. */
+/* A virtqueue may have this many entries, and so may an indirect table. */
 #define VIRTQUEUE_MAX_SIZE 32768u
 
 /* One descriptor: guest-physical, not a pointer, so that it stays right over a new memory table. */
@@ -23,9 +23,10 @@ struct chain_piece {
  * long as the device likes in between. Chains are recycled by their virtqueue.
  */
 struct chain {
-    uint16_t head;     /* the driver's name for it */
-    unsigned readable; /* the first pieces */
-    unsigned writable; /* the pieces after them */
+    uint16_t head;       /* the driver's name for it */
+    uint32_t generation; /* of the queue when it was taken */
+    unsigned readable;   /* the first pieces */
+    unsigned writable;   /* the pieces after them */
     unsigned capacity;
     struct chain_piece *pieces;
     uint64_t readable_size; /* bytes in all */

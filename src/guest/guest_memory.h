@@ -24,11 +24,13 @@ struct guest_region {
     uint64_t dev, ino;  /* of the file */
     uint8_t *data;      /* NULL until something points there */
     uint64_t lead;      /* bytes mapped before 'data', for page alignment */
+    uint64_t mapped;    /* bytes of the whole mapping */
     bool broken;        /* it could not be mapped: do not try at each descriptor */
 };
 
 struct guest_memory {
     unsigned count;
+    unsigned last; /* where the last address was found: the next one is mostly there too */
     struct guest_region regions[GUEST_MEMORY_MAX_REGIONS]; /* ordered by gpa */
 };
 

@@ -22,22 +22,30 @@ struct virtqueue {
     uint16_t size;              /* entries, a power of two */
     uint64_t desc, avail, used; /* guest-physical */
     uint16_t next_avail;        /* the next entry of the available ring to take */
-    uint16_t used_idx;          /* the next entry of the used ring to fill */
-    uint16_t signalled;         /* used_idx at the last call, for EVENT_IDX */
+    uint16_t used_idx;  /* the next entry of the used ring to fill: as the ring says at the start */
+    uint16_t signalled; /* used_idx at the last call, for EVENT_IDX */
     bool signalled_valid;
+    uint32_t generation; /* counts the stops: a chain of an earlier one is not answered any more */
+    bool no_indirect;
     unsigned in_flight;          /* chains that the device holds */
+    unsigned pieces;             /* of the chains in flight */
     struct guest_memory *memory; /* borrowed */
     struct chain *spare;         /* chains to use again */
+    unsigned spares;
 };
 
 /* Where a queue starts. */
 struct virtqueue_setup {
     uint16_t size;
-    uint16_t
-        base; /* the next available entry; also the used index, as requests are answered in order */
+    uint16_t base;              /* the next available entry */
     uint64_t desc, avail, used; /* guest-physical */
     bool event_idx;
+    bool no_indirect; /* INDIRECT_DESC was not negotiated */
 };
+
+/* The chains in flight hold at most this many pieces (16 MiB); a driver that asks for more breaks
+ * its queue. */
+#define VIRTQUEUE_MAX_PIECES (1u << 20)
 
 void virtqueue_init(struct virtqueue *queue, struct guest_memory *memory);
 void virtqueue_finish(struct virtqueue *queue);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest/guest_memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/units.h"
+
+void guest_memory_init(struct guest_memory *memory)
+{
+    *memory = (struct guest_memory){0};
+}
+
+static void region_finish(struct guest_region *region)
+{
+    if (region->data != NULL)
+        munmap(region->data - region->lead, region->mapped);
+    region->data = NULL;
+    fd_close(&region->fd);
+}
+
+void guest_memory_finish(struct guest_memory *memory)
+{
+    for (unsigned i = 0; i < memory->count; i++)
+        region_finish(&memory->regions[i]);
+    *memory = (struct guest_memory){0};
+}
+
+/* The file's bytes; UINT64_MAX where it has no such thing (a device, whose mmap decides). */
+static uint64_t file_size(int fd, const struct stat *st)
+{
+    off_t end;
+
+    if (st->st_size > 0)
+        return (uint64_t)st->st_size;
+    if (S_ISREG(st->st_mode))
+        return 0;
+    end = lseek(fd, 0, SEEK_END); /* a dmabuf tells its size so, and has no position to disturb */
+    return end > 0 ? (uint64_t)end : UINT64_MAX;
+}
+
+/* Checks what the front-end says of a region. Fills *region, which borrows 'fd'. */
+static int region_check(struct guest_region *region, const struct guest_region_spec *spec, int fd)
+{
+    struct stat st;
+    uint64_t file_end;
+
+    if (spec->size == 0 || spec->gpa > UINT64_MAX - spec->size ||
+        spec->user > UINT64_MAX - spec->size || spec->fd_offset > INT64_MAX ||
+        spec->size > INT64_MAX - spec->fd_offset) {
+        log_stranger("memory region at 0x%" PRIx64 " is empty or wraps", spec->gpa);
+        return -EINVAL;
+    }
+    if (fstat(fd, &st) < 0) {
+        log_stranger("memory region at 0x%" PRIx64 " has no descriptor: %m", spec->gpa);
+        return -EINVAL;
+    }
+    file_end = file_size(fd, &st);
+    if (spec->fd_offset + spec->size > file_end) {
+        log_stranger("memory region at 0x%" PRIx64 " ends at byte %" PRIu64
+                     " of a file that has %" PRIu64,
+                     spec->gpa, spec->fd_offset + spec->size, file_end);
+        return -EINVAL;
+    }
+    *region = (struct guest_region){
+        .gpa = spec->gpa,
+        .size = spec->size,
+        .user = spec->user,
+        .fd_offset = spec->fd_offset,
+        .fd = fd,
+        .dev = st.st_dev,
+        .ino = st.st_ino,
+    };
+    return 0;
+}
+
+/* The first region that ends above 'gpa': the one that holds it, if any does. */
+static unsigned region_index(const struct guest_memory *memory, uint64_t gpa)
+{
+    unsigned low = 0;
+    unsigned high = memory->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct guest_region *region = &memory->regions[middle];
+
+        if (region->gpa + region->size > gpa)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Puts 'region' in its place in the order, and gives its fd to 'memory'. */
+static int region_insert(struct guest_memory *memory, const struct guest_region *region)
+{
+    unsigned at = region_index(memory, region->gpa);
+
+    if (memory->count == GUEST_MEMORY_MAX_REGIONS)
+        return -E2BIG;
+    if (at < memory->count && memory->regions[at].gpa < region->gpa + region->size) {
+        log_stranger("memory region at 0x%" PRIx64 " overlaps the one at 0x%" PRIx64, region->gpa,
+                     memory->regions[at].gpa);
+        return -EINVAL;
+    }
+    memmove(&memory->regions[at + 1], &memory->regions[at],
+            (memory->count - at) * sizeof(memory->regions[0]));
+    memory->regions[at] = *region;
+    memory->count++;
+    memory->last = 0;
+    return 0;
+}
+
+int guest_memory_add(struct guest_memory *memory, const struct guest_region_spec *spec, int fd)
+{
+    struct guest_region region;
+    int ret = region_check(&region, spec, fd);
+
+    if (ret == 0)
+        ret = region_insert(memory, &region);
+    if (ret < 0)
+        fd_close(&fd);
+    return ret;
+}
+
+static bool region_same(const struct guest_region *a, const struct guest_region *b)
+{
+    return a->gpa == b->gpa && a->size == b->size && a->user == b->user &&
+           a->fd_offset == b->fd_offset && a->dev == b->dev && a->ino == b->ino;
+}
+
+/* Moves the mappings of what did not change from the old table to the new one. */
+static void keep_mappings(struct guest_memory *next, struct guest_memory *old)
+{
+    for (unsigned i = 0; i < next->count; i++) {
+        unsigned at = region_index(old, next->regions[i].gpa);
+        struct guest_region fresh = next->regions[i];
+
+        if (at == old->count || old->regions[at].broken || !region_same(&old->regions[at], &fresh))
+            continue;
+        next->regions[i] = old->regions[at];
+        old->regions[at].data = NULL;
+        old->regions[at].fd = fresh.fd; /* closed with what is left of the old table */
+    }
+}
+
+int guest_memory_set(struct guest_memory *memory, const struct guest_region_spec *specs,
+                     const int *fds, unsigned count)
+{
+    struct guest_memory next;
+    unsigned taken = 0;
+    int ret = count > GUEST_MEMORY_MAX_REGIONS ? -E2BIG : 0;
+
+    guest_memory_init(&next);
+    while (ret == 0 && taken < count) {
+        ret = guest_memory_add(&next, &specs[taken], fds[taken]);
+        taken++;
+    }
+    for (unsigned i = taken; i < count; i++) {
+        int fd = fds[i];
+
+        fd_close(&fd);
+    }
+    if (ret < 0) {
+        guest_memory_finish(&next);
+        return ret;
+    }
+    keep_mappings(&next, memory);
+    guest_memory_finish(memory);
+    *memory = next;
+    return 0;
+}
+
+int guest_memory_remove(struct guest_memory *memory, const struct guest_region_spec *spec)
+{
+    unsigned at = region_index(memory, spec->gpa);
+    struct guest_region *region = &memory->regions[at];
+
+    if (at == memory->count || region->gpa != spec->gpa || region->size != spec->size ||
+        region->user != spec->user)
+        return -ENOENT;
+    region_finish(region);
+    memory->count--;
+    memmove(region, region + 1, (memory->count - at) * sizeof(*region));
+    memory->last = 0;
+    return 0;
+}
+
+/* Maps the region from the page before its first byte. A file on hugetlbfs says by its block size
+ * what its pages are; anywhere else the larger alignment only reserves a little more address space.
+ */
+static void region_map(struct guest_region *region)
+{
+    uint64_t align = units_page_size();
+    uint64_t mapped;
+    struct stat st;
+    void *start;
+
+    if (fstat(region->fd, &st) == 0 && st.st_blksize > 0) {
+        uint64_t block = (uint64_t)st.st_blksize;
+
+        if (block > align && (block & (block - 1)) == 0)
+            align = block;
+    }
+    region->lead = region->fd_offset & (align - 1);
+    if (!units_round_up(region->lead + region->size, align, &mapped) || mapped > SIZE_MAX) {
+        region->broken = true;
+        return;
+    }
+    start = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, region->fd,
+                 (off_t)(region->fd_offset - region->lead));
+    if (start == MAP_FAILED) {
+        log_stranger("cannot map the memory region at 0x%" PRIx64 ": %m", region->gpa);
+        region->broken = true;
+        return;
+    }
+    madvise(start, mapped, MADV_DONTDUMP); /* the guest's memory is no part of our crash */
+    region->data = (uint8_t *)start + region->lead;
+    region->mapped = mapped;
+}
+
+/* The region that holds 'gpa', mapped; NULL if there is none or it cannot be mapped. */
+static struct guest_region *region_at(struct guest_memory *memory, uint64_t gpa)
+{
+    struct guest_region *region = &memory->regions[memory->last];
+
+    if (memory->count == 0)
+        return NULL;
+    if (gpa < region->gpa || gpa - region->gpa >= region->size) {
+        unsigned at = region_index(memory, gpa);
+
+        if (at == memory->count || memory->regions[at].gpa > gpa)
+            return NULL;
+        memory->last = at;
+        region = &memory->regions[at];
+    }
+    if (region->data == NULL && !region->broken)
+        region_map(region);
+    return region->data != NULL ? region : NULL;
+}
+
+void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size)
+{
+    struct guest_region *region = region_at(memory, gpa);
+    uint64_t offset;
+
+    if (region == NULL)
+        return NULL;
+    offset = gpa - region->gpa;
+    if (*size > region->size - offset)
+        *size = region->size - offset;
+    return region->data + offset;
+}
+
+void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size)
+{
+    uint64_t piece = size;
+    void *data = guest_memory_piece(memory, gpa, &piece);
+
+    return piece == size ? data : NULL;
+}
+
+bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, uint64_t *gpa)
+{
+    for (unsigned i = 0; i < memory->count; i++) {
+        const struct guest_region *region = &memory->regions[i];
+
+        if (user >= region->user && user - region->user < region->size) {
+            *gpa = region->gpa + (user - region->user);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size)
+{
+    uint8_t *at = to;
+
+    while (size > 0) {
+        uint64_t piece = size;
+        const void *data = guest_memory_piece(memory, gpa, &piece);
+
+        if (data == NULL)
+            return false;
+        memcpy(at, data, piece);
+        at += piece;
+        gpa += piece;
+        size -= piece;
+    }
+    /* The guest may change the original at any time: whoever checks the copy must not be given a
+     * second look at it by the compiler. */
+    __asm__ volatile("" ::: "memory");
+    return true;
+}
+
+bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from, size_t size)
+{
+    const uint8_t *at = from;
+
+    while (size > 0) {
+        uint64_t piece = size;
+        void *data = guest_memory_piece(memory, gpa, &piece);
+
+        if (data == NULL)
+            return false;
+        memcpy(data, at, piece);
+        at += piece;
+        gpa += piece;
+        size -= piece;
+    }
+    return true;
+}

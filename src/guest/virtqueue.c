@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest/virtqueue.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include <linux/virtio_ring.h>
+
+#include "base/log.h"
+
+/* What is kept for the next requests: so many chains, each with so many pieces. */
+#define SPARE_CHAINS 64u
+#define SPARE_PIECES 1024u
+#define FIRST_PIECES 8u
+
+/* Offsets in the three parts (virtio 1.3, 2.7.5 to 2.7.8). */
+#define DESC_SIZE 16u
+#define AVAIL_FLAGS 0u
+#define AVAIL_IDX 2u
+#define AVAIL_RING 4u
+#define USED_IDX 2u
+#define USED_RING 4u
+#define USED_ENTRY 8u
+
+static uint64_t used_event_at(const struct virtqueue *queue)
+{
+    return queue->avail + AVAIL_RING + 2u * queue->size;
+}
+
+static uint64_t avail_event_at(const struct virtqueue *queue)
+{
+    return queue->used + USED_RING + USED_ENTRY * queue->size;
+}
+
+static uint16_t *ring_word(struct virtqueue *queue, uint64_t gpa)
+{
+    return guest_memory_at(queue->memory, gpa, sizeof(uint16_t));
+}
+
+void virtqueue_init(struct virtqueue *queue, struct guest_memory *memory)
+{
+    *queue = (struct virtqueue){.memory = memory};
+}
+
+static void chain_destroy(struct chain *chain)
+{
+    free(chain->pieces);
+    free(chain);
+}
+
+void virtqueue_finish(struct virtqueue *queue)
+{
+    while (queue->spare != NULL) {
+        struct chain *chain = queue->spare;
+
+        queue->spare = chain->next;
+        chain_destroy(chain);
+    }
+    *queue = (struct virtqueue){0};
+}
+
+/* Whether the three parts are aligned and each lies in one region of the guest's memory. */
+static bool parts_fit(struct virtqueue *queue, const struct virtqueue_setup *setup)
+{
+    uint64_t tail = setup->event_idx ? sizeof(uint16_t) : 0;
+    uint64_t avail_size = AVAIL_RING + 2u * (uint64_t)setup->size + tail;
+    uint64_t used_size = USED_RING + USED_ENTRY * (uint64_t)setup->size + tail;
+
+    if (setup->desc % VRING_DESC_ALIGN_SIZE != 0 || setup->avail % VRING_AVAIL_ALIGN_SIZE != 0 ||
+        setup->used % VRING_USED_ALIGN_SIZE != 0)
+        return false;
+    return guest_memory_at(queue->memory, setup->desc, DESC_SIZE * (uint64_t)setup->size) != NULL &&
+           guest_memory_at(queue->memory, setup->avail, avail_size) != NULL &&
+           guest_memory_at(queue->memory, setup->used, used_size) != NULL;
+}
+
+int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup, bool *fresh)
+{
+    uint16_t size = setup->size;
+
+    if (queue->started)
+        return -EBUSY;
+    if (size == 0 || size > VIRTQUEUE_MAX_SIZE || (size & (size - 1)) != 0 ||
+        !parts_fit(queue, setup))
+        return -EINVAL;
+    queue->size = size;
+    queue->desc = setup->desc;
+    queue->avail = setup->avail;
+    queue->used = setup->used;
+    queue->event_idx = setup->event_idx;
+    queue->no_indirect = setup->no_indirect;
+    queue->next_avail = setup->base;
+    /* What the driver has seen counts: with an index of our own it would miss answers, or see some
+     * twice. */
+    queue->used_idx =
+        le16toh(__atomic_load_n(ring_word(queue, setup->used + USED_IDX), __ATOMIC_RELAXED));
+    queue->signalled = queue->used_idx;
+    queue->signalled_valid = false;
+    queue->broken = false;
+    queue->started = true;
+    if (queue->used_idx != setup->base)
+        log_info("a queue starts at entry %u, but %u were answered", setup->base, queue->used_idx);
+    *fresh = setup->base == 0 && queue->used_idx == 0;
+    return 0;
+}
+
+uint16_t virtqueue_stop(struct virtqueue *queue)
+{
+    uint16_t base = (uint16_t)(queue->next_avail - queue->in_flight);
+
+    queue->started = false;
+    queue->generation++;
+    queue->in_flight = 0;
+    queue->pieces = 0;
+    return base;
+}
+
+static int break_queue(struct virtqueue *queue, const char *reason)
+{
+    queue->broken = true;
+    log_stranger("the driver broke a queue: %s", reason);
+    return -EINVAL;
+}
+
+/* A chain for the next request, empty. NULL when memory is out. */
+static struct chain *chain_take(struct virtqueue *queue)
+{
+    struct chain *chain = queue->spare;
+
+    if (chain == NULL)
+        return calloc(1, sizeof(*chain));
+    queue->spare = chain->next;
+    queue->spares--;
+    *chain = (struct chain){.pieces = chain->pieces, .capacity = chain->capacity};
+    return chain;
+}
+
+/* Keeps a chain for later, unless that would hoard what a driver once made us allocate. */
+static void chain_recycle(struct virtqueue *queue, struct chain *chain)
+{
+    if (queue->spares >= SPARE_CHAINS || chain->capacity > SPARE_PIECES) {
+        chain_destroy(chain);
+        return;
+    }
+    chain->next = queue->spare;
+    queue->spare = chain;
+    queue->spares++;
+}
+
+static int chain_grow(struct chain *chain)
+{
+    unsigned capacity = chain->capacity == 0 ? FIRST_PIECES : chain->capacity * 2;
+    struct chain_piece *pieces;
+
+    pieces = reallocarray(chain->pieces, capacity, sizeof(*pieces));
+    if (pieces == NULL)
+        return -ENOMEM;
+    chain->pieces = pieces;
+    chain->capacity = capacity;
+    return 0;
+}
+
+/* Adds what one descriptor points to. */
+static int chain_add(struct virtqueue *queue, struct chain *chain, const struct vring_desc *desc)
+{
+    unsigned count = chain->readable + chain->writable;
+
+    if (desc->len == 0)
+        return 0;
+    if (desc->addr > UINT64_MAX - desc->len)
+        return break_queue(queue, "a descriptor wraps around the end of the address space");
+    if (queue->pieces + count >= VIRTQUEUE_MAX_PIECES)
+        return break_queue(queue, "too many descriptors are in flight");
+    if (count == chain->capacity && chain_grow(chain) < 0)
+        return -ENOMEM;
+    if ((desc->flags & VRING_DESC_F_WRITE) != 0) {
+        chain->writable++;
+        chain->writable_size += desc->len;
+    } else {
+        if (chain->writable > 0)
+            return break_queue(queue, "a readable descriptor comes after a writable one");
+        chain->readable++;
+        chain->readable_size += desc->len;
+    }
+    chain->pieces[count] = (struct chain_piece){.gpa = desc->addr, .size = desc->len};
+    return 0;
+}
+
+/* Copies descriptor 'index' of 'table', once: what is checked is what is used. */
+static int read_desc(struct virtqueue *queue, uint64_t table, uint64_t index,
+                     struct vring_desc *desc)
+{
+    if (!guest_memory_read(queue->memory, table + index * DESC_SIZE, desc, sizeof(*desc)))
+        return break_queue(queue, "a descriptor table is not in the guest's memory");
+    desc->addr = le64toh(desc->addr);
+    desc->len = le32toh(desc->len);
+    desc->flags = le16toh(desc->flags);
+    desc->next = le16toh(desc->next);
+    return 0;
+}
+
+/* Walks the indirect table that 'outer' points to (virtio 1.3, 2.7.5.3). */
+static int walk_indirect(struct virtqueue *queue, struct chain *chain,
+                         const struct vring_desc *outer)
+{
+    uint32_t entries = outer->len / DESC_SIZE;
+    struct vring_desc desc = {.flags = VRING_DESC_F_NEXT};
+    int ret = 0;
+
+    if (queue->no_indirect)
+        return break_queue(queue, "an indirect table was not negotiated");
+    if ((outer->flags & VRING_DESC_F_NEXT) != 0)
+        return break_queue(queue, "a descriptor is indirect and has a next one");
+    if (entries == 0 || outer->len % DESC_SIZE != 0 || entries > VIRTQUEUE_MAX_SIZE)
+        return break_queue(queue, "an indirect table has an impossible size");
+    if (outer->addr > UINT64_MAX - outer->len)
+        return break_queue(queue, "an indirect table wraps around the end of the address space");
+    for (uint32_t walked = 0; ret == 0 && (desc.flags & VRING_DESC_F_NEXT) != 0; walked++) {
+        if (walked == entries)
+            return break_queue(queue, "the descriptors of an indirect table loop");
+        if (desc.next >= entries)
+            return break_queue(queue, "a next descriptor lies past the end of its indirect table");
+        ret = read_desc(queue, outer->addr, desc.next, &desc);
+        if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
+            return break_queue(queue, "an indirect table is in an indirect table");
+        if (ret == 0)
+            ret = chain_add(queue, chain, &desc);
+    }
+    return ret;
+}
+
+/* Collects the chain that begins at descriptor 'head'. 0, -EINVAL (and the queue is broken) or
+ * -ENOMEM. */
+static int walk_chain(struct virtqueue *queue, struct chain *chain, uint16_t head)
+{
+    struct vring_desc desc = {.flags = VRING_DESC_F_NEXT, .next = head};
+    int ret = 0;
+
+    for (unsigned walked = 0; ret == 0 && (desc.flags & VRING_DESC_F_NEXT) != 0; walked++) {
+        if (walked == queue->size)
+            return break_queue(queue, "the descriptors of a request loop");
+        if (desc.next >= queue->size)
+            return break_queue(queue, "a descriptor has a number past the end of the table");
+        ret = read_desc(queue, queue->desc, desc.next, &desc);
+        if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
+            return walk_indirect(queue, chain, &desc);
+        if (ret == 0)
+            ret = chain_add(queue, chain, &desc);
+    }
+    return ret;
+}
+
+/* How many requests wait; -EINVAL when the driver says more than can be. What it wrote before the
+ * index is seen after this. */
+static int waiting(struct virtqueue *queue)
+{
+    uint16_t *idx = ring_word(queue, queue->avail + AVAIL_IDX);
+    uint16_t count;
+
+    if (idx == NULL) {
+        log_stranger("the rings of a queue are no longer in the guest's memory");
+        return 0;
+    }
+    count = (uint16_t)(le16toh(__atomic_load_n(idx, __ATOMIC_ACQUIRE)) - queue->next_avail);
+    if (count > queue->size)
+        return break_queue(queue, "more requests are available than the queue has entries");
+    return count;
+}
+
+/* Asks the driver for a kick at the next request, then looks again: one that came between would be
+ * kicked by nobody (virtio 1.3, 2.7.10). */
+static int waiting_or_ask(struct virtqueue *queue)
+{
+    int count = waiting(queue);
+    uint16_t *event;
+
+    if (count != 0 || !queue->event_idx)
+        return count;
+    event = ring_word(queue, avail_event_at(queue));
+    if (event == NULL)
+        return 0;
+    __atomic_store_n(event, htole16(queue->next_avail), __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return waiting(queue);
+}
+
+/* Reads the number of the next request's first descriptor. */
+static int next_head(struct virtqueue *queue, uint16_t *head)
+{
+    uint64_t slot = queue->next_avail & (queue->size - 1u);
+    uint16_t *entry = ring_word(queue, queue->avail + AVAIL_RING + 2u * slot);
+
+    if (entry == NULL)
+        return break_queue(queue, "the available ring is not in the guest's memory");
+    *head = le16toh(__atomic_load_n(entry, __ATOMIC_RELAXED));
+    return 0;
+}
+
+struct chain *virtqueue_pop(struct virtqueue *queue)
+{
+    struct chain *chain;
+    uint16_t head;
+    int ret;
+
+    if (!queue->started || !queue->enabled || queue->broken || waiting_or_ask(queue) <= 0 ||
+        next_head(queue, &head) < 0)
+        return NULL;
+    if (queue->in_flight >= queue->size) {
+        break_queue(queue, "more requests are in flight than the queue has entries");
+        return NULL;
+    }
+    chain = chain_take(queue);
+    ret = chain != NULL ? walk_chain(queue, chain, head) : -ENOMEM;
+    if (ret < 0) {
+        if (ret == -ENOMEM)
+            log_error("no memory for a request of the guest");
+        if (chain != NULL)
+            chain_recycle(queue, chain);
+        return NULL;
+    }
+    chain->head = head;
+    chain->generation = queue->generation;
+    queue->next_avail++;
+    queue->in_flight++;
+    queue->pieces += chain->readable + chain->writable;
+    return chain;
+}
+
+/* Takes 'chain' out of what is in flight. Returns whether it is still the driver's to get back. */
+static bool chain_land(struct virtqueue *queue, const struct chain *chain)
+{
+    if (!queue->started || chain->generation != queue->generation)
+        return false;
+    queue->in_flight--;
+    queue->pieces -= chain->readable + chain->writable;
+    return true;
+}
+
+/* Writes one entry of the used ring, then the index that shows it to the driver. */
+static void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
+{
+    uint64_t slot = queue->used_idx & (queue->size - 1u);
+    struct vring_used_elem *entry;
+    uint16_t *idx = ring_word(queue, queue->used + USED_IDX);
+
+    entry =
+        guest_memory_at(queue->memory, queue->used + USED_RING + USED_ENTRY * slot, sizeof(*entry));
+    if (entry == NULL || idx == NULL) {
+        break_queue(queue, "the used ring is not in the guest's memory");
+        return;
+    }
+    __atomic_store_n(&entry->id, htole32(head), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->len, htole32(written), __ATOMIC_RELAXED);
+    queue->used_idx++;
+    __atomic_store_n(idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
+    if (queue->used_idx == queue->signalled)
+        queue->signalled_valid = false; /* once around: the distance says nothing any more */
+}
+
+void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written)
+{
+    if (chain_land(queue, chain)) {
+        if (written > chain->writable_size)
+            written = (uint32_t)chain->writable_size;
+        if (!queue->broken)
+            put_used(queue, chain->head, written);
+    }
+    chain_recycle(queue, chain);
+}
+
+void virtqueue_drop(struct virtqueue *queue, struct chain *chain)
+{
+    chain_land(queue, chain);
+    chain_recycle(queue, chain);
+}
+
+bool virtqueue_must_call(struct virtqueue *queue)
+{
+    bool known = queue->signalled_valid;
+    uint16_t old = queue->signalled;
+    uint16_t *word;
+
+    if (!queue->started || (known && old == queue->used_idx))
+        return false;
+    queue->signalled = queue->used_idx;
+    queue->signalled_valid = true;
+    /* The used index must be out before we look at what the driver wants: it looks the other way
+     * round. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    word = ring_word(queue, queue->event_idx ? used_event_at(queue) : queue->avail + AVAIL_FLAGS);
+    if (word == NULL)
+        return false;
+    if (!queue->event_idx)
+        return (le16toh(__atomic_load_n(word, __ATOMIC_RELAXED)) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+    return !known ||
+           vring_need_event(le16toh(__atomic_load_n(word, __ATOMIC_RELAXED)), queue->used_idx, old);
+}
