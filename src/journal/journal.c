@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/units.h"
+
+static uint64_t page_rounded_size(void)
+{
+    uint64_t size = sizeof(struct journal_page);
+    units_round_up(size, units_page_size(), &size);
+    return size;
+}
+
+static int map_page(struct journal *journal)
+{
+    void *page =
+        mmap(NULL, page_rounded_size(), PROT_READ | PROT_WRITE, MAP_SHARED, journal->fd, 0);
+
+    if (page == MAP_FAILED)
+        return -errno;
+    journal->page = page;
+    return 0;
+}
+
+int journal_create(struct journal *journal)
+{
+    int r;
+
+    *journal = (struct journal){.fd = fd_memfd("hostblob-journal", page_rounded_size())};
+    if (journal->fd < 0)
+        return journal->fd;
+    r = map_page(journal);
+    if (r < 0) {
+        fd_close(&journal->fd);
+        return r;
+    }
+    journal->page->version = JOURNAL_VERSION;
+    journal->page->size = sizeof(struct journal_page);
+    __atomic_store_n(&journal->page->magic, JOURNAL_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static bool has_room(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= page_rounded_size();
+}
+
+int journal_attach(struct journal *journal, int fd)
+{
+    int r;
+
+    *journal = (struct journal){.fd = fd};
+    r = has_room(fd) ? map_page(journal) : -EPROTO;
+    if (r == 0 && (__atomic_load_n(&journal->page->magic, __ATOMIC_ACQUIRE) != JOURNAL_MAGIC ||
+                   journal->page->version != JOURNAL_VERSION ||
+                   journal->page->size != sizeof(struct journal_page)))
+        r = -EPROTO;
+    if (r < 0)
+        journal_finish(journal);
+    return r;
+}
+
+void journal_finish(struct journal *journal)
+{
+    if (journal->page != NULL)
+        munmap(journal->page, page_rounded_size());
+    journal->page = NULL;
+    fd_close(&journal->fd);
+}
+
+void journal_ring_progress(struct journal *journal, unsigned ring, uint16_t taken,
+                           uint16_t answered)
+{
+    struct journal_ring *r = &journal->page->rings[ring];
+
+    __atomic_store_n(&r->taken, taken, __ATOMIC_RELEASE);
+    __atomic_store_n(&r->answered, answered, __ATOMIC_RELEASE);
+}
+
+uint16_t journal_ring_base(const struct journal *journal, unsigned ring)
+{
+    return (uint16_t)__atomic_load_n(&journal->page->rings[ring].answered, __ATOMIC_ACQUIRE);
+}
+
+static int free_slot(struct journal *journal)
+{
+    for (uint32_t i = 0; i < JOURNAL_LOANS; i++) {
+        uint32_t slot = (journal->free_hint + i) % JOURNAL_LOANS;
+        if (!journal->page->loans[slot].valid)
+            return (int)slot;
+    }
+    return -ENOSPC;
+}
+
+int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,
+                     uint64_t size)
+{
+    int slot = free_slot(journal);
+    struct journal_loan *loan;
+
+    if (slot < 0)
+        return slot;
+    loan = &journal->page->loans[slot];
+    loan->kind = kind;
+    loan->id = id;
+    loan->offset = offset;
+    loan->size = size;
+    __atomic_store_n(&loan->valid, 1, __ATOMIC_RELEASE);
+    if (journal->page->loans_high <= (uint32_t)slot)
+        __atomic_store_n(&journal->page->loans_high, (uint32_t)slot + 1, __ATOMIC_RELEASE);
+    journal->free_hint = (uint32_t)slot + 1;
+    return slot;
+}
+
+void journal_loan_erase(struct journal *journal, int slot)
+{
+    __atomic_store_n(&journal->page->loans[slot].valid, 0, __ATOMIC_RELEASE);
+    if (journal->free_hint > (uint32_t)slot)
+        journal->free_hint = (uint32_t)slot;
+}
+
+void journal_clear(struct journal *journal)
+{
+    for (uint32_t i = 0; i < journal->page->loans_high && i < JOURNAL_LOANS; i++)
+        __atomic_store_n(&journal->page->loans[i].valid, 0, __ATOMIC_RELEASE);
+    journal->page->loans_high = 0;
+    journal->free_hint = 0;
+    memset(&journal->page->census, 0, sizeof(journal->page->census));
+}
+
+bool journal_loan_next(const struct journal *journal, uint32_t *slot, struct journal_loan *loan)
+{
+    uint32_t high = __atomic_load_n(&journal->page->loans_high, __ATOMIC_ACQUIRE);
+
+    for (; *slot < high && *slot < JOURNAL_LOANS; (*slot)++) {
+        const struct journal_loan *at = &journal->page->loans[*slot];
+        if (!__atomic_load_n(&at->valid, __ATOMIC_ACQUIRE))
+            continue;
+        *loan = *at;
+        (*slot)++;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+
+/*
+ * What a device's two processes know together: a memfd that the door makes, that both map, and
+ * that outlives the worker. Plain fixed structs. Each field has one writer, named below, and
+ * is written so that a reader who comes after the writer's death at any instant finds a
+ * consistent state: a record is filled first and made valid last, by one store (release), and
+ * made invalid before it is changed.
+ */
+#define JOURNAL_MAGIC 0x4c4e524a424f4248ull /* "HBOBJRNL" */
+#define JOURNAL_VERSION 1u
+#define JOURNAL_RINGS 4u
+#define JOURNAL_LOANS 16384u
+
+/* One ring. The door writes where it is, the worker how far it has come. */
+struct journal_ring {
+    uint32_t started; /* door */
+    uint32_t enabled; /* door */
+    uint32_t size;    /* door: entries */
+    uint32_t pad;
+    uint64_t desc, avail, used; /* door: front-end's virtual addresses */
+    /* Worker: requests taken and requests answered, as 16-bit ring indices. Requests of a ring are
+     * answered in order, so those between the two are in flight, and 'answered' is the base to go
+     * on from. */
+    uint32_t taken;
+    uint32_t answered;
+};
+
+/* One buffer in the guest's window; the worker writes them. */
+struct journal_loan {
+    uint32_t valid; /* 1: the other fields hold */
+    uint32_t kind;  /* enum buffer_kind */
+    uint32_t id;    /* the device's name for the buffer */
+    uint32_t pad;
+    uint64_t offset; /* in the window */
+    uint64_t size;
+};
+
+struct journal_page {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t size;              /* bytes of this struct */
+    uint64_t features;          /* door: negotiated virtio features */
+    uint64_t protocol_features; /* door */
+    struct journal_ring rings[JOURNAL_RINGS];
+    struct stats stats;          /* each counter by the one who counts */
+    struct device_census census; /* worker */
+    uint32_t loans_high;         /* worker: no loan at or above this index */
+    uint32_t pad;
+    struct journal_loan loans[JOURNAL_LOANS];
+};
+
+struct journal {
+    int fd; /* owned; -1 when detached */
+    struct journal_page *page;
+    uint32_t free_hint; /* where the search for a free loan begins */
+};
+
+/* The door: a new, empty journal. 0 or -errno. */
+int journal_create(struct journal *journal);
+/* The worker: takes ownership of 'fd' even on error, checks magic, version and size. 0; -EPROTO
+ * when it is of another kind; -errno. */
+int journal_attach(struct journal *journal, int fd);
+void journal_finish(struct journal *journal);
+
+/* Writes how far a ring has come. */
+void journal_ring_progress(struct journal *journal, unsigned ring, uint16_t taken,
+                           uint16_t answered);
+/* Where a ring goes on. */
+uint16_t journal_ring_base(const struct journal *journal, unsigned ring);
+
+/* Notes a buffer in the window. Returns its slot, or -ENOSPC when JOURNAL_LOANS are there. */
+int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,
+                     uint64_t size);
+void journal_loan_erase(struct journal *journal, int slot);
+/* Forgets all loans and the census: a fresh driver, or a new worker. */
+void journal_clear(struct journal *journal);
+/* Copies the valid loan at or after *slot to 'loan' and sets *slot behind it. False at the end. */
+bool journal_loan_next(const struct journal *journal, uint32_t *slot, struct journal_loan *loan);
+
+#endif
