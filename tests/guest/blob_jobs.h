@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_GUEST_BLOB_JOBS_H
+#define TESTS_GUEST_BLOB_JOBS_H
+
+/*
+ * The jobs of the guest's GPU program. Each takes the arguments that follow its name, prints its
+ * results as lines '@@ key=value ...' and returns the exit status: 0 when all was as it must be.
+ */
+
+/* The kernel, the driver and the window. */
+int blob_job_info(int argc, char **argv);
+
+/* main [COUNT]: blobs of 4 KiB to 64 MiB made, mapped, verified both ways and destroyed, one of
+ * them exported as a dma-buf and used through it. */
+int blob_job_main(int argc, char **argv);
+
+/* rounds [COUNT]: make, map, write at once, have the host verify, destroy. */
+int blob_job_rounds(int argc, char **argv);
+
+/* exhaust [KIB]: fill the window with blobs of that size, free all, fill it again. */
+int blob_job_exhaust(int argc, char **argv);
+
+/* killed [COUNT]: processes killed while they write to mapped blobs; the device works on. */
+int blob_job_killed(int argc, char **argv);
+
+/* rebind [COUNT]: take the device from its driver and give it back; it works again. */
+int blob_job_rebind(int argc, char **argv);
+
+/* hold COUNT KIB: make so many blobs, map and fill them, and keep them until a line of input. */
+int blob_job_hold(int argc, char **argv);
+
+/* reboot COUNT KIB: as hold, but then restart the machine with all of them mapped. */
+int blob_job_reboot(int argc, char **argv);
+
+/* fresh COUNT KIB: so many new blobs must read as zeros, and then work both ways. */
+int blob_job_fresh(int argc, char **argv);
+
+/* picture: draw a picture into a blob and keep it until a line of input. */
+int blob_job_picture(int argc, char **argv);
+
+#endif
