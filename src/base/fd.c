@@ -178,6 +178,21 @@ int fd_memfd(const char *name, uint64_t size)
     return fd;
 }
 
+int fd_file_size(int fd, uint64_t *size)
+{
+    struct stat st;
+    off_t end;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *size = (uint64_t)st.st_size;
+    if (st.st_size > 0 || S_ISREG(st.st_mode))
+        return 0;
+    end = lseek(fd, 0, SEEK_END); /* a dmabuf has no position that this could disturb */
+    *size = end > 0 ? (uint64_t)end : UINT64_MAX;
+    return 0;
+}
+
 bool fd_same_file(int a, int b)
 {
     struct stat sa, sb;

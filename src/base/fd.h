@@ -55,6 +55,11 @@ ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
  */
 int fd_memfd(const char *name, uint64_t size);
 
+/* Says how many bytes the file has; UINT64_MAX where it has no such thing (a device, whose mmap
+ * decides). Asks a dmabuf by lseek, and leaves the position of any other file alone. 0 or -errno.
+ */
+int fd_file_size(int fd, uint64_t *size);
+
 /* Whether both descriptors are the same file (device and inode). */
 bool fd_same_file(int a, int b);
 

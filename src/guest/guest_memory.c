@@ -32,19 +32,6 @@ void guest_memory_finish(struct guest_memory *memory)
     *memory = (struct guest_memory){0};
 }
 
-/* The file's bytes; UINT64_MAX where it has no such thing (a device, whose mmap decides). */
-static uint64_t file_size(int fd, const struct stat *st)
-{
-    off_t end;
-
-    if (st->st_size > 0)
-        return (uint64_t)st->st_size;
-    if (S_ISREG(st->st_mode))
-        return 0;
-    end = lseek(fd, 0, SEEK_END); /* a dmabuf tells its size so, and has no position to disturb */
-    return end > 0 ? (uint64_t)end : UINT64_MAX;
-}
-
 /* Checks what the front-end says of a region. Fills *region, which borrows 'fd'. */
 static int region_check(struct guest_region *region, const struct guest_region_spec *spec, int fd)
 {
@@ -57,11 +44,10 @@ static int region_check(struct guest_region *region, const struct guest_region_s
         log_stranger("memory region at 0x%" PRIx64 " is empty or wraps", spec->gpa);
         return -EINVAL;
     }
-    if (fstat(fd, &st) < 0) {
+    if (fstat(fd, &st) < 0 || fd_file_size(fd, &file_end) < 0) {
         log_stranger("memory region at 0x%" PRIx64 " has no descriptor: %m", spec->gpa);
         return -EINVAL;
     }
-    file_end = file_size(fd, &st);
     if (spec->fd_offset + spec->size > file_end) {
         log_stranger("memory region at 0x%" PRIx64 " ends at byte %" PRIu64
                      " of a file that has %" PRIu64,

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffer/arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "buffer/mapped.h"
+
+struct arena_buffer {
+    struct buffer base;
+    struct arena *arena;
+    struct range loan; /* its place, while 'placed' */
+    bool placed;
+    bool pinned;
+    int parked_fd; /* owned; -1 when placed, and as long as it has no bytes but zeros */
+    void *parked;  /* mapped when somebody asks for the bytes of a parked buffer */
+};
+
+static struct arena_buffer *of_buffer(const struct buffer *buffer)
+{
+    return (struct arena_buffer *)(uintptr_t)buffer;
+}
+
+static struct arena_buffer *of_loan(struct range *loan)
+{
+    return (struct arena_buffer *)(void *)((char *)loan - offsetof(struct arena_buffer, loan));
+}
+
+static void *map_file(int fd, uint64_t size)
+{
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    return data != MAP_FAILED ? data : NULL;
+}
+
+int arena_init(struct arena *arena, int fd, uint64_t size)
+{
+    uint64_t file_size;
+    int ret = fd_file_size(fd, &file_size);
+
+    *arena = (struct arena){.fd = -1};
+    range_set_init(&arena->loans);
+    if (ret == 0 && (size == 0 || size != file_size || (size & (units_page_size() - 1)) != 0))
+        ret = -EINVAL;
+    if (ret == 0) {
+        arena->data = map_file(fd, size);
+        ret = arena->data != NULL ? 0 : -errno;
+    }
+    if (ret < 0) {
+        fd_close(&fd);
+        return ret;
+    }
+    madvise(arena->data, size, MADV_DONTDUMP); /* the guest's bytes are no part of our crash */
+    arena->fd = fd;
+    arena->size = size;
+    return 0;
+}
+
+void arena_finish(struct arena *arena)
+{
+    assert(arena->loans.count == 0);
+    if (arena->data != NULL)
+        munmap(arena->data, arena->size);
+    arena->data = NULL;
+    fd_close(&arena->fd);
+}
+
+/* Throws bytes away: they read as zeros from now on, in the guest too, and cost no memory. */
+static int punch(const struct arena *arena, uint64_t offset, uint64_t size)
+{
+    int ret;
+
+    do {
+        ret = fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                        (off_t)size);
+    } while (ret < 0 && errno == EINTR);
+    if (ret < 0) {
+        ret = -errno;
+        log_error("cannot punch a hole into the arena: %m");
+    }
+    return ret;
+}
+
+int arena_punch_all(struct arena *arena)
+{
+    if (arena->loans.count > 0)
+        return -EBUSY;
+    return punch(arena, 0, arena->size);
+}
+
+/* Finds the next run of bytes of the file in [*start, end) that are not just holes. Returns false
+ * at the end. */
+static bool next_extent(int fd, uint64_t *start, uint64_t end, uint64_t *extent_end)
+{
+    off_t data = lseek(fd, (off_t)*start, SEEK_DATA);
+    off_t hole;
+
+    if (data < 0 || (uint64_t)data >= end)
+        return false;
+    hole = lseek(fd, data, SEEK_HOLE);
+    *start = (uint64_t)data;
+    *extent_end = hole > data && (uint64_t)hole < end ? (uint64_t)hole : end;
+    return true;
+}
+
+/* How the bytes move: by read and write, and never by touching a page that is not there yet, since
+ * with no memory left that would kill us instead of failing. */
+static int move_out(int fd, const uint8_t *from, uint64_t at, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, from, size, (off_t)at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -ENOMEM;
+        from += n;
+        at += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+    return 0;
+}
+
+static int move_in(int fd, uint8_t *to, uint64_t at, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t n = pread(fd, to, size, (off_t)at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -ENOMEM;
+        to += n;
+        at += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+    return 0;
+}
+
+/* Gives a buffer without a place a memfd for its bytes, unless it has one. */
+static int parked_open(struct arena_buffer *buffer)
+{
+    if (buffer->parked_fd < 0) {
+        int fd = fd_memfd("hostblob-parked", buffer->base.size);
+
+        if (fd < 0)
+            return fd;
+        buffer->parked_fd = fd;
+    }
+    return 0;
+}
+
+static void parked_close(struct arena_buffer *buffer)
+{
+    if (buffer->parked != NULL)
+        munmap(buffer->parked, buffer->base.size);
+    buffer->parked = NULL;
+    fd_close(&buffer->parked_fd);
+}
+
+/* Takes the buffer's place away, and the bytes there. */
+static void give_back(struct arena_buffer *buffer)
+{
+    punch(buffer->arena, buffer->loan.start, buffer->loan.size);
+    range_set_remove(&buffer->arena->loans, &buffer->loan);
+    buffer->placed = false;
+    buffer->pinned = false;
+}
+
+/* Moves the bytes of a placed buffer to a memfd of its own. On error it stays where it is. */
+static int park(struct arena_buffer *buffer)
+{
+    struct arena *arena = buffer->arena;
+    uint64_t first = buffer->loan.start;
+    uint64_t end = first + buffer->loan.size;
+    uint64_t at = first;
+    uint64_t extent_end;
+    int ret = 0;
+
+    while (ret == 0 && next_extent(arena->fd, &at, end, &extent_end)) {
+        ret = parked_open(buffer);
+        if (ret == 0)
+            ret = move_out(buffer->parked_fd, arena->data + at, at - first, extent_end - at);
+        at = extent_end;
+    }
+    if (ret < 0) {
+        parked_close(buffer);
+        return ret;
+    }
+    give_back(buffer);
+    return 0;
+}
+
+/* Moves the bytes of a parked buffer to its place. */
+static int unpark(struct arena_buffer *buffer)
+{
+    uint8_t *to = buffer->arena->data + buffer->loan.start;
+    uint64_t at = 0;
+    uint64_t extent_end;
+    int ret = 0;
+
+    if (buffer->parked_fd < 0)
+        return 0;
+    while (ret == 0 && next_extent(buffer->parked_fd, &at, buffer->base.size, &extent_end)) {
+        ret = move_in(buffer->parked_fd, to + at, at, extent_end - at);
+        at = extent_end;
+    }
+    if (ret == 0)
+        parked_close(buffer);
+    return ret;
+}
+
+static void *arena_data(struct buffer *base)
+{
+    struct arena_buffer *buffer = of_buffer(base);
+    int ret;
+
+    if (buffer->placed)
+        return buffer->arena->data + buffer->loan.start;
+    ret = parked_open(buffer);
+    if (ret < 0) {
+        errno = -ret;
+        return NULL;
+    }
+    if (buffer->parked == NULL)
+        buffer->parked = map_file(buffer->parked_fd, base->size);
+    return buffer->parked;
+}
+
+static void arena_destroy(struct buffer *base)
+{
+    struct arena_buffer *buffer = of_buffer(base);
+
+    if (buffer->placed)
+        give_back(buffer);
+    parked_close(buffer);
+    free(buffer);
+}
+
+static const struct buffer_impl arena_impl = {
+    .data = arena_data,
+    .destroy = arena_destroy,
+};
+
+struct buffer *arena_buffer_create(struct arena *arena, uint64_t size)
+{
+    struct arena_buffer *buffer;
+
+    if (size == 0 || !units_round_up(size, units_page_size(), &size) || size > INT64_MAX) {
+        errno = size == 0 ? EINVAL : EFBIG;
+        return NULL;
+    }
+    buffer = calloc(1, sizeof(*buffer));
+    if (buffer == NULL)
+        return NULL;
+    *buffer = (struct arena_buffer){
+        .base = {.impl = &arena_impl, .kind = BUFFER_ARENA, .size = size, .fd = -1},
+        .arena = arena,
+        .parked_fd = -1,
+    };
+    return &buffer->base;
+}
+
+/* Sends away whoever has a place in [offset, offset + size). -EEXIST, and nobody moves, if one is
+ * pinned. */
+static int make_room(struct arena *arena, uint64_t offset, uint64_t size)
+{
+    struct range *loan;
+    int ret = 0;
+
+    for (loan = range_set_overlap(&arena->loans, offset, size);
+         loan != NULL && loan->start < offset + size; loan = range_set_next(loan)) {
+        if (of_loan(loan)->pinned)
+            return -EEXIST;
+    }
+    while (ret == 0 && (loan = range_set_overlap(&arena->loans, offset, size)) != NULL)
+        ret = park(of_loan(loan));
+    return ret;
+}
+
+/* Gives a parked buffer a place that is free. */
+static int settle(struct arena_buffer *buffer, uint64_t offset)
+{
+    struct arena *arena = buffer->arena;
+    /* The guest can write into every byte of its window, also where nothing was lent. */
+    int ret = punch(arena, offset, buffer->base.size);
+
+    if (ret < 0)
+        return ret;
+    buffer->loan = (struct range){.start = offset, .size = buffer->base.size};
+    ret = range_set_add(&arena->loans, &buffer->loan);
+    if (ret < 0)
+        return ret;
+    buffer->placed = true;
+    ret = unpark(buffer);
+    if (ret < 0)
+        give_back(buffer);
+    return ret;
+}
+
+int arena_place(struct arena *arena, struct buffer *base, uint64_t offset)
+{
+    struct arena_buffer *buffer = of_buffer(base);
+    int ret = 0;
+
+    if (base->kind != BUFFER_ARENA || buffer->arena != arena ||
+        (offset & (units_page_size() - 1)) != 0 || offset > arena->size ||
+        base->size > arena->size - offset)
+        return -EINVAL;
+    if (buffer->placed && buffer->loan.start == offset) {
+        buffer->pinned = true;
+        return 0;
+    }
+    if (buffer->pinned)
+        return -EBUSY;
+    ret = make_room(arena, offset, base->size); /* may send away the buffer itself */
+    if (ret == 0 && buffer->placed)
+        ret = park(buffer);
+    if (ret == 0)
+        ret = settle(buffer, offset);
+    buffer->pinned = ret == 0;
+    return ret;
+}
+
+void arena_unpin(struct arena *arena, struct buffer *buffer)
+{
+    assert(of_buffer(buffer)->arena == arena);
+    of_buffer(buffer)->pinned = false;
+}
+
+bool arena_offset(const struct buffer *buffer, uint64_t *offset)
+{
+    if (buffer->kind != BUFFER_ARENA || !of_buffer(buffer)->placed)
+        return false;
+    *offset = of_buffer(buffer)->loan.start;
+    return true;
+}
+
+bool arena_pinned(const struct buffer *buffer)
+{
+    return buffer->kind == BUFFER_ARENA && of_buffer(buffer)->pinned;
+}
+
+void arena_each_loan(const struct arena *arena,
+                     void (*each)(void *data, const struct buffer *buffer, uint64_t offset),
+                     void *data)
+{
+    struct range *loan;
+
+    for (loan = range_set_first(&arena->loans); loan != NULL; loan = range_set_next(loan))
+        each(data, &of_loan(loan)->base, loan->start);
+}
