@@ -72,8 +72,14 @@ struct link_config {
     uint8_t data[LINK_MAX_CONFIG];
 };
 
+enum link_window_news {
+    LINK_WINDOW_SHUT, /* for now: wait */
+    LINK_WINDOW_OPEN,
+    LINK_WINDOW_NONE, /* and there will be none: fail what waits */
+};
+
 struct link_window {
-    uint32_t open;
+    uint32_t news; /* enum link_window_news */
     uint32_t pad;
 };
 

@@ -29,8 +29,9 @@ const char *shm_region_check(uint64_t size);
  * descriptor until it is gone: so nothing that a guest can still reach is freed. A range is free
  * again only when its mapping is gone.
  *
- * While the rings are stopped nothing may be sent, and an answer may never come: what was under way
- * then is 'doubtful' until the next start.
+ * An unmapping that could not be sent, because the rings stopped first, leaves the mapping
+ * 'doubtful': it is still there and has to be asked for again. A mapping whose owner is gone is an
+ * 'orphan': to be unmapped as soon as that is possible.
  */
 enum shm_state { SHM_ASKED, SHM_MAPPED, SHM_LEAVING };
 

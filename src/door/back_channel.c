@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/back_channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#define NOT_SENT 0u /* the 'request' that only waits for those before it */
+
+static const uint8_t nobodys_uuid[16] = "hostblob-barrier";
+
+static void request_destroy(struct back_request *request)
+{
+    fd_close(&request->fd);
+    free(request);
+}
+
+/* Answers the first request of the queue and forgets it. */
+static void complete_first(struct back_channel *ch, int result)
+{
+    struct back_request *first = TAILQ_FIRST(&ch->queue);
+
+    TAILQ_REMOVE(&ch->queue, first, link);
+    if (first->done != NULL)
+        first->done(first->data, result);
+    request_destroy(first);
+}
+
+static void fail_all(struct back_channel *ch, int result)
+{
+    ch->waiting = false;
+    while (!TAILQ_EMPTY(&ch->queue))
+        complete_first(ch, result);
+}
+
+static void detach(struct back_channel *ch)
+{
+    ch->io = sd_event_source_disable_unref(ch->io);
+    ch->timer = sd_event_source_disable_unref(ch->timer);
+    fd_close(&ch->fd);
+    ch->have = 0;
+    ch->broken = NULL;
+}
+
+static void channel_break(struct back_channel *ch, int result, const char *reason)
+{
+    log_warning("The back-end channel is closed: %s. Buffers can no longer be mapped.", reason);
+    detach(ch);
+    fail_all(ch, result);
+}
+
+static void pump(struct back_channel *ch);
+
+static int on_time(sd_event_source *source, uint64_t now, void *data)
+{
+    struct back_channel *ch = data;
+    const struct back_request *first = TAILQ_FIRST(&ch->queue);
+
+    if (ch->broken != NULL) {
+        channel_break(ch, -ECONNRESET, ch->broken);
+    } else if (ch->waiting) {
+        channel_break(ch, -ETIMEDOUT, "the front-end did not answer in time");
+    } else if (first != NULL && first->header.request == NOT_SENT) {
+        complete_first(ch, 0);
+        pump(ch);
+    }
+    return 0;
+}
+
+static void timer_set(struct back_channel *ch, bool on)
+{
+    if (ch->timer == NULL || ch->broken != NULL)
+        return;
+    if (on)
+        sd_event_source_set_time_relative(ch->timer, ch->limit_us);
+    sd_event_source_set_enabled(ch->timer, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+/* Sends the first request unless one is under way. */
+static void pump(struct back_channel *ch)
+{
+    struct back_request *first = TAILQ_FIRST(&ch->queue);
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(first->payload)];
+    size_t size;
+    ssize_t n;
+
+    if (first != NULL && first->header.request == NOT_SENT && !ch->waiting && !ch->held) {
+        /* From the loop's next turn, as all answers. */
+        sd_event_source_set_time_relative(ch->timer, 0);
+        sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+        return;
+    }
+    if (first == NULL || ch->waiting || ch->held || ch->fd < 0 || ch->broken != NULL)
+        return;
+    size = VHOST_USER_HEADER_SIZE + first->header.size;
+    memcpy(bytes, &first->header, VHOST_USER_HEADER_SIZE);
+    memcpy(bytes + VHOST_USER_HEADER_SIZE, &first->payload, first->header.size);
+    n = fd_send(ch->fd, bytes, size, &first->fd, first->fd >= 0);
+    if (n != (ssize_t)size) {
+        /* From the loop's next turn: 'done' never comes from within the call that asked. */
+        ch->broken =
+            n < 0 && n != -EAGAIN ? strerror((int)-n) : "the front-end does not read its requests";
+        sd_event_source_set_time_relative(ch->timer, 0);
+        sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+        return;
+    }
+    fd_close(&first->fd);
+    ch->waiting = true;
+    timer_set(ch, true);
+}
+
+/* What is wrong with the answer that has arrived, or NULL. */
+static const char *check_answer(const struct back_channel *ch, struct vhost_user_header *header)
+{
+    if (!ch->waiting)
+        return "the front-end answered, but nothing was asked";
+    if (header->request != TAILQ_FIRST(&ch->queue)->header.request)
+        return "the front-end answered another request than the one made";
+    if (header->flags != (VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY) ||
+        header->size != sizeof(uint64_t))
+        return "the front-end's answer has the wrong form";
+    return NULL;
+}
+
+static void take_answer(struct back_channel *ch)
+{
+    struct vhost_user_header header;
+    const char *reason;
+    uint64_t value;
+
+    memcpy(&header, ch->answer, sizeof(header));
+    memcpy(&value, ch->answer + VHOST_USER_HEADER_SIZE, sizeof(value));
+    ch->have = 0;
+    reason = check_answer(ch, &header);
+    if (reason != NULL) {
+        channel_break(ch, -ECONNRESET, reason);
+        return;
+    }
+    ch->waiting = false;
+    timer_set(ch, false);
+    complete_first(ch, value == 0 ? 0 : -EIO);
+    pump(ch);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct back_channel *ch = data;
+    struct fd_list fds = {0};
+    ssize_t n = fd_receive(ch->fd, ch->answer + ch->have, sizeof(ch->answer) - ch->have, &fds);
+    unsigned count = fds.count;
+
+    fd_list_finish(&fds);
+    if (n == -EAGAIN || n == -EINTR)
+        return 0;
+    if (n <= 0)
+        channel_break(ch, -ECONNRESET, n == 0 ? "the front-end closed it" : strerror((int)-n));
+    else if (count > 0)
+        channel_break(ch, -ECONNRESET, "the front-end's answer carries descriptors");
+    else if ((ch->have += (unsigned)n) == sizeof(ch->answer))
+        take_answer(ch);
+    return 0;
+}
+
+void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us)
+{
+    *ch = (struct back_channel){.loop = loop, .fd = -1, .held = true, .limit_us = limit_us};
+    TAILQ_INIT(&ch->queue);
+}
+
+void back_channel_finish(struct back_channel *ch)
+{
+    detach(ch);
+    fail_all(ch, -ECONNRESET);
+}
+
+int back_channel_attach(struct back_channel *ch, int fd)
+{
+    int r;
+
+    detach(ch);
+    fail_all(ch, -ECONNRESET);
+    ch->fd = fd;
+    r = fd_set_nonblock(fd);
+    if (r == 0)
+        r = sd_event_add_io(ch->loop, &ch->io, fd, EPOLLIN, on_io, ch);
+    if (r >= 0)
+        r = sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, ch->limit_us, 0,
+                                       on_time, ch);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(ch->timer, SD_EVENT_OFF);
+    if (r < 0)
+        detach(ch);
+    return r < 0 ? r : 0;
+}
+
+bool back_channel_attached(const struct back_channel *ch)
+{
+    return ch->fd >= 0;
+}
+
+void back_channel_hold(struct back_channel *ch, bool hold)
+{
+    ch->held = hold;
+    timer_set(ch, !hold && ch->waiting);
+    pump(ch);
+}
+
+void back_channel_cancel_unsent(struct back_channel *ch)
+{
+    TAILQ_HEAD(, back_request) canceled = TAILQ_HEAD_INITIALIZER(canceled);
+    struct back_request *r, *next;
+
+    TAILQ_FOREACH_SAFE(r, &ch->queue, link, next)
+    {
+        if (ch->waiting && r == TAILQ_FIRST(&ch->queue))
+            continue;
+        TAILQ_REMOVE(&ch->queue, r, link);
+        TAILQ_INSERT_TAIL(&canceled, r, link);
+    }
+    while ((r = TAILQ_FIRST(&canceled)) != NULL) {
+        TAILQ_REMOVE(&canceled, r, link);
+        if (r->done != NULL)
+            r->done(r->data, -ECANCELED);
+        request_destroy(r);
+    }
+}
+
+/* A request with room for its payload, or NULL. */
+static struct back_request *request_create(uint32_t request, uint32_t size, back_channel_done *done,
+                                           void *data)
+{
+    struct back_request *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->header = (struct vhost_user_header){
+        .request = request,
+        .flags = VHOST_USER_VERSION | VHOST_USER_FLAG_NEED_REPLY,
+        .size = size,
+    };
+    r->fd = -1;
+    r->done = done;
+    r->data = data;
+    return r;
+}
+
+/* The send happens from the loop's next turn if the queue is idle, so that 'done' never comes from
+ * within. */
+static int enqueue(struct back_channel *ch, struct back_request *r)
+{
+    TAILQ_INSERT_TAIL(&ch->queue, r, link);
+    pump(ch);
+    return 0;
+}
+
+int back_channel_mmap(struct back_channel *ch, uint32_t request, const struct vhost_user_mmap *mmap,
+                      int fd, back_channel_done *done, void *data)
+{
+    struct back_request *r;
+
+    if (ch->fd < 0)
+        return -ENOTCONN;
+    r = request_create(request, sizeof(*mmap), done, data);
+    if (r == NULL)
+        return -ENOMEM;
+    r->payload.mmap = *mmap;
+    if (fd >= 0) {
+        r->fd = fd_duplicate(fd);
+        if (r->fd < 0) {
+            int error = r->fd;
+            request_destroy(r);
+            return error;
+        }
+    }
+    return enqueue(ch, r);
+}
+
+/* The front-end refuses it, and that is as good an answer. */
+struct barrier {
+    back_channel_done *done;
+    void *data;
+};
+
+static void barrier_answered(void *data, int result)
+{
+    struct barrier *b = data;
+
+    b->done(b->data, result == -EIO ? 0 : result);
+    free(b);
+}
+
+int back_channel_barrier(struct back_channel *ch, bool send, back_channel_done *done, void *data)
+{
+    struct barrier *b;
+    struct back_request *r;
+
+    if (ch->fd < 0)
+        return -ENOTCONN;
+    b = malloc(sizeof(*b));
+    if (b == NULL)
+        return -ENOMEM;
+    *b = (struct barrier){done, data};
+    r = request_create(send ? VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE : NOT_SENT,
+                       sizeof(nobodys_uuid), barrier_answered, b);
+    if (r == NULL) {
+        free(b);
+        return -ENOMEM;
+    }
+    memcpy(r->payload.uuid, nobodys_uuid, sizeof(nobodys_uuid));
+    return enqueue(ch, r);
+}
+
+int back_channel_config_change(struct back_channel *ch)
+{
+    struct back_request *r;
+
+    if (ch->fd < 0)
+        return -ENOTCONN;
+    r = request_create(VHOST_USER_BACKEND_CONFIG_CHANGE, 0, NULL, NULL);
+    return r != NULL ? enqueue(ch, r) : -ENOMEM;
+}

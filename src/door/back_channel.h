@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_BACK_CHANNEL_H
+#define DOOR_BACK_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bsd/sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "protocol/vhost_user.h"
+
+/*
+ * The back-end channel: our requests to the front-end. One is under way at a time, because answers
+ * carry no tag; the others wait. Each has a time limit; when one passes, or an answer makes no
+ * sense, the channel is of no use any more: it is closed and everything fails.
+ *
+ * While it is held (the rings are stopped) nothing is sent and no time runs.
+ */
+
+/* 'result': 0; -EIO refused by the front-end; -ETIMEDOUT; -ECONNRESET the channel is gone;
+ * -ECANCELED. Comes exactly once, never from within the call that made the request. */
+typedef void back_channel_done(void *data, int result);
+
+struct back_request {
+    TAILQ_ENTRY(back_request) link; // back_channel::queue
+    struct vhost_user_header header;
+    union {
+        struct vhost_user_mmap mmap;
+        uint8_t uuid[16];
+    } payload;
+    int fd; /* owned, -1 if none */
+    back_channel_done *done;
+    void *data;
+};
+
+struct back_channel {
+    sd_event *loop;
+    int fd; /* owned; -1: there is none, or it broke */
+    sd_event_source *io, *timer;
+    bool held;
+    bool waiting; /* the head of the queue is sent */
+    uint64_t limit_us;
+    const char *broken; /* why it is about to be closed */
+    unsigned have;      /* bytes of the answer that have arrived */
+    uint8_t answer[VHOST_USER_HEADER_SIZE + sizeof(uint64_t)];
+    TAILQ_HEAD(, back_request) queue;
+};
+
+void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us);
+/* Fails everything and closes. */
+void back_channel_finish(struct back_channel *ch);
+/* Takes ownership of 'fd' even on error; replaces an earlier channel. 0 or -errno. */
+int back_channel_attach(struct back_channel *ch, int fd);
+/* Whether requests can be made at all. */
+bool back_channel_attached(const struct back_channel *ch);
+/* See above. Nothing that waits is forgotten. */
+void back_channel_hold(struct back_channel *ch, bool hold);
+/* Fails with -ECANCELED what waits and has not been sent. */
+void back_channel_cancel_unsent(struct back_channel *ch);
+
+/* Queues SHMEM_MAP or SHMEM_UNMAP. Borrows 'fd' (-1 for none). 0, or -ENOTCONN or -ENOMEM: then
+ * 'done' is not called. */
+int back_channel_mmap(struct back_channel *ch, uint32_t request, const struct vhost_user_mmap *mmap,
+                      int fd, back_channel_done *done, void *data);
+/*
+ * Comes to 'done' when everything asked before it is answered. With 'send' (needs SHARED_OBJECT) it
+ * is a request that changes nothing and that QEMU answers without a line in its log:
+ * SHARED_OBJECT_REMOVE of a UUID that nobody has. QEMU handles requests one after the other, each
+ * to its end, but answers SHMEM_MAP before it commits: an answer to this one proves that the
+ * mapping before it is committed. Without, nothing is sent. 'done' gets 0 unless the channel
+ * breaks. Returns as back_channel_mmap.
+ */
+int back_channel_barrier(struct back_channel *ch, bool send, back_channel_done *done, void *data);
+/* Tells the front-end to read the config space again; nobody waits for the answer. */
+int back_channel_config_change(struct back_channel *ch);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+
+/* Says it once; the owner finishes the connection, so nothing may touch it afterwards. */
+static void connection_break(struct connection *c, const char *reason)
+{
+    if (c->broken)
+        return;
+    c->broken = true;
+    sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+    c->handler->closed(c->data, reason);
+}
+
+/* How many bytes to read next: the header first, then its payload and not a byte more, because the
+ * descriptors of the next message come with its first byte. */
+static size_t bytes_wanted(const struct connection *c)
+{
+    if (c->have < VHOST_USER_HEADER_SIZE)
+        return VHOST_USER_HEADER_SIZE - c->have;
+    return VHOST_USER_HEADER_SIZE + c->in.header.size - c->have;
+}
+
+static void deliver(struct connection *c)
+{
+    struct fd_list fds = c->fds;
+    struct vhost_user_message message = c->in;
+
+    c->have = 0;
+    c->fds = (struct fd_list){0};
+    c->handler->message(c->data, &message, &fds);
+    fd_list_finish(&fds);
+}
+
+/* Reads a piece. Returns whether a whole message is there. */
+static bool read_piece(struct connection *c)
+{
+    ssize_t n = fd_receive(c->fd, (uint8_t *)&c->in + c->have, bytes_wanted(c), &c->fds);
+    const char *reason;
+
+    if (n == -EAGAIN || n == -EINTR)
+        return false;
+    if (n <= 0) {
+        connection_break(c, n == 0 ? (c->have == 0 ? "it hung up" : "it hung up in mid-message")
+                            : n == -EMSGSIZE ? "it sent more descriptors than any message has"
+                                             : strerror((int)-n));
+        return false;
+    }
+    c->have += (size_t)n;
+    if (c->have == VHOST_USER_HEADER_SIZE) {
+        reason = vhost_user_check_header(&c->in.header);
+        if (reason != NULL) {
+            connection_break(c, reason);
+            return false;
+        }
+    }
+    return c->have >= VHOST_USER_HEADER_SIZE && bytes_wanted(c) == 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct connection *c = data;
+
+    if (read_piece(c) || (!c->broken && c->have >= VHOST_USER_HEADER_SIZE && read_piece(c)))
+        deliver(c);
+    return 0;
+}
+
+int connection_init(struct connection *c, sd_event *loop, int fd,
+                    const struct connection_handler *handler, void *data)
+{
+    int r;
+
+    memset(c, 0, sizeof(*c));
+    c->fd = fd;
+    c->handler = handler;
+    c->data = data;
+    r = fd_set_nonblock(fd);
+    if (r == 0)
+        r = sd_event_add_io(loop, &c->io, fd, EPOLLIN, on_io, c);
+    if (r < 0)
+        connection_finish(c);
+    return r < 0 ? r : 0;
+}
+
+void connection_finish(struct connection *c)
+{
+    c->broken = true;
+    c->io = sd_event_source_disable_unref(c->io);
+    fd_list_finish(&c->fds);
+    fd_close(&c->fd);
+}
+
+void connection_hold(struct connection *c, bool hold)
+{
+    if (!c->broken)
+        sd_event_source_set_enabled(c->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+void connection_answer(struct connection *c, const struct vhost_user_message *request,
+                       const void *payload, uint32_t size)
+{
+    struct vhost_user_message answer;
+    size_t total = VHOST_USER_HEADER_SIZE + size;
+    ssize_t n;
+
+    if (c->broken)
+        return;
+    answer.header = (struct vhost_user_header){
+        .request = request->header.request,
+        .flags = VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY,
+        .size = size,
+    };
+    memcpy(answer.bytes, payload, size);
+    n = fd_send(c->fd, &answer, total, NULL, 0);
+    if (n != (ssize_t)total)
+        connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)
+                                                  : "it does not read its answers");
+}
+
+void connection_ack(struct connection *c, const struct vhost_user_message *request, bool reply_ack,
+                    int result)
+{
+    uint64_t value = result != 0;
+
+    if (reply_ack && (request->header.flags & VHOST_USER_FLAG_NEED_REPLY))
+        connection_answer(c, request, &value, sizeof(value));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_KEEPER_H
+#define DOOR_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <systemd/sd-event.h>
+
+#include "base/fd.h"
+#include "protocol/link.h"
+
+/*
+ * The keeper of the worker: starts it, speaks the link with it, and replaces it when it dies, hangs
+ * or talks nonsense. A worker that dies young is started again ever later (up to 5 s).
+ */
+struct keeper_handler {
+    /* The worker is there and says what it is: bring it up to date. */
+    void (*hello)(void *data, const struct link_hello *hello);
+    /* It answered the message 'serial'. */
+    void (*ack)(void *data, uint32_t serial, int result, uint64_t value);
+    /* It asks for something. Whoever takes a descriptor out of 'fds' owns it. */
+    void (*request)(void *data, const struct link_message *message, struct fd_list *fds);
+    /* It is gone: nothing that was asked will be answered. */
+    void (*died)(void *data);
+};
+
+struct keeper {
+    sd_event *loop;
+    const struct keeper_handler *handler;
+    void *data;
+    char *const *argv; /* of this program, borrowed */
+    int journal_fd;    /* borrowed */
+    int arena_fd;      /* borrowed, -1 if there is none */
+    uint64_t limit_us; /* for an answer */
+    pid_t pid;         /* 0: none runs */
+    int fd;            /* the link, owned; -1: none */
+    bool ready;        /* it said hello */
+    bool stopping;     /* its end is asked for */
+    uint32_t serial;
+    unsigned unanswered;
+    unsigned young_deaths;
+    uint64_t started_ns;
+    unsigned starts;
+    sd_event_source *io, *child, *limit, *again;
+};
+
+/* 'argv' is what the door was started with; the worker gets it too, with --worker added. */
+void keeper_init(struct keeper *keeper, sd_event *loop, const struct keeper_handler *handler,
+                 void *data, char *const *argv);
+/* Kills the worker, if one runs, and waits for it. */
+void keeper_finish(struct keeper *keeper);
+/* Starts the worker. 0 or -errno. */
+int keeper_start(struct keeper *keeper);
+/*
+ * Sends 'message' (type and payload are filled in) with 'count' borrowed descriptors. If
+ * 'answered', the time limit runs until the ack. Returns the serial (> 0), or -ENOTCONN when there
+ * is no worker that could take it.
+ */
+int64_t keeper_send(struct keeper *keeper, struct link_message *message, const int *fds,
+                    unsigned count, bool answered);
+/* Replaces the worker: 'reason' completes "The worker is replaced: ". */
+void keeper_replace(struct keeper *keeper, const char *reason);
+
+#endif

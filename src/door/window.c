@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#define NO_TICKET 0u
+
+/* One request under way. It names the mapping by its range: the mapping may be gone before the
+ * answer. */
+struct window_request {
+    struct window *w;
+    uint64_t offset, size;
+    uint64_t ticket;
+    bool second_try;
+};
+
+static void answer(struct window *w, uint64_t ticket, int result)
+{
+    if (ticket != NO_TICKET)
+        w->handler->done(w->data, ticket, result);
+}
+
+static struct window_request *request_create(struct window *w, const struct shm_mapping *m,
+                                             uint64_t ticket)
+{
+    struct window_request *r = malloc(sizeof(*r));
+
+    if (r != NULL)
+        *r = (struct window_request){w, m->range.start, m->range.size, ticket, false};
+    return r;
+}
+
+/* The mapping that the request is about, if it still is in that state. */
+static struct shm_mapping *request_mapping(const struct window_request *r, enum shm_state state)
+{
+    struct shm_mapping *m = shm_ledger_find(&r->w->ledger, r->offset, r->size);
+    return m != NULL && m->state == state ? m : NULL;
+}
+
+static struct vhost_user_mmap mmap_of(const struct window *w, uint64_t offset, uint64_t size,
+                                      uint64_t fd_offset, uint64_t flags)
+{
+    return (struct vhost_user_mmap){
+        .shmid = w->ledger.region.shmid,
+        .shm_offset = offset,
+        .len = size,
+        .fd_offset = fd_offset,
+        .flags = flags,
+    };
+}
+
+/* Sends one SHMEM message; frees 'r' when it cannot be sent. */
+static int send_mmap(struct window *w, uint32_t request, const struct vhost_user_mmap *mmap, int fd,
+                     back_channel_done *done, struct window_request *r)
+{
+    int result = r != NULL ? back_channel_mmap(&w->channel, request, mmap, fd, done, r) : -ENOMEM;
+
+    if (result < 0)
+        free(r);
+    else
+        stats_add(&w->stats->shmem_requests, 1);
+    return result;
+}
+
+/* ---- taking out ---- */
+
+static void unmapped(void *data, int result)
+{
+    struct window_request *r = data;
+    struct window *w = r->w;
+    struct shm_mapping *m = request_mapping(r, SHM_LEAVING);
+
+    if (result == -EIO) {
+        stats_add(&w->stats->shmem_refused, 1);
+        log_stranger("The front-end refused to unmap %#llx+%#llx: it has no such mapping.",
+                     (unsigned long long)r->offset, (unsigned long long)r->size);
+    }
+    /* Refused: it is not there, so it is gone. Not sent: it is still there, to be unmapped later.
+     */
+    if (m != NULL &&
+        (result == 0 || result == -EIO || result == -ECONNRESET || result == -ETIMEDOUT)) {
+        shm_ledger_gone(&w->ledger, m);
+        stats_add(&w->stats->unmaps, 1);
+    } else if (m != NULL) {
+        m->orphan = true;
+        m->doubtful = true;
+    }
+    answer(w, r->ticket, result == -EIO ? 0 : result);
+    free(r);
+}
+
+static void unmap(struct window *w, struct shm_mapping *m, uint64_t ticket)
+{
+    struct vhost_user_mmap mmap = mmap_of(w, m->range.start, m->range.size, 0, 0);
+    int result;
+
+    shm_ledger_leaving(m, ticket);
+    m->doubtful = false;
+    result = send_mmap(w, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, -1, unmapped,
+                       request_create(w, m, ticket));
+    if (result < 0) {
+        /* Without a channel the front-end cannot be reached: it keeps its own reference until it
+         * resets. */
+        m->orphan = true;
+        m->doubtful = true;
+        answer(w, ticket, result);
+    }
+}
+
+/* Unmaps what has no owner any more. */
+static void unmap_orphans(struct window *w)
+{
+    struct shm_mapping *m, *next;
+
+    for (m = shm_ledger_first(&w->ledger); m != NULL; m = next) {
+        next = shm_ledger_next(m);
+        if (m->orphan && (m->state == SHM_MAPPED || m->doubtful))
+            unmap(w, m, NO_TICKET);
+    }
+}
+
+/* ---- putting in ---- */
+
+static void barrier_passed(void *data, int result)
+{
+    struct window_request *r = data;
+    struct window *w = r->w;
+    struct shm_mapping *m = request_mapping(r, SHM_MAPPED);
+
+    if (result < 0 && m != NULL && m->id != WINDOW_ARENA_ID)
+        m->orphan = true;
+    answer(w, r->ticket, result);
+    free(r);
+}
+
+static void mapped(void *data, int result);
+
+/* The front-end refused although the range is free by our book: perhaps it still has an old mapping
+ * there. */
+static int map_again(struct window *w, struct window_request *r, struct shm_mapping *m)
+{
+    struct vhost_user_mmap away = mmap_of(w, r->offset, r->size, 0, 0);
+    struct vhost_user_mmap in = mmap_of(w, r->offset, r->size, m->fd_offset, VHOST_USER_MMAP_RW);
+    int result =
+        back_channel_mmap(&w->channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &away, -1, NULL, NULL);
+
+    r->second_try = true;
+    if (result == 0)
+        result =
+            back_channel_mmap(&w->channel, VHOST_USER_BACKEND_SHMEM_MAP, &in, m->fd, mapped, r);
+    return result;
+}
+
+static void map_failed(struct window *w, struct window_request *r, struct shm_mapping *m,
+                       int result)
+{
+    if (result != -ECANCELED) {
+        log_stranger("The front-end did not map %#llx+%#llx: %s.", (unsigned long long)r->offset,
+                     (unsigned long long)r->size, result == -EIO ? "refused" : strerror(-result));
+        stats_add(&w->stats->shmem_refused, 1);
+    }
+    if (m != NULL)
+        shm_ledger_gone(&w->ledger, m);
+    answer(w, r->ticket, result);
+    free(r);
+}
+
+static void mapped(void *data, int result)
+{
+    struct window_request *r = data;
+    struct window *w = r->w;
+    struct shm_mapping *m = request_mapping(r, SHM_ASKED);
+
+    if (result == -EIO && m != NULL && !m->orphan && !r->second_try && w->drops_at_reset &&
+        w->state != WINDOW_SHUT && map_again(w, r, m) == 0)
+        return;
+    if (result < 0 || m == NULL) {
+        map_failed(w, r, m, result < 0 ? result : -ECANCELED);
+        return;
+    }
+    shm_ledger_mapped(m);
+    stats_add(&w->stats->maps, 1);
+    if (m->orphan && w->state != WINDOW_SHUT)
+        unmap(w, m, NO_TICKET);
+    if (!w->needs_barrier || back_channel_barrier(&w->channel, true, barrier_passed, r) < 0)
+        barrier_passed(r, 0);
+}
+
+static int map(struct window *w, const struct shm_wish *wish, int fd)
+{
+    struct shm_mapping *m;
+    struct vhost_user_mmap mmap =
+        mmap_of(w, wish->offset, wish->size, wish->fd_offset, VHOST_USER_MMAP_RW);
+    int result = shm_ledger_ask(&w->ledger, wish, fd, &m);
+
+    if (result < 0)
+        return result;
+    result = send_mmap(w, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, m->fd, mapped,
+                       request_create(w, m, wish->ticket));
+    if (result < 0)
+        shm_ledger_gone(&w->ledger, m);
+    return result;
+}
+
+void window_map(struct window *w, const struct shm_wish *wish, int fd)
+{
+    int result;
+
+    if (w->state != WINDOW_OPEN || w->arena_fd >= 0) {
+        fd_close(&fd);
+        result = w->state != WINDOW_OPEN ? -ECANCELED : -EINVAL;
+    } else {
+        result = map(w, wish, fd);
+    }
+    if (result < 0)
+        answer(w, wish->ticket, result);
+}
+
+void window_unmap(struct window *w, const struct shm_wish *wish)
+{
+    struct shm_mapping *m = shm_ledger_find(&w->ledger, wish->offset, wish->size);
+
+    if (m == NULL || m->id == WINDOW_ARENA_ID || m->state != SHM_MAPPED) {
+        answer(w, wish->ticket, -ENOENT);
+    } else if (w->state != WINDOW_OPEN) {
+        m->orphan = true;
+        answer(w, wish->ticket, -ECANCELED);
+    } else {
+        unmap(w, m, wish->ticket);
+    }
+}
+
+/* ---- opening and shutting ---- */
+
+/* Whether the arena is where it must be, if there is one. */
+static bool arena_there(const struct window *w)
+{
+    struct shm_mapping *m;
+
+    if (w->arena_fd < 0)
+        return true;
+    m = shm_ledger_find(&w->ledger, 0, w->ledger.region.size);
+    return m != NULL && m->state == SHM_MAPPED;
+}
+
+static void opened(void *data, int result)
+{
+    struct window *w = data;
+
+    if (w->state != WINDOW_OPENING)
+        return;
+    w->state = WINDOW_OPEN;
+    if (result < 0 || !arena_there(w)) {
+        log_error("The guest's window cannot be used: %s.",
+                  result < 0 ? strerror(-result) : "the front-end refused the arena");
+        w->handler->changed(w->data, WINDOW_IS_NONE);
+        return;
+    }
+    w->handler->changed(w->data, WINDOW_IS_OPEN);
+}
+
+/* Gives the whole arena to the front-end, unless it has it already. */
+static void map_arena(struct window *w)
+{
+    struct shm_wish wish = {.size = w->ledger.region.size, .id = WINDOW_ARENA_ID};
+    int fd, result;
+
+    if (w->arena_fd < 0 || shm_ledger_find(&w->ledger, 0, wish.size) != NULL)
+        return;
+    fd = fd_duplicate(w->arena_fd);
+    result = fd >= 0 ? map(w, &wish, fd) : fd;
+    if (result < 0)
+        log_error("The arena cannot be mapped: %s.", strerror(-result));
+}
+
+void window_open(struct window *w)
+{
+    int result;
+
+    if (w->state != WINDOW_SHUT)
+        return;
+    w->state = WINDOW_OPENING;
+    if (!w->writable || !back_channel_attached(&w->channel)) {
+        opened(w, -ENOTCONN);
+        return;
+    }
+    back_channel_hold(&w->channel, false);
+    unmap_orphans(w);
+    map_arena(w);
+    /* Opens when all before it is answered: the channel keeps the order. */
+    result = back_channel_barrier(&w->channel, w->needs_barrier, opened, w);
+    if (result < 0)
+        opened(w, result);
+}
+
+void window_shut(struct window *w)
+{
+    struct shm_mapping *m;
+
+    if (w->state == WINDOW_SHUT)
+        return;
+    w->state = WINDOW_SHUT;
+    w->handler->changed(w->data, WINDOW_IS_SHUT);
+    back_channel_hold(&w->channel, true);
+    back_channel_cancel_unsent(&w->channel);
+    /* What is under way now will be answered, if ever, when nobody waits for it any more. */
+    for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
+        if (m->state != SHM_MAPPED && m->id != WINDOW_ARENA_ID)
+            m->orphan = true;
+}
+
+void window_fresh(struct window *w)
+{
+    struct shm_mapping *m;
+
+    if (!w->drops_at_reset) {
+        window_orphan_all(w);
+        return;
+    }
+    while ((m = shm_ledger_first(&w->ledger)) != NULL)
+        shm_ledger_gone(&w->ledger, m);
+}
+
+void window_orphan_all(struct window *w)
+{
+    struct shm_mapping *m;
+
+    for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
+        if (m->id != WINDOW_ARENA_ID)
+            m->orphan = true;
+    if (w->state != WINDOW_SHUT)
+        unmap_orphans(w);
+}
+
+void window_init(struct window *w, sd_event *loop, struct shm_region region,
+                 const struct window_handler *handler, void *data)
+{
+    *w = (struct window){.handler = handler, .data = data, .arena_fd = -1};
+    shm_ledger_init(&w->ledger, region);
+    back_channel_init(&w->channel, loop, 5000000);
+}
+
+void window_finish(struct window *w)
+{
+    w->state = WINDOW_SHUT;
+    back_channel_finish(&w->channel);
+    shm_ledger_finish(&w->ledger);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_WINDOW_H
+#define DOOR_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+#include "door/back_channel.h"
+#include "shm/shm_ledger.h"
+
+/*
+ * The guest's window: carries out what the worker asks, by the ledger and the back-end channel, and
+ * only while the front-end can take it (QEMU 11.1 crashes on a SHMEM request between ring stop and
+ * ring start).
+ *
+ *     shut -> opening -> open -> shut
+ *
+ * It opens when a ring is enabled: what the last driver left is cleared away, the arena is mapped,
+ * a barrier proves it, and then the worker is told. It shuts before a ring stops.
+ */
+enum window_state { WINDOW_SHUT, WINDOW_OPENING, WINDOW_OPEN };
+
+enum window_news {
+    WINDOW_IS_SHUT, /* for now: wait */
+    WINDOW_IS_OPEN,
+    WINDOW_IS_NONE, /* and there will be none: the front-end does not offer one, or it broke */
+};
+
+struct window_handler {
+    /* The window opened or shut, or cannot be had. */
+    void (*changed)(void *data, enum window_news news);
+    /* The worker's request 'ticket' is done: 0 or -errno. */
+    void (*done)(void *data, uint64_t ticket, int result);
+};
+
+struct window {
+    enum window_state state;
+    struct shm_ledger ledger;
+    struct back_channel channel;
+    const struct window_handler *handler;
+    void *data;
+    struct stats *stats; /* borrowed */
+    int arena_fd;        /* borrowed; -1: buffers are mapped one by one */
+    bool drops_at_reset; /* the front-end forgets our mappings at a device reset (QEMU); else it
+                            keeps them */
+    bool needs_barrier;  /* it answers before it commits (QEMU) */
+    bool writable;       /* SHMEM and REPLY_ACK are negotiated */
+};
+
+#define WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger */
+
+void window_init(struct window *w, sd_event *loop, struct shm_region region,
+                 const struct window_handler *handler, void *data);
+/* The front-end is gone, and its mappings with it: empties the ledger. */
+void window_finish(struct window *w);
+
+/* A ring was enabled. Does nothing unless the window is shut. */
+void window_open(struct window *w);
+/* No more requests: what has not been sent is forgotten, what is under way becomes doubtful. */
+void window_shut(struct window *w);
+/* A driver begins from nothing: no mapping has an owner any more. Before window_open. */
+void window_fresh(struct window *w);
+/* The worker died: like window_fresh, but the front-end still has the mappings. The arena stays. */
+void window_orphan_all(struct window *w);
+
+/* The worker asks to map; takes ownership of 'fd'. Answered through 'done', possibly at once. */
+void window_map(struct window *w, const struct shm_wish *wish, int fd);
+/* The worker asks to unmap. */
+void window_unmap(struct window *w, const struct shm_wish *wish);
+
+#endif
