@@ -57,13 +57,22 @@ static inline uint64_t memory_stream_word(uint64_t seed, uint64_t index)
     return x;
 }
 
-/* A sum over 'words' 64-bit words that changes when words change place or value. */
-static inline uint64_t memory_stream_sum(const volatile uint64_t *from, size_t words)
+/* A sum over 'words' 64-bit words that changes when words change place or value. A long range may
+ * be summed in pieces, each going on from the sum of the one before, the first from
+ * MEMORY_STREAM_SUM_SEED. */
+#define MEMORY_STREAM_SUM_SEED 0x6a09e667f3bcc908ull
+
+static inline uint64_t memory_stream_sum_on(uint64_t sum, const volatile uint64_t *from,
+                                            size_t words)
 {
-    uint64_t sum = 0x6a09e667f3bcc908ull;
     for (size_t i = 0; i < words; i++)
         sum = ((sum << 7) | (sum >> 57)) + (from[i] ^ 0xbb67ae8584caa73bull);
     return sum;
+}
+
+static inline uint64_t memory_stream_sum(const volatile uint64_t *from, size_t words)
+{
+    return memory_stream_sum_on(MEMORY_STREAM_SUM_SEED, from, words);
 }
 
 #endif

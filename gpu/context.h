@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GPU_CONTEXT_H
+#define GPU_CONTEXT_H
+
+#include <stdint.h>
+
+#include <bsd/sys/queue.h>
+
+#include "base/id_map.h"
+
+struct context;
+struct gpu;
+struct resource;
+
+/* That a context may use a resource. It ends with either of them. */
+struct attachment {
+    struct id_node node; // context::attachments, under the resource's id
+    struct context *context;
+    struct resource *resource;
+    uint32_t count;                     /* a guest may attach twice: it takes as many detaches */
+    LIST_ENTRY(attachment) of_resource; // resource::attachments
+};
+
+/* A rendering context: one program of the guest, seen from here. */
+struct context {
+    struct id_node node;       // gpu::contexts
+    struct gpu *gpu;           /* borrowed */
+    uint32_t capset;           /* what its command stream speaks; 0: nothing in particular */
+    char name[65];             /* the program's name, printable */
+    struct id_map attachments; // attachment::node
+    void *renderer_data;       /* the renderer's */
+};
+
+/* Adds a context. NULL with errno set: EEXIST when the id is taken, E2BIG when there are as many as
+ * allowed, ENOMEM, or what the renderer said. */
+struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, const char *name);
+/* Frees it and its attachments. Its resources stay. */
+void context_destroy(struct context *context);
+/* The context with that id, or NULL. */
+struct context *context_find(struct gpu *gpu, uint32_t id);
+
+/* Attaches 'resource', once more if it is. 0, -E2BIG or -ENOMEM. */
+int context_attach(struct context *context, struct resource *resource);
+/* Undoes one context_attach. 0, or -ENOENT if it is not attached. */
+int context_detach(struct context *context, uint32_t resource_id);
+/* The attached resource with that id, or NULL. */
+struct resource *context_resource(struct context *context, uint32_t resource_id);
+/* Ends an attachment, however often it was made. */
+void attachment_destroy(struct attachment *attachment);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool request_copy(struct request *request, struct guest_memory *memory, size_t size)
+{
+    request->bytes = request->small;
+    if (size > sizeof(request->small)) {
+        request->bytes = malloc(size);
+        if (request->bytes == NULL) {
+            request->bytes = request->small;
+            return false;
+        }
+    }
+    request->size = chain_read(request->chain, memory, 0, request->bytes, size);
+    return request->size == size;
+}
+
+static bool request_parse_header(struct request *request)
+{
+    reader_init(&request->args, request->bytes, request->size);
+    request->type = reader_u32(&request->args);
+    request->flags = reader_u32(&request->args);
+    request->fence_id = reader_u64(&request->args);
+    request->ctx_id = reader_u32(&request->args);
+    request->ring_idx = reader_u8(&request->args);
+    reader_skip(&request->args, 3);
+    return !request->args.bad;
+}
+
+uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
+                      struct guest_memory *memory)
+{
+    uint64_t size = chain->readable_size;
+    bool too_long = size > REQUEST_MAX_SIZE;
+    bool copied;
+
+    request->control = control;
+    request->chain = chain;
+    request->reason[0] = '\0';
+    request->resource = NULL;
+    writer_init(&request->answer, request->payload, sizeof(request->payload));
+    /* Of what is too long the header alone is of use: its fence wants an answer. */
+    copied =
+        request_copy(request, memory, too_long ? sizeof(struct virtio_gpu_ctrl_hdr) : (size_t)size);
+    if (!request_parse_header(request)) {
+        request->type = 0;
+        request->flags = 0;
+        return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                              "there is no whole header in %llu bytes", (unsigned long long)size);
+    }
+    if (too_long)
+        return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                              "%llu bytes are too long", (unsigned long long)size);
+    if (!copied)
+        return request_refuse(request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                              "%llu bytes could not be read", (unsigned long long)size);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void request_finish(struct request *request)
+{
+    if (request->bytes != request->small)
+        free(request->bytes);
+    request->bytes = request->small;
+    request->size = 0;
+    request->chain = NULL;
+    request->resource = NULL;
+}
+
+uint32_t request_write_answer(struct request *request, struct guest_memory *memory, uint32_t type)
+{
+    uint8_t bytes[sizeof(struct virtio_gpu_ctrl_hdr) + REQUEST_MAX_ANSWER];
+    uint32_t fence = request->flags & VIRTIO_GPU_FLAG_FENCE;
+    uint32_t echo = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX;
+    struct writer to;
+
+    if (request->chain->writable_size < sizeof(struct virtio_gpu_ctrl_hdr))
+        return 0;
+    writer_init(&to, bytes, sizeof(bytes));
+    writer_u32(&to, type);
+    writer_u32(&to, fence ? request->flags & echo : 0);
+    writer_u64(&to, fence ? request->fence_id : 0);
+    writer_u32(&to, fence ? request->ctx_id : 0);
+    writer_u32(&to, fence ? request->ring_idx : 0); /* one byte, and three of padding */
+    if (!request_answer_is_error(type))
+        writer_put(&to, request->answer.start, request->answer.used);
+    return (uint32_t)chain_write(request->chain, memory, 0, to.start, to.used);
+}
+
+uint32_t request_refuse(struct request *request, uint32_t type, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(request->reason, sizeof(request->reason), format, args);
+    va_end(args);
+    return type;
+}
+
+uint32_t request_fail(struct request *request, int error, const char *what)
+{
+    uint32_t type;
+
+    switch (-error) {
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case E2BIG:
+        type = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+        break;
+    case EINVAL:
+    case ERANGE:
+    case EEXIST:
+        type = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+        break;
+    default:
+        type = VIRTIO_GPU_RESP_ERR_UNSPEC;
+        break;
+    }
+    return request_refuse(request, type, "%s: %s", what, strerror(-error));
+}

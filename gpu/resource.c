@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/resource.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gpu/context.h"
+#include "gpu/gpu.h"
+
+struct resource *resource_create(struct gpu *gpu, uint32_t id)
+{
+    struct resource *resource;
+
+    if (gpu->resources.count >= gpu->limits.resources) {
+        errno = E2BIG;
+        return NULL;
+    }
+    resource = calloc(1, sizeof(*resource));
+    if (resource == NULL)
+        return NULL;
+    resource->gpu = gpu;
+    resource->node.id = id;
+    LIST_INIT(&resource->attachments);
+    if (id_map_add(&gpu->resources, &resource->node) < 0) {
+        free(resource);
+        errno = EEXIST;
+        return NULL;
+    }
+    gpu_count(gpu);
+    return resource;
+}
+
+void resource_destroy(struct resource *resource)
+{
+    struct gpu *gpu = resource->gpu;
+
+    while (!LIST_EMPTY(&resource->attachments))
+        attachment_destroy(LIST_FIRST(&resource->attachments));
+    resource_drop_backing(resource);
+    if (resource->buffer != NULL)
+        gpu->bytes -= resource->buffer->size;
+    buffer_destroy(resource->buffer);
+    if (resource->state == RESOURCE_MAPPED)
+        gpu->device.host->census->mapped--;
+    id_map_remove(&gpu->resources, &resource->node);
+    gpu_count(gpu);
+    free(resource);
+}
+
+struct resource *resource_find(struct gpu *gpu, uint32_t id)
+{
+    return ID_MAP_OF(id_map_find(&gpu->resources, id), struct resource, node);
+}
+
+void resource_set_buffer(struct resource *resource, struct buffer *buffer)
+{
+    buffer->id = resource->node.id;
+    resource->buffer = buffer;
+    resource->gpu->bytes += buffer->size;
+    gpu_count(resource->gpu);
+}
+
+int resource_set_backing(struct resource *resource, struct backing *backing)
+{
+    struct gpu *gpu = resource->gpu;
+
+    if (backing->count > gpu->limits.entries - gpu->entries) {
+        backing_finish(backing);
+        return -E2BIG;
+    }
+    gpu->entries += backing->count;
+    resource->backing = *backing;
+    *backing = (struct backing){0};
+    return 0;
+}
+
+void resource_drop_backing(struct resource *resource)
+{
+    resource->gpu->entries -= resource->backing.count;
+    backing_finish(&resource->backing);
+}
+
+/* Enters what the port said. */
+static void resource_settle(struct resource *resource, enum resource_state state)
+{
+    struct device_census *census = resource->gpu->device.host->census;
+
+    if (state == RESOURCE_MAPPED && resource->state == RESOURCE_MAPPING)
+        census->mapped++;
+    if (state == RESOURCE_UNMAPPED && resource->state == RESOURCE_UNMAPPING)
+        census->mapped--;
+    resource->state = state;
+}
+
+static void resource_arrive(struct resource *resource, enum resource_state state, int result)
+{
+    resource_settle(resource, state);
+    resource->done(resource->data, result); /* which may destroy the resource */
+}
+
+static void resource_map_done(void *data, int result)
+{
+    resource_arrive(data, result < 0 ? RESOURCE_UNMAPPED : RESOURCE_MAPPED, result);
+}
+
+static void resource_unmap_done(void *data, int result)
+{
+    if (result == -ENOENT)
+        result = 0;
+    resource_arrive(data, result < 0 ? RESOURCE_MAPPED : RESOURCE_UNMAPPED, result);
+}
+
+int resource_map(struct resource *resource, uint64_t offset, resource_done *done, void *data)
+{
+    int result;
+
+    assert(resource->buffer != NULL && resource->state == RESOURCE_UNMAPPED);
+    resource->state = RESOURCE_MAPPING;
+    resource->offset = offset;
+    resource->done = done;
+    resource->data = data;
+    result = shm_port_map(resource->gpu->device.host->port, resource->buffer, offset,
+                          resource_map_done, resource);
+    if (result < 0)
+        resource_settle(resource, RESOURCE_UNMAPPED);
+    return result;
+}
+
+int resource_unmap(struct resource *resource, resource_done *done, void *data)
+{
+    int result;
+
+    assert(resource->state == RESOURCE_MAPPED);
+    resource->state = RESOURCE_UNMAPPING;
+    resource->done = done;
+    resource->data = data;
+    result = shm_port_unmap(resource->gpu->device.host->port, resource->buffer, resource->offset,
+                            resource_unmap_done, resource);
+    if (result < 0)
+        resource_settle(resource, result == -ENOENT ? RESOURCE_UNMAPPED : RESOURCE_MAPPED);
+    return result;
+}
