@@ -10,8 +10,8 @@
 /* The kernel, the driver and the window. */
 int blob_job_info(int argc, char **argv);
 
-/* main [COUNT]: blobs of 4 KiB to 64 MiB made, mapped, verified both ways and destroyed, one of
- * them exported as a dma-buf and used through it. */
+/* main [COUNT [LIVE]]: blobs of 4 KiB to 64 MiB made, mapped, verified both ways and destroyed, at
+ * most LIVE at a time; and one exported as a dma-buf and used through it. */
 int blob_job_main(int argc, char **argv);
 
 /* rounds [COUNT]: make, map, write at once, have the host verify, destroy. */

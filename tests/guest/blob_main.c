@@ -21,7 +21,8 @@ static const struct {
     {256, 120}, {64, 200},  {16, 200},  {4, 400},
 };
 
-/* The blobs that live at the same time: as many as fit in GROUP_BYTES, GROUP_COUNT at most. */
+/* The blobs that live at the same time: as many as fit in GROUP_BYTES, GROUP_COUNT at most, or
+ * fewer when the caller says so. */
 enum { GROUP_COUNT = 48, GROUP_BYTES = 96 << 20 };
 
 struct tally {
@@ -100,7 +101,7 @@ static void verify(struct blob_card *card, struct blob *blobs, unsigned count, s
             blob_destroy(card, &blobs[i]);
 }
 
-static void run_all(struct blob_card *card, const size_t *sizes, unsigned count,
+static void run_all(struct blob_card *card, const size_t *sizes, unsigned count, unsigned live,
                     struct tally *tally)
 {
     struct blob blobs[GROUP_COUNT];
@@ -108,7 +109,7 @@ static void run_all(struct blob_card *card, const size_t *sizes, unsigned count,
     for (unsigned next = 0; next < count;) {
         unsigned n = 0;
         size_t bytes = 0;
-        while (next < count && n < GROUP_COUNT && (n == 0 || bytes + sizes[next] <= GROUP_BYTES)) {
+        while (next < count && n < live && (n == 0 || bytes + sizes[next] <= GROUP_BYTES)) {
             bytes += sizes[next];
             make_one(card, &blobs[n++], sizes[next++], tally);
         }
@@ -154,15 +155,16 @@ static int compare(const void *a, const void *b)
 int blob_job_main(int argc, char **argv)
 {
     unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 1000;
+    unsigned live = argc > 2 ? (unsigned)atoi(argv[2]) : GROUP_COUNT;
     struct blob_card card;
     struct tally tally = {.map_us = calloc(count ? count : 1, sizeof(uint64_t))};
 
-    if (count == 0 || !tally.map_us)
-        blob_card_fail("main wants a number of blobs");
+    if (count == 0 || live == 0 || live > GROUP_COUNT || !tally.map_us)
+        blob_card_fail("main wants a number of blobs, and how many live together");
     blob_card_open(&card);
     uint64_t start = blob_now_us();
     size_t *sizes = sizes_of(count);
-    run_all(&card, sizes, count, &tally);
+    run_all(&card, sizes, count, live, &tally);
     free(sizes);
     int exported = check_export(&card);
     blob_card_settle(&card);
