@@ -5,7 +5,7 @@
 
 #include "media_case.h"
 
-#define SIZES_MAX 64
+#define SIZES_MAX 32
 #define FORMAT_BUFFERS 3u
 
 struct walk {
@@ -46,12 +46,32 @@ struct size {
     uint32_t width, height;
 };
 
-/* All discrete sizes, or the ends of a range. Returns how many, or -errno. */
+/* The ends of a range, and what people use in between. Returns how many. */
+static int sizes_between(const struct v4l2_frmsize_stepwise *range, struct size *sizes)
+{
+    static const struct size classes[] = {
+        {320, 240}, {640, 480}, {1280, 720}, {1920, 1080}, {3840, 2160}};
+    int n = 0;
+
+    sizes[n++] = (struct size){range->min_width, range->min_height};
+    for (unsigned i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        uint32_t w = classes[i].width, h = classes[i].height;
+
+        if (w > range->min_width && w < range->max_width && h > range->min_height &&
+            h <= range->max_height && (w - range->min_width) % range->step_width == 0 &&
+            (h - range->min_height) % range->step_height == 0)
+            sizes[n++] = classes[i];
+    }
+    sizes[n++] = (struct size){range->max_width, range->max_height};
+    return n;
+}
+
+/* All discrete sizes, or some of a range. Returns how many, or -errno. */
 static int find_sizes(struct walk *walk, uint32_t fourcc, struct size *sizes)
 {
     int n = 0;
 
-    for (uint32_t i = 0; n < SIZES_MAX - 1; i++) {
+    for (uint32_t i = 0; n < SIZES_MAX; i++) {
         struct v4l2_frmsizeenum e = {.index = i, .pixel_format = fourcc};
         int rc =
             media_client_ioctl(walk->client, walk->session, VIDIOC_ENUM_FRAMESIZES, &e, sizeof(e));
@@ -59,43 +79,52 @@ static int find_sizes(struct walk *walk, uint32_t fourcc, struct size *sizes)
         if (rc)
             return rc == -EINVAL && n ? n : rc;
         if (e.type != V4L2_FRMSIZE_TYPE_DISCRETE) {
-            sizes[n++] = (struct size){e.stepwise.min_width, e.stepwise.min_height};
-            sizes[n++] = (struct size){e.stepwise.max_width, e.stepwise.max_height};
-            return n;
+            if (!e.stepwise.step_width || !e.stepwise.step_height)
+                return -EPROTO;
+            return sizes_between(&e.stepwise, sizes);
         }
         sizes[n++] = (struct size){e.discrete.width, e.discrete.height};
     }
     return n;
 }
 
-/* Prints the rates of one size; returns the fastest of 30 frames per second or slower, or 0. */
-static unsigned find_rate(struct walk *walk, uint32_t fourcc, const struct size *size, char *text,
-                          size_t room)
+/* Whole frames per second that an interval is; 0 when it is no such. */
+static unsigned whole_rate(const struct v4l2_fract *f)
+{
+    return f->numerator && f->denominator % f->numerator == 0 ? f->denominator / f->numerator : 0;
+}
+
+/*
+ * Writes the rates of one size into 'text'; returns the fastest that is not over 'limit', in frames
+ * per second, or 0.
+ */
+static unsigned find_rate(struct walk *walk, uint32_t fourcc, const struct size *size,
+                          unsigned limit, char *text, size_t room)
 {
     unsigned best = 0;
     size_t at = 0;
 
     text[0] = 0;
-    for (uint32_t i = 0; i < 32; i++) {
+    for (uint32_t i = 0; i < 32 && at < room; i++) {
         struct v4l2_frmivalenum e = {.index = i, .pixel_format = fourcc};
-        struct v4l2_fract *f = &e.discrete;
+        unsigned rate;
 
         e.width = size->width;
         e.height = size->height;
         if (media_client_ioctl(walk->client, walk->session, VIDIOC_ENUM_FRAMEINTERVALS, &e,
                                sizeof(e)))
             break;
-        if (e.type != V4L2_FRMIVAL_TYPE_DISCRETE)
-            f = &e.stepwise.max;
-        if (!f->numerator)
-            continue;
-        at += (size_t)snprintf(text + at, at < room ? room - at : 0, "%s%u/%u", i ? "," : "",
-                               f->numerator, f->denominator);
-        if (f->denominator % f->numerator == 0 && f->denominator / f->numerator > best &&
-            f->denominator / f->numerator <= 30)
-            best = f->denominator / f->numerator;
-        if (at >= room || e.type != V4L2_FRMIVAL_TYPE_DISCRETE)
-            break;
+        if (e.type != V4L2_FRMIVAL_TYPE_DISCRETE) {
+            unsigned slowest = whole_rate(&e.stepwise.max), fastest = whole_rate(&e.stepwise.min);
+
+            snprintf(text, room, "%u..%u/s", slowest, fastest);
+            return slowest > limit ? 0 : fastest < limit ? fastest : limit;
+        }
+        at += (size_t)snprintf(text + at, room - at, "%s%u/%us", i ? "," : "", e.discrete.numerator,
+                               e.discrete.denominator);
+        rate = whole_rate(&e.discrete);
+        if (rate > best && rate <= limit)
+            best = rate;
     }
     return best;
 }
@@ -149,7 +178,9 @@ static int each(void *context, const struct v4l2_fmtdesc *desc)
     }
     for (int i = 0; i < count; i++) {
         char rates[256];
-        unsigned fps = find_rate(walk, desc->pixelformat, &sizes[i], rates, sizeof(rates));
+        /* A picture of more than 2 million pixels is seen less often, for a slow machine's sake. */
+        unsigned limit = (uint64_t)sizes[i].width * sizes[i].height > 2200000 ? 10 : 30;
+        unsigned fps = find_rate(walk, desc->pixelformat, &sizes[i], limit, rates, sizeof(rates));
 
         walk->done++;
         if (!walk->stream) {
