@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/buffer_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A mem_offset is a name, not a place: (index, plane) in steps that are a multiple of any page
+ * size. */
+#define COOKIE_SHIFT 16
+#define COOKIE_OF(index, plane) (((index)*VIDEO_MAX_PLANES + (plane)) << COOKIE_SHIFT)
+
+void buffer_queue_init(struct buffer_queue *queue, uint32_t type, struct window *window,
+                       struct event_queue *events, const struct buffer_queue_ops *ops, void *data)
+{
+    *queue = (struct buffer_queue){
+        .window = window, .events = events, .ops = ops, .data = data, .type = type};
+    TAILQ_INIT(&queue->queued);
+}
+
+static bool is_multiplanar(const struct buffer_queue *queue)
+{
+    return V4L2_TYPE_IS_MULTIPLANAR(queue->type);
+}
+
+static void buffer_release(struct queue_buffer *buffer)
+{
+    for (unsigned i = 0; i < buffer->planes; i++)
+        plane_release(buffer->plane[i]);
+    free(buffer);
+}
+
+static struct queue_buffer *buffer_create(struct window *window, uint32_t index,
+                                          const struct buffer_layout *layout)
+{
+    struct queue_buffer *buffer = calloc(1, sizeof(*buffer));
+
+    if (buffer == NULL)
+        return NULL;
+    buffer->index = index;
+    for (; buffer->planes < layout->planes; buffer->planes++) {
+        struct plane *plane = plane_create(window, layout->size[buffer->planes]);
+
+        if (plane == NULL) {
+            buffer_release(buffer);
+            return NULL;
+        }
+        plane->buffer->id = COOKIE_OF(index, buffer->planes) >> COOKIE_SHIFT;
+        buffer->plane[buffer->planes] = plane;
+    }
+    return buffer;
+}
+
+void buffer_queue_clear(struct buffer_queue *queue)
+{
+    buffer_queue_stop(queue);
+    for (unsigned i = 0; i < queue->count; i++) {
+        buffer_release(queue->buffers[i]);
+        queue->buffers[i] = NULL;
+    }
+    queue->count = 0;
+    queue->owned = false;
+}
+
+int buffer_queue_check_owner(const struct buffer_queue *queue, uint32_t session)
+{
+    return queue->owned && queue->owner != session ? -EBUSY : 0;
+}
+
+/* Returns how many there are now of the 'count' wanted; none only with an error. */
+static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *count,
+                    const struct buffer_layout *layout)
+{
+    uint32_t wanted = *count;
+
+    for (*count = 0; *count < wanted && queue->count < BUFFER_QUEUE_MAX; ++*count) {
+        struct queue_buffer *buffer = buffer_create(queue->window, queue->count, layout);
+
+        if (buffer == NULL)
+            break;
+        queue->buffers[queue->count++] = buffer;
+    }
+    if (*count == 0)
+        return -ENOMEM;
+    queue->owned = true;
+    queue->owner = session;
+    return 0;
+}
+
+int buffer_queue_request(struct buffer_queue *queue, uint32_t session, uint32_t *count,
+                         const struct buffer_layout *layout)
+{
+    int r = buffer_queue_check_owner(queue, session);
+
+    if (r != 0)
+        return r;
+    if (*count > 0 && queue->streaming)
+        return -EBUSY;
+    buffer_queue_clear(queue);
+    return *count == 0 ? 0 : allocate(queue, session, count, layout);
+}
+
+int buffer_queue_add(struct buffer_queue *queue, uint32_t session, uint32_t *count, uint32_t *first,
+                     const struct buffer_layout *layout)
+{
+    int r = buffer_queue_check_owner(queue, session);
+
+    *first = queue->count;
+    if (r != 0 || *count == 0)
+        return r;
+    if (queue->count == BUFFER_QUEUE_MAX)
+        return -ENOBUFS;
+    return allocate(queue, session, count, layout);
+}
+
+void buffer_queue_forsake(struct buffer_queue *queue, uint32_t session)
+{
+    if (queue->owned && queue->owner == session)
+        buffer_queue_clear(queue);
+}
+
+struct queue_buffer *buffer_queue_get(const struct buffer_queue *queue, uint32_t index)
+{
+    return index < queue->count ? queue->buffers[index] : NULL;
+}
+
+struct plane *buffer_queue_plane(const struct buffer_queue *queue, uint32_t offset)
+{
+    uint32_t name = offset >> COOKIE_SHIFT;
+    struct queue_buffer *buffer = buffer_queue_get(queue, name / VIDEO_MAX_PLANES);
+
+    if (offset != name << COOKIE_SHIFT || buffer == NULL ||
+        name % VIDEO_MAX_PLANES >= buffer->planes)
+        return NULL;
+    return buffer->plane[name % VIDEO_MAX_PLANES];
+}
+
+static uint32_t buffer_flags(const struct queue_buffer *buffer)
+{
+    static const uint32_t of_state[] = {
+        [QUEUE_BUFFER_IDLE] = 0,
+        [QUEUE_BUFFER_PREPARED] = V4L2_BUF_FLAG_PREPARED,
+        [QUEUE_BUFFER_QUEUED] = V4L2_BUF_FLAG_QUEUED,
+        [QUEUE_BUFFER_DONE] = V4L2_BUF_FLAG_DONE,
+    };
+    uint32_t flags = of_state[buffer->state] | V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+
+    for (unsigned i = 0; i < buffer->planes; i++)
+        if (buffer->plane[i]->mmaps > 0)
+            flags |= V4L2_BUF_FLAG_MAPPED;
+    if (buffer->failed)
+        flags |= V4L2_BUF_FLAG_ERROR;
+    return flags;
+}
+
+void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_buffer *buffer,
+                           struct v4l2_buffer *to, struct v4l2_plane *planes)
+{
+    memset(to, 0, sizeof(*to));
+    to->index = buffer->index;
+    to->type = queue->type;
+    to->flags = buffer_flags(buffer);
+    to->field = V4L2_FIELD_NONE;
+    to->timestamp.tv_sec = (time_t)(buffer->timestamp / 1000000000u);
+    to->timestamp.tv_usec = (suseconds_t)(buffer->timestamp % 1000000000u / 1000u);
+    to->sequence = buffer->sequence;
+    to->memory = V4L2_MEMORY_MMAP;
+    if (!is_multiplanar(queue)) {
+        to->bytesused = buffer->bytesused[0];
+        to->m.offset = COOKIE_OF(buffer->index, 0);
+        to->length = buffer->plane[0]->size;
+        return;
+    }
+    to->length = buffer->planes;
+    for (unsigned i = 0; i < buffer->planes; i++) {
+        memset(&planes[i], 0, sizeof(planes[i]));
+        planes[i].bytesused = buffer->bytesused[i];
+        planes[i].length = buffer->plane[i]->size;
+        planes[i].m.mem_offset = COOKIE_OF(buffer->index, i);
+    }
+}
+
+/* What was said of its last picture is no longer true. */
+static void buffer_forget(struct queue_buffer *buffer)
+{
+    memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
+    buffer->timestamp = 0;
+    buffer->sequence = 0;
+    buffer->failed = false;
+}
+
+int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer)
+{
+    if (buffer->state != QUEUE_BUFFER_IDLE)
+        return -EINVAL;
+    buffer_forget(buffer);
+    buffer->state = QUEUE_BUFFER_PREPARED;
+    return 0;
+}
+
+int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer)
+{
+    if (buffer->state != QUEUE_BUFFER_IDLE && buffer->state != QUEUE_BUFFER_PREPARED)
+        return -EINVAL;
+    buffer_forget(buffer);
+    buffer->state = QUEUE_BUFFER_QUEUED;
+    TAILQ_INSERT_TAIL(&queue->queued, buffer, entry);
+    return 0;
+}
+
+int buffer_queue_start(struct buffer_queue *queue)
+{
+    int r;
+
+    if (queue->streaming)
+        return 0;
+    if (queue->count == 0)
+        return -EINVAL;
+    r = queue->ops->start(queue->data);
+    queue->streaming = r == 0;
+    return r;
+}
+
+void buffer_queue_stop(struct buffer_queue *queue)
+{
+    if (queue->streaming)
+        queue->ops->stop(queue->data);
+    queue->streaming = false;
+    for (unsigned i = 0; i < queue->count; i++) {
+        struct queue_buffer *buffer = queue->buffers[i];
+
+        if (buffer->state == QUEUE_BUFFER_QUEUED)
+            TAILQ_REMOVE(&queue->queued, buffer, entry);
+        event_queue_remove(queue->events, &buffer->event);
+        buffer->state = QUEUE_BUFFER_IDLE;
+        buffer_forget(buffer);
+    }
+}
+
+struct queue_buffer *buffer_queue_next(const struct buffer_queue *queue)
+{
+    return TAILQ_FIRST(&queue->queued);
+}
+
+static void dequeue_sent(struct event *event)
+{
+    struct queue_buffer *buffer = (void *)((char *)event - offsetof(struct queue_buffer, event));
+
+    buffer->state = QUEUE_BUFFER_IDLE;
+}
+
+void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer, uint32_t sequence,
+                       uint64_t timestamp, bool failed)
+{
+    struct virtio_media_event_dqbuf *dqbuf = &buffer->event.u.dqbuf;
+
+    TAILQ_REMOVE(&queue->queued, buffer, entry);
+    buffer->timestamp = timestamp;
+    buffer->sequence = sequence;
+    buffer->failed = failed;
+    if (failed)
+        memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
+    /* The event tells the state that the buffer has when it arrives. */
+    buffer->state = QUEUE_BUFFER_IDLE;
+    memset(dqbuf, 0, sizeof(*dqbuf));
+    dqbuf->hdr.event = VIRTIO_MEDIA_EVT_DQBUF;
+    dqbuf->hdr.session_id = queue->owner;
+    buffer_queue_describe(queue, buffer, &dqbuf->buffer, dqbuf->planes);
+    buffer->state = QUEUE_BUFFER_DONE;
+    buffer->event.size = sizeof(*dqbuf);
+    buffer->event.sent = dequeue_sent;
+    event_queue_add(queue->events, &buffer->event);
+}

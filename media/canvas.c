@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/canvas.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct colour {
+    uint8_t r, g, b;
+    uint8_t y, u, v; /* BT.709, limited range */
+};
+
+static const struct colour colours[CANVAS_COLOURS] = {
+    [CANVAS_WHITE] = {255, 255, 255, 235, 128, 128}, [CANVAS_YELLOW] = {255, 255, 0, 219, 16, 138},
+    [CANVAS_CYAN] = {0, 255, 255, 188, 154, 16},     [CANVAS_GREEN] = {0, 255, 0, 173, 42, 26},
+    [CANVAS_MAGENTA] = {255, 0, 255, 78, 214, 230},  [CANVAS_RED] = {255, 0, 0, 63, 102, 240},
+    [CANVAS_BLUE] = {0, 0, 255, 32, 240, 118},       [CANVAS_BLACK] = {0, 0, 0, 16, 128, 128},
+    [CANVAS_GREY] = {128, 128, 128, 126, 128, 128},
+};
+
+/* Repeats the first 'unit' bytes of 'line' until 'size' bytes are full. */
+static void repeat(uint8_t *line, size_t unit, size_t size)
+{
+    for (size_t done = unit; done < size; done *= 2)
+        memcpy(line + done, line, done <= size - done ? done : size - done);
+}
+
+/* A block of lines: 'unit' bytes over and over, 'size' bytes a line. */
+static void fill_block(uint8_t *at, size_t stride, uint32_t lines, const uint8_t *pixels,
+                       size_t unit, size_t size)
+{
+    if (lines == 0 || size == 0)
+        return;
+    memcpy(at, pixels, unit);
+    repeat(at, unit, size);
+    for (uint32_t i = 1; i < lines; i++)
+        memcpy(at + i * stride, at, size);
+}
+
+static void fill_yuyv(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
+                      uint32_t height, const struct colour *c)
+{
+    const uint8_t pair[4] = {c->y, c->u, c->y, c->v};
+    size_t stride = canvas->picture->bytes_per_line[0];
+
+    fill_block(canvas->planes[0] + y * stride + x * 2u, stride, height, pair, 4, width * 2u);
+}
+
+static void fill_rgb24(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
+                       uint32_t height, const struct colour *c)
+{
+    const uint8_t pixel[3] = {c->r, c->g, c->b};
+    size_t stride = canvas->picture->bytes_per_line[0];
+
+    fill_block(canvas->planes[0] + y * stride + x * 3u, stride, height, pixel, 3, width * 3u);
+}
+
+static void fill_nv12(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
+                      uint32_t height, const struct colour *c)
+{
+    const uint8_t chroma[2] = {c->u, c->v};
+    size_t stride = canvas->picture->bytes_per_line[0];
+    uint8_t *uv = picture_chroma(canvas->picture, canvas->planes);
+
+    fill_block(canvas->planes[0] + y * stride + x, stride, height, &c->y, 1, width);
+    fill_block(uv + y / 2 * stride + x, stride, height / 2, chroma, 2, width);
+}
+
+/* The part of [start, start + size) before 'limit', in even numbers. */
+static void clip(uint32_t *start, uint32_t *size, uint32_t limit)
+{
+    *start &= ~1u;
+    *size &= ~1u;
+    if (*start > limit)
+        *start = limit;
+    if (*size > limit - *start)
+        *size = limit - *start;
+}
+
+void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
+                 uint32_t height, enum canvas_colour colour)
+{
+    const struct colour *c = &colours[colour];
+
+    clip(&x, &width, canvas->picture->width);
+    clip(&y, &height, canvas->picture->height);
+    switch (canvas->picture->format->layout) {
+    case PIXEL_YUYV:
+        fill_yuyv(canvas, x, y, width, height, c);
+        break;
+    case PIXEL_NV12:
+        fill_nv12(canvas, x, y, width, height, c);
+        break;
+    case PIXEL_RGB24:
+        fill_rgb24(canvas, x, y, width, height, c);
+        break;
+    }
+}
+
+void canvas_test_card(const struct canvas *canvas)
+{
+    uint32_t width = canvas->picture->width, height = canvas->picture->height;
+    uint32_t strip = height / 8 * 7 & ~1u, square = width / 16 & ~1u;
+
+    for (uint32_t i = 0; i < 8; i++) {
+        uint32_t from = width * i / 8 & ~1u, to = width * (i + 1) / 8 & ~1u;
+
+        canvas_fill(canvas, from, 0, to - from, strip, (enum canvas_colour)i);
+    }
+    canvas_fill(canvas, 0, strip, width, height - strip, CANVAS_BLACK);
+    for (uint32_t x = 0; x < width; x += square * 2)
+        canvas_fill(canvas, x, strip, square, height - strip, CANVAS_GREY);
+}
+
+/* Each digit in 5 rows of 3 pixels, the leftmost pixel in bit 2. */
+static const uint8_t glyphs[10][5] = {
+    {7, 5, 5, 5, 7}, {2, 6, 2, 2, 7}, {7, 1, 7, 4, 7}, {7, 1, 3, 1, 7}, {5, 5, 7, 1, 1},
+    {7, 4, 7, 1, 7}, {7, 4, 7, 5, 7}, {7, 1, 2, 2, 2}, {7, 5, 7, 5, 7}, {7, 5, 7, 1, 7},
+};
+
+static void draw_digit(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t scale,
+                       unsigned digit)
+{
+    for (uint32_t row = 0; row < 5; row++)
+        for (uint32_t column = 0; column < 3; column++)
+            if (glyphs[digit][row] & (4u >> column))
+                canvas_fill(canvas, x + column * scale, y + row * scale, scale, scale,
+                            CANVAS_WHITE);
+}
+
+void canvas_number(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t scale,
+                   unsigned digits, uint64_t number)
+{
+    canvas_fill(canvas, x, y, digits * 4 * scale, 7 * scale, CANVAS_BLACK);
+    for (unsigned i = digits; i-- > 0; number /= 10)
+        draw_digit(canvas, x + i * 4 * scale + scale / 2, y + scale, scale,
+                   (unsigned)(number % 10));
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "media/canvas.h"
+#include "media/frame_clock.h"
+#include "media/media_kind.h"
+#include "protocol/frame_stamp.h"
+
+/*
+ * A camera that needs no hardware: a test card with a moving marker and the frame's number, stamped
+ * so that a reader can tell that it got all of the right frame (protocol/frame_stamp.h).
+ */
+struct kind_pattern {
+    struct media_kind kind;
+    struct media_kind_host host;
+    struct frame_clock clock;
+    struct media_stream stream;
+    uint8_t *background[PICTURE_MAX_PLANES]; /* the test card, drawn once per stream */
+};
+
+#define MIN_WIDTH 128u
+#define MIN_HEIGHT 96u
+#define MAX_WIDTH 4096u
+#define MAX_HEIGHT 2160u
+#define MAX_RATE 120u
+#define NUMBER_DIGITS 8u
+
+static struct kind_pattern *pattern_of(struct media_kind *kind)
+{
+    return (struct kind_pattern *)(void *)((char *)kind - offsetof(struct kind_pattern, kind));
+}
+
+static struct media_kind *pattern_create(const struct media_kind_host *host)
+{
+    struct kind_pattern *pattern = calloc(1, sizeof(*pattern));
+
+    if (pattern == NULL)
+        return NULL;
+    pattern->kind.impl = &kind_pattern_impl;
+    pattern->host = *host;
+    return &pattern->kind;
+}
+
+static const struct pixel_format *pattern_format(struct media_kind *kind, unsigned index)
+{
+    static const uint32_t fourccs[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24,
+                                       V4L2_PIX_FMT_NV12M};
+    unsigned count = pattern_of(kind)->host.multiplanar ? 4 : 3;
+
+    return index < count ? pixel_format_find(fourccs[index]) : NULL;
+}
+
+static void pattern_sizes(struct media_kind *kind, struct v4l2_frmsize_stepwise *sizes)
+{
+    *sizes = (struct v4l2_frmsize_stepwise){MIN_WIDTH,  MAX_WIDTH,  PICTURE_WIDTH_STEP,
+                                            MIN_HEIGHT, MAX_HEIGHT, PICTURE_HEIGHT_STEP};
+}
+
+static void pattern_intervals(struct media_kind *kind, struct v4l2_frmival_stepwise *intervals)
+{
+    *intervals = (struct v4l2_frmival_stepwise){{1, MAX_RATE}, {1, 1}, {1, 1}};
+}
+
+static void drop_background(struct kind_pattern *pattern)
+{
+    for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++) {
+        free(pattern->background[i]);
+        pattern->background[i] = NULL;
+    }
+}
+
+static int draw_background(struct kind_pattern *pattern)
+{
+    struct canvas canvas = {.picture = &pattern->stream.picture};
+
+    for (unsigned i = 0; i < canvas.picture->format->planes; i++) {
+        pattern->background[i] = malloc(canvas.picture->plane_size[i]);
+        if (pattern->background[i] == NULL) {
+            drop_background(pattern);
+            return -ENOMEM;
+        }
+        canvas.planes[i] = pattern->background[i];
+    }
+    canvas_test_card(&canvas);
+    return 0;
+}
+
+/* What changes from frame to frame. */
+static void draw_frame(const struct canvas *canvas, uint64_t sequence)
+{
+    uint32_t width = canvas->picture->width, height = canvas->picture->height;
+    uint32_t side = (width < height ? width : height) / 8 & ~1u;
+    uint32_t step = width / 64 + 1, scale = width / 64 & ~1u;
+    uint32_t x = (uint32_t)(sequence * step % (width - side));
+
+    canvas_fill(canvas, x, height / 2, side, side, CANVAS_WHITE);
+    canvas_fill(canvas, x + side / 4, height / 2 + side / 4, side / 2, side / 2, CANVAS_BLACK);
+    canvas_number(canvas, width / 8 & ~1u, height / 4, scale, NUMBER_DIGITS, sequence);
+}
+
+static void stamp_frame(const struct canvas *canvas, uint64_t sequence, uint64_t timestamp)
+{
+    struct frame_stamp stamp = {
+        .magic = FRAME_STAMP_MAGIC, .sequence = sequence, .timestamp = timestamp};
+    uint64_t sum = FRAME_STAMP_SEED;
+
+    memcpy(canvas->planes[0], &stamp, sizeof(stamp));
+    for (unsigned i = 0; i < canvas->picture->format->planes; i++)
+        sum = frame_stamp_sum(sum, (const uint64_t *)(const void *)canvas->planes[i],
+                              canvas->picture->plane_size[i] / 8);
+    memcpy(canvas->planes[0] + offsetof(struct frame_stamp, sum), &sum, sizeof(sum));
+}
+
+static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint64_t sequence,
+                uint64_t timestamp)
+{
+    struct canvas canvas = {.picture = &pattern->stream.picture};
+
+    for (unsigned i = 0; i < canvas.picture->format->planes; i++) {
+        uint32_t size = canvas.picture->plane_size[i];
+
+        if (i >= buffer->planes || buffer->plane[i]->size < size)
+            return -EINVAL;
+        canvas.planes[i] = buffer_data(buffer->plane[i]->buffer);
+        if (canvas.planes[i] == NULL)
+            return -errno;
+        memcpy(canvas.planes[i], pattern->background[i], size);
+        buffer->bytesused[i] = size;
+    }
+    draw_frame(&canvas, sequence);
+    stamp_frame(&canvas, sequence, timestamp);
+    return 0;
+}
+
+static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t missed)
+{
+    struct kind_pattern *pattern = data;
+    struct queue_buffer *buffer = buffer_queue_next(pattern->host.queue);
+    uint32_t sequence = (uint32_t)tick; /* wraps, as V4L2's does */
+    int r;
+
+    if (missed > 0)
+        log_debug("pattern: %llu ticks passed over, the loop was busy", (unsigned long long)missed);
+    stats_add(&pattern->host.stats->frames_dropped, missed + (buffer == NULL));
+    if (buffer == NULL)
+        return;
+    r = fill(pattern, buffer, sequence, timestamp);
+    if (r != 0)
+        log_warning("pattern: could not fill buffer %u: error %d", buffer->index, -r);
+    buffer_queue_done(pattern->host.queue, buffer, sequence, timestamp, r != 0);
+    stats_add(&pattern->host.stats->frames, 1);
+}
+
+static int pattern_start(struct media_kind *kind, const struct media_stream *stream)
+{
+    struct kind_pattern *pattern = pattern_of(kind);
+    int r;
+
+    pattern->stream = *stream;
+    r = draw_background(pattern);
+    if (r != 0)
+        return r;
+    r = frame_clock_start(&pattern->clock, pattern->host.loop, stream->interval.numerator,
+                          stream->interval.denominator, on_tick, pattern);
+    if (r != 0)
+        drop_background(pattern);
+    return r;
+}
+
+static void pattern_stop(struct media_kind *kind)
+{
+    struct kind_pattern *pattern = pattern_of(kind);
+
+    frame_clock_stop(&pattern->clock);
+    drop_background(pattern);
+}
+
+static void pattern_destroy(struct media_kind *kind)
+{
+    pattern_stop(kind);
+    free(pattern_of(kind));
+}
+
+const struct media_kind_impl kind_pattern_impl = {
+    .name = "pattern",
+    .description =
+        "a test card with a marker, a frame counter and a checksum, on a real frame clock",
+    .create = pattern_create,
+    .format = pattern_format,
+    .sizes = pattern_sizes,
+    .intervals = pattern_intervals,
+    .start = pattern_start,
+    .stop = pattern_stop,
+    .destroy = pattern_destroy,
+};

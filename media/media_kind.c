@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/media_kind.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct media_kind_impl *const kinds[] = {
+    &kind_pattern_impl,
+};
+
+const struct media_kind_impl *media_kind_at(unsigned index)
+{
+    return index < sizeof(kinds) / sizeof(kinds[0]) ? kinds[index] : NULL;
+}
+
+const struct media_kind_impl *media_kind_find(const char *name)
+{
+    const struct media_kind_impl *impl;
+
+    for (unsigned i = 0; (impl = media_kind_at(i)) != NULL; i++)
+        if (strcmp(impl->name, name) == 0)
+            return impl;
+    return NULL;
+}

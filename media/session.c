@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void session_table_init(struct session_table *table, unsigned max)
+{
+    *table = (struct session_table){.max = max, .next = 1};
+    id_map_init(&table->map);
+}
+
+void session_table_clear(struct session_table *table)
+{
+    struct id_node *node;
+
+    while ((node = id_map_first(&table->map)) != NULL)
+        session_close(table, ID_MAP_OF(node, struct session, id));
+}
+
+struct session *session_open(struct session_table *table)
+{
+    struct session *session;
+
+    if (table->map.count >= table->max) {
+        errno = EMFILE;
+        return NULL;
+    }
+    session = calloc(1, sizeof(*session));
+    if (session == NULL)
+        return NULL;
+    /* Ends: fewer ids are taken than there are. */
+    do
+        session->id.id = table->next++;
+    while (id_map_add(&table->map, &session->id) != 0);
+    return session;
+}
+
+void session_close(struct session_table *table, struct session *session)
+{
+    id_map_remove(&table->map, &session->id);
+    free(session);
+}
+
+struct session *session_find(const struct session_table *table, uint32_t id)
+{
+    return ID_MAP_OF(id_map_find(&table->map, id), struct session, id);
+}

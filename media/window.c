@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/window.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/units.h"
+
+static struct plane *plane_of(struct range *range)
+{
+    return (struct plane *)(void *)((char *)range - offsetof(struct plane, place));
+}
+
+static void census_show(const struct window *window)
+{
+    struct device_census *census = window->host->census;
+
+    __atomic_store_n(&census->resources, window->places.count, __ATOMIC_RELAXED);
+    __atomic_store_n(&census->mapped, window->mapped, __ATOMIC_RELAXED);
+    __atomic_store_n(&census->bytes, window->places.bytes, __ATOMIC_RELAXED);
+}
+
+void window_init(struct window *window, struct device_host *host)
+{
+    *window = (struct window){.host = host};
+    range_set_init(&window->places);
+    census_show(window);
+}
+
+static void plane_free(struct plane *plane)
+{
+    buffer_destroy(plane->buffer);
+    free(plane);
+}
+
+static bool owed_an_answer(const struct plane *plane)
+{
+    return plane->state == PLANE_ENTERING || plane->state == PLANE_LEAVING;
+}
+
+void window_reset(struct window *window)
+{
+    struct range *range;
+
+    while ((range = range_set_first(&window->places)) != NULL) {
+        struct plane *plane = plane_of(range);
+
+        range_set_remove(&window->places, range);
+        assert(!plane->held);
+        plane->window = NULL;
+        plane->mmaps = 0;
+        plane->done = NULL;
+        /* The port may still look at the buffer: the answer frees it. */
+        if (!owed_an_answer(plane))
+            plane_free(plane);
+    }
+    window->mapped = 0;
+    census_show(window);
+}
+
+struct plane *window_mapped_at(const struct window *window, uint64_t offset)
+{
+    struct range *range = range_set_at(&window->places, offset);
+
+    if (range == NULL || range->start != offset || plane_of(range)->mmaps == 0)
+        return NULL;
+    return plane_of(range);
+}
+
+struct plane *plane_create(struct window *window, uint32_t size)
+{
+    struct plane *plane;
+    uint64_t rounded, start;
+
+    if (!units_round_up(size, units_page_size(), &rounded) ||
+        !range_set_find_free(&window->places, rounded, units_page_size(), window->host->port->size,
+                             &start)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    plane = calloc(1, sizeof(*plane));
+    if (plane == NULL)
+        return NULL;
+    plane->buffer = exporter_create(window->host->exporter, rounded);
+    if (plane->buffer == NULL) {
+        int saved = errno;
+
+        free(plane);
+        errno = saved;
+        return NULL;
+    }
+    plane->window = window;
+    plane->size = size;
+    plane->held = true;
+    plane->place = (struct range){.start = start, .size = rounded};
+    range_set_add(&window->places, &plane->place);
+    census_show(window);
+    return plane;
+}
+
+/* The one place that decides whether a plane still has a reason to live. */
+static void plane_consider_end(struct plane *plane)
+{
+    struct window *window = plane->window;
+
+    if (plane->held || plane->mmaps > 0 || plane->state != PLANE_OUT)
+        return;
+    if (window != NULL) {
+        range_set_remove(&window->places, &plane->place);
+        census_show(window);
+    }
+    plane_free(plane);
+}
+
+void plane_release(struct plane *plane)
+{
+    if (plane == NULL)
+        return;
+    plane->held = false;
+    plane_consider_end(plane);
+}
+
+static void plane_answered(struct plane *plane, bool in, int result)
+{
+    struct window *window = plane->window;
+    plane_done *done = plane->done;
+    void *data = plane->data;
+
+    plane->state = in ? PLANE_IN : PLANE_OUT;
+    if (window == NULL) {
+        plane_free(plane);
+        return;
+    }
+    if (in)
+        window->mapped++;
+    census_show(window);
+    plane->done = NULL;
+    plane_consider_end(plane);
+    if (done != NULL)
+        done(data, result);
+}
+
+static void plane_entered(void *data, int result)
+{
+    struct plane *plane = data;
+
+    if (result != 0 && plane->window != NULL)
+        plane->mmaps--;
+    plane_answered(plane, result == 0, result);
+}
+
+static void plane_left(void *data, int result)
+{
+    struct plane *plane = data;
+
+    if (result == -ENOENT)
+        result = 0;
+    /* What the front-end did not take out may still be seen by the guest: the plane keeps its place
+     * and its memory, and another mmap of it needs no message. */
+    if (result != 0)
+        log_warning("a media buffer at 0x%llx stays in the window: error %d",
+                    (unsigned long long)plane->place.start, -result);
+    plane_answered(plane, result != 0, result);
+}
+
+int plane_map(struct plane *plane, plane_done *done, void *data)
+{
+    int r;
+
+    if (plane->state == PLANE_IN) {
+        if (plane->mmaps == UINT32_MAX)
+            return -ENOMEM;
+        plane->mmaps++;
+        return 0;
+    }
+    if (plane->state != PLANE_OUT)
+        return -EBUSY;
+    r = shm_port_map(plane->window->host->port, plane->buffer, plane->place.start, plane_entered,
+                     plane);
+    if (r != 0)
+        return r;
+    plane->state = PLANE_ENTERING;
+    plane->mmaps++;
+    plane->done = done;
+    plane->data = data;
+    return -EINPROGRESS;
+}
+
+int plane_unmap(struct plane *plane, plane_done *done, void *data)
+{
+    int r;
+
+    if (plane->mmaps == 0 || plane->state != PLANE_IN)
+        return -EINVAL;
+    if (--plane->mmaps > 0)
+        return 0;
+    r = shm_port_unmap(plane->window->host->port, plane->buffer, plane->place.start, plane_left,
+                       plane);
+    if (r != 0 && r != -ENOENT)
+        return r;
+    plane->window->mapped--;
+    census_show(plane->window);
+    if (r == -ENOENT) {
+        plane->state = PLANE_OUT;
+        plane_consider_end(plane);
+        return 0;
+    }
+    plane->state = PLANE_LEAVING;
+    plane->done = done;
+    plane->data = data;
+    return -EINPROGRESS;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEDIA_WINDOW_H
+#define MEDIA_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/range_set.h"
+#include "device/device.h"
+
+/*
+ * The guest's window as media uses it: every plane of a buffer gets its place when it is allocated,
+ * so that a mapping never fails for want of room.
+ */
+struct window {
+    struct device_host *host; /* borrowed: port, exporter, census */
+    struct range_set places;  /* plane::place of every plane */
+    uint64_t mapped;          /* planes in the guest's window */
+};
+
+/*
+ * One plane of a frame: a buffer with a place in the window. Two sides hold it: the buffer queue
+ * that allocated it (until plane_release) and the guest's mappings (until the last plane_unmap). It
+ * is destroyed when neither is left and the front-end has said that the mapping is gone.
+ */
+enum plane_state {
+    PLANE_OUT,
+    PLANE_ENTERING, /* asked the port to map it */
+    PLANE_IN,
+    PLANE_LEAVING, /* asked the port to unmap it */
+};
+
+/* The answer to plane_map or plane_unmap: 0 or -errno. */
+typedef void plane_done(void *data, int result);
+
+struct plane {
+    struct range place;    // window::places
+    struct window *window; /* NULL when the window was reset while the port owed an answer */
+    struct buffer *buffer; /* owned */
+    uint32_t size;         /* bytes that the guest asked for; the buffer's are page-rounded */
+    uint32_t mmaps;        /* guest mappings, those asked for too */
+    bool held;             /* by the queue */
+    enum plane_state state;
+    plane_done *done; /* of the answer that is awaited; NULL when nobody waits any more */
+    void *data;
+};
+
+void window_init(struct window *window, struct device_host *host);
+/* Forgets every plane without asking the port: a driver begins from nothing. No queue may
+ * hold one any more. Answers that are still owed are taken and reported to nobody. */
+void window_reset(struct window *window);
+/* The plane whose place begins at 'offset' and that the guest has mapped; NULL if there is none. */
+struct plane *window_mapped_at(const struct window *window, uint64_t offset);
+
+/* A zeroed plane of 'size' bytes (not 0) with a place of its own, held by the caller. NULL with
+ * errno set: ENOMEM when the window has no room, or whatever the exporter met. */
+struct plane *plane_create(struct window *window, uint32_t size);
+/* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */
+void plane_release(struct plane *plane);
+/* The guest maps it once more. 0 when it is in the window already; -EINPROGRESS when 'done' will be
+ * called; another -errno, and nothing has changed. */
+int plane_map(struct plane *plane, plane_done *done, void *data);
+/* The guest drops one mapping. 0 when others are left; -EINPROGRESS when 'done' will be called (the
+ * plane may be gone by then); another -errno when the port refused: it stays in the window. */
+int plane_unmap(struct plane *plane, plane_done *done, void *data);
+
+#endif
