@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/frontend/frontend.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* QEMU acks every bit from 0 to 22 that it is offered, but 20. */
+#define QEMU_PROTOCOL (((UINT64_C(1) << 23) - 1) & ~VHOST_USER_BIT(20))
+#define CROSVM_PROTOCOL                                                                            \
+    (VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_MQ) | VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |  \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |                                           \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_CONFIG) | VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_SHMEM))
+/* What the Linux driver of a device takes, and what the rings can do. */
+#define DEVICE_BITS UINT64_C(0xffffff)
+#define RING_BITS                                                                                  \
+    (VHOST_USER_BIT(VIRTIO_F_VERSION_1) | VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) |                \
+     VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
+
+void frontend_plan_init(struct frontend_plan *plan, enum habit habit)
+{
+    *plan = (struct frontend_plan){
+        .habit = habit,
+        .protocol = habit == HABIT_QEMU ? QEMU_PROTOCOL : CROSVM_PROTOCOL,
+        .features = DEVICE_BITS | RING_BITS,
+        .ring_size = habit == HABIT_QEMU ? 256 : 1024,
+        .ram_size = 64u << 20,
+    };
+    if (habit == HABIT_QEMU)
+        plan->features |=
+            VHOST_USER_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VHOST_USER_BIT(VIRTIO_F_RING_RESET);
+}
+
+int frontend_init(struct frontend *frontend, const struct frontend_plan *plan, int socket)
+{
+    int r;
+
+    memset(frontend, 0, sizeof(*frontend));
+    frontend->plan = *plan;
+    frontend->socket = socket;
+    frontend->channel = -1;
+    frontend->table_stale = true;
+    if (socket < 0)
+        return -EBADF;
+    r = guest_ram_init(&frontend->ram, plan->ram_size);
+    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++) {
+        r = driver_queue_init(&frontend->queues[i], &frontend->ram, plan->ring_size);
+        frontend->queues[i].split = plan->split;
+    }
+    return r;
+}
+
+void frontend_finish(struct frontend *frontend)
+{
+    fd_close(&frontend->socket);
+    fd_close(&frontend->channel);
+    guest_window_finish(&frontend->window);
+    for (unsigned i = 0; i < FRONTEND_QUEUES; i++)
+        driver_queue_finish(&frontend->queues[i]);
+    if (frontend->ram.data != NULL)
+        guest_ram_finish(&frontend->ram);
+}
+
+int frontend_send_raw(struct frontend *frontend, const void *bytes, size_t size, const int *fds,
+                      unsigned count)
+{
+    ssize_t sent = fd_send(frontend->socket, bytes, size, fds, count);
+
+    if (sent < 0)
+        return sent == -EPIPE ? -ECONNRESET : (int)sent;
+    return (size_t)sent == size ? 0 : -EAGAIN;
+}
+
+int frontend_send(struct frontend *frontend, uint32_t request, uint32_t flags, const void *payload,
+                  uint32_t size, const int *fds, unsigned count)
+{
+    struct vhost_user_header header = {request, VHOST_USER_VERSION | flags, size};
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + VHOST_USER_MAX_PAYLOAD];
+
+    memcpy(bytes, &header, sizeof(header));
+    if (size > 0)
+        memcpy(bytes + sizeof(header), payload, size);
+    return frontend_send_raw(frontend, bytes, sizeof(header) + size, fds, count);
+}
+
+/* Waits until the main socket can be read. QEMU serves nothing else meanwhile. */
+static int await_main(struct frontend *frontend, int milliseconds)
+{
+    struct pollfd poll_main = {.fd = frontend->socket, .events = POLLIN};
+    int r;
+
+    if (frontend->plan.habit == HABIT_CROSVM)
+        return frontend_pump(frontend, frontend->socket, milliseconds);
+    r = poll(&poll_main, 1, milliseconds);
+    return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;
+}
+
+/* Reads exactly 'size' bytes. */
+static int read_all(struct frontend *frontend, void *to, size_t size)
+{
+    for (size_t have = 0; have < size;) {
+        struct fd_list fds = {0};
+        ssize_t r = await_main(frontend, FRONTEND_PATIENCE);
+
+        if (r < 0)
+            return (int)r;
+        r = fd_receive(frontend->socket, (char *)to + have, size - have, &fds);
+        fd_list_finish(&fds);
+        if (r <= 0)
+            return r == 0 ? -ECONNRESET : (int)r;
+        have += (size_t)r;
+    }
+    return 0;
+}
+
+int frontend_receive(struct frontend *frontend, uint32_t request, struct vhost_user_message *answer)
+{
+    int r = read_all(frontend, &answer->header, VHOST_USER_HEADER_SIZE);
+
+    if (r < 0)
+        return r;
+    if (answer->header.request != request || answer->header.size > VHOST_USER_MAX_PAYLOAD ||
+        answer->header.flags != (VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY)) {
+        frontend_violate(frontend, "answer to %s has request %u flags 0x%x size %u",
+                         vhost_user_request_name(request), answer->header.request,
+                         answer->header.flags, answer->header.size);
+        return -EBADMSG;
+    }
+    return read_all(frontend, answer->bytes, answer->header.size);
+}
+
+int frontend_ask(struct frontend *frontend, uint32_t request, const void *payload, uint32_t size,
+                 struct vhost_user_message *answer)
+{
+    int r = frontend_send(frontend, request, 0, payload, size, NULL, 0);
+
+    return r < 0 ? r : frontend_receive(frontend, request, answer);
+}
+
+int frontend_tell(struct frontend *frontend, uint32_t request, const void *payload, uint32_t size,
+                  const int *fds, unsigned count, bool need_reply)
+{
+    bool ack = need_reply && (frontend->protocol & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
+    struct vhost_user_message answer;
+    int r = frontend_send(frontend, request, ack ? VHOST_USER_FLAG_NEED_REPLY : 0, payload, size,
+                          fds, count);
+
+    if (r < 0 || !ack)
+        return r;
+    r = frontend_receive(frontend, request, &answer);
+    if (r < 0)
+        return r;
+    if (answer.header.size != sizeof(answer.u64))
+        return -EBADMSG;
+    return answer.u64 != 0;
+}
+
+int frontend_tell_u64(struct frontend *frontend, uint32_t request, uint64_t value, bool need_reply)
+{
+    return frontend_tell(frontend, request, &value, sizeof(value), NULL, 0, need_reply);
+}
+
+int frontend_tell_ring(struct frontend *frontend, uint32_t request, unsigned ring, uint32_t value,
+                       bool need_reply)
+{
+    struct vhost_user_vring_state state = {ring, value};
+
+    return frontend_tell(frontend, request, &state, sizeof(state), NULL, 0, need_reply);
+}
+
+int frontend_await_close(struct frontend *frontend, int milliseconds)
+{
+    struct pollfd poll_main = {.fd = frontend->socket, .events = POLLIN};
+    char swallowed[512];
+
+    for (;;) {
+        int r = poll(&poll_main, 1, milliseconds);
+
+        if (r <= 0)
+            return r == 0 ? -ETIMEDOUT : -errno;
+        r = (int)recv(frontend->socket, swallowed, sizeof(swallowed), 0);
+        if (r == 0 || (r < 0 && errno == ECONNRESET))
+            return 0;
+        if (r < 0)
+            return -errno;
+    }
+}
