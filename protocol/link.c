@@ -12,8 +12,6 @@ static const struct link_rule rules[LINK_TYPES] = {
     /*  message         payload     fds                    from */
     ROW(FEATURES,       features,   0, 0,                  DOOR),
     ROW(MEM_TABLE,      mem_table,  0, LINK_MAX_REGIONS,   DOOR),
-    ROW(MEM_ADD,        region,     1, 1,                  DOOR),
-    ROW(MEM_REMOVE,     region,     0, 0,                  DOOR),
     ROW(RING_START,     ring_start, 0, 2,                  DOOR),
     ROW(RING_ENABLE,    ring,       0, 0,                  DOOR),
     ROW(RING_CALL,      ring,       0, 1,                  DOOR),

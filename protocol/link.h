@@ -17,8 +17,6 @@ enum link_type {
     /* The door's. Those with an answer get LINK_ACK with the same serial. */
     LINK_FEATURES = 1, /* the negotiated virtio feature bits */
     LINK_MEM_TABLE,    /* the whole guest memory table; answered */
-    LINK_MEM_ADD,      /* one region more; answered */
-    LINK_MEM_REMOVE,   /* one region less; answered */
     LINK_RING_START,   /* answered; value 1 when a fresh driver was found */
     LINK_RING_ENABLE,  /* answered */
     LINK_RING_CALL,    /* another call descriptor, or none */
@@ -51,6 +49,8 @@ struct link_mem_table {
 
 #define LINK_RING_HAS_KICK 1u
 #define LINK_RING_HAS_CALL 2u
+#define LINK_RING_ENABLED 4u
+#define LINK_RING_RESUMED 8u /* another worker ran it before: the driver is not fresh */
 
 /* Descriptors: kick, then call, as 'flags' says. Addresses are the front-end's virtual ones. */
 struct link_ring_start {
@@ -113,7 +113,6 @@ struct link_message {
     union {
         uint64_t features;
         struct link_mem_table mem_table;
-        struct link_region region;
         struct link_ring_start ring_start;
         struct link_ring ring;
         struct link_config config;

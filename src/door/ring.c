@@ -40,6 +40,7 @@ unsigned ring_message(const struct ring *ring, uint32_t index, struct link_messa
         .desc = ring->desc,
         .avail = ring->avail,
         .used = ring->used,
+        .flags = ring->enabled ? LINK_RING_ENABLED : 0,
     };
     if (ring->kick >= 0) {
         fds[count++] = ring->kick;

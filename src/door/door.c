@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/door.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#define RING_FEATURES_OK(facts) ((facts)->queues > 0 && (facts)->queues <= JOURNAL_RINGS)
+
+static void say(struct door *door, const char *text)
+{
+    door->handler->status(door->data, text);
+}
+
+/* ---- front-ends ---- */
+
+static void on_session_closed(void *data)
+{
+    struct door *door = data;
+    sd_event_source_set_enabled(door->leave, SD_EVENT_ONESHOT);
+}
+
+static int on_leave(sd_event_source *source, void *data)
+{
+    struct door *door = data;
+
+    session_finish(door->session);
+    free(door->session);
+    door->session = NULL;
+    journal_clear(&door->journal);
+    say(door, "waiting for a front-end");
+    if (door->listen_fd < 0)
+        return sd_event_exit(door->loop, 0);
+    return 0;
+}
+
+static void session_begin(struct door *door, int fd)
+{
+    struct session_lent lent = {
+        .loop = door->loop,
+        .keeper = &door->keeper,
+        .journal = &door->journal,
+        .facts = &door->facts,
+        .window_size = door->options.window_size,
+        .arena_fd = door->arena_fd,
+        .mem_slots = door->options.mem_slots,
+    };
+    int r = -ENOMEM;
+
+    door->session = calloc(1, sizeof(*door->session));
+    if (door->session == NULL)
+        fd_close(&fd);
+    else
+        r = session_init(door->session, &lent, fd, on_session_closed, door);
+    if (r < 0) {
+        log_error("The front-end cannot be served: %s.", strerror(-r));
+        if (door->session != NULL)
+            sd_event_source_set_enabled(door->leave, SD_EVENT_ONESHOT);
+        return;
+    }
+    log_info("A front-end is there.");
+    say(door, "serving a front-end");
+}
+
+/* A front-end that comes before the worker has spoken waits. */
+static void admit(struct door *door, int fd)
+{
+    if (door->session != NULL || door->arrived >= 0) {
+        log_stranger("A second front-end is turned away: one is served at a time.");
+        fd_close(&fd);
+    } else if (!door->known) {
+        door->arrived = fd;
+    } else {
+        session_begin(door, fd);
+    }
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct door *door = data;
+    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (peer >= 0)
+        admit(door, peer);
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        log_stranger("A front-end cannot be let in: %s.", strerror(errno));
+    return 0;
+}
+
+int door_serve(struct door *door, int fd, bool listening)
+{
+    int r;
+
+    if (!listening) {
+        admit(door, fd);
+        return 0;
+    }
+    door->listen_fd = fd;
+    r = fd_set_nonblock(fd);
+    if (r < 0)
+        return r;
+    r = sd_event_add_io(door->loop, &door->accept, fd, EPOLLIN, on_accept, door);
+    return r < 0 ? r : 0;
+}
+
+/* ---- the worker ---- */
+
+static void on_hello(void *data, const struct link_hello *facts)
+{
+    struct door *door = data;
+
+    stats_add(&door->journal.page->stats.worker_starts, 1);
+    if (door->known) {
+        if (memcmp(&door->facts, facts, sizeof(*facts)) != 0)
+            log_warning("The new worker describes the device in other words than the first: the "
+                        "front-end keeps the first.");
+        if (door->session != NULL)
+            session_worker_ready(door->session);
+        return;
+    }
+    if (!RING_FEATURES_OK(facts) || facts->shmid > UINT8_MAX) {
+        keeper_replace(&door->keeper, "it describes an impossible device");
+        return;
+    }
+    door->facts = *facts;
+    door->known = true;
+    door->handler->ready(door->data);
+    if (door->arrived >= 0) {
+        int fd = door->arrived;
+        door->arrived = -1;
+        session_begin(door, fd);
+    }
+}
+
+static void on_ack(void *data, uint32_t serial, int result, uint64_t value)
+{
+    struct door *door = data;
+    if (door->session != NULL)
+        session_worker_ack(door->session, serial, result, value);
+}
+
+static void on_request(void *data, const struct link_message *message, struct fd_list *fds)
+{
+    struct door *door = data;
+
+    if (message->type == LINK_CONFIG_CHANGED && message->config.size <= LINK_MAX_CONFIG)
+        memcpy(door->facts.config, message->config.data, message->config.size);
+    if (door->session != NULL)
+        session_worker_request(door->session, message, fds);
+}
+
+static void on_died(void *data)
+{
+    struct door *door = data;
+
+    if (door->session != NULL)
+        session_worker_died(door->session);
+}
+
+static const struct keeper_handler keeper_handler = {on_hello, on_ack, on_request, on_died};
+
+/* ---- life ---- */
+
+int door_init(struct door *door, sd_event *loop, const struct door_options *options,
+              const struct door_handler *handler, void *data)
+{
+    int r;
+
+    *door = (struct door){
+        .options = *options,
+        .loop = loop,
+        .journal.fd = -1,
+        .arena_fd = -1,
+        .listen_fd = -1,
+        .arrived = -1,
+        .handler = handler,
+        .data = data,
+    };
+    keeper_init(&door->keeper, loop, &keeper_handler, door, options->argv);
+    r = journal_create(&door->journal);
+    if (r == 0 && options->arena) {
+        door->arena_fd = fd_memfd("hostblob-arena", options->window_size);
+        r = door->arena_fd < 0 ? door->arena_fd : 0;
+    }
+    if (r == 0)
+        r = sd_event_add_defer(loop, &door->leave, on_leave, door);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(door->leave, SD_EVENT_OFF);
+    if (r >= 0) {
+        door->keeper.journal_fd = door->journal.fd;
+        door->keeper.arena_fd = door->arena_fd;
+        r = keeper_start(&door->keeper);
+    }
+    if (r < 0) {
+        log_error("The device cannot be set up: %s.", strerror(-r));
+        door_finish(door);
+    }
+    return r < 0 ? r : 0;
+}
+
+void door_finish(struct door *door)
+{
+    door->accept = sd_event_source_disable_unref(door->accept);
+    door->leave = sd_event_source_disable_unref(door->leave);
+    if (door->session != NULL) {
+        session_finish(door->session);
+        free(door->session);
+        door->session = NULL;
+    }
+    keeper_finish(&door->keeper);
+    fd_close(&door->arrived);
+    fd_close(&door->listen_fd);
+    fd_close(&door->arena_fd);
+    journal_finish(&door->journal);
+}

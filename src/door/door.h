@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_DOOR_H
+#define DOOR_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "door/keeper.h"
+#include "door/session.h"
+#include "journal/journal.h"
+
+/*
+ * The door of one device: keeps the worker, lets one front-end in at a time, and outlives both. It
+ * makes the arena's memory and the journal, so that they outlive the worker.
+ */
+struct door_options {
+    uint64_t window_size; /* bytes */
+    bool arena;           /* own buffers lie in one mapping */
+    bool mem_slots;       /* offer CONFIGURE_MEM_SLOTS */
+    char *const *argv;    /* what this program was started with, for the worker */
+};
+
+struct door {
+    struct door_options options;
+    sd_event *loop;
+    struct journal journal;
+    int arena_fd; /* owned; -1 without arena */
+    struct keeper keeper;
+    bool known; /* the worker has said what the device is */
+    struct link_hello facts;
+    int listen_fd; /* owned; -1 when it serves one given connection */
+    sd_event_source *accept;
+    int arrived;             /* a front-end that waits for the worker's first hello, owned */
+    struct session *session; /* NULL: nobody is there */
+    sd_event_source *leave;  /* finishes a session from outside its own calls */
+    const struct door_handler *handler;
+    void *data;
+};
+
+struct door_handler {
+    /* For people: "ready", "a front-end is there", ... */
+    void (*status)(void *data, const char *text);
+    /* The worker said what the device is, for the first time: the device can be served. */
+    void (*ready)(void *data);
+};
+
+/* Makes the memory and starts the worker. 0 or -errno, logged. */
+int door_init(struct door *door, sd_event *loop, const struct door_options *options,
+              const struct door_handler *handler, void *data);
+/* Ends the session and the worker. */
+void door_finish(struct door *door);
+/*
+ * Serves 'fd', a listening stream socket (again and again) or a connected one (then the loop exits
+ * with 0 when the front-end leaves). Takes ownership even on error. 0 or -errno.
+ */
+int door_serve(struct door *door, int fd, bool listening);
+
+#endif

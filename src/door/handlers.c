@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/handlers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "base/log.h"
+
+#define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
+#define VIRTIO_F_RING_RESET_BIT 40
+
+static bool acked(const struct session *s, uint64_t bits)
+{
+    return (s->protocol_features & bits) == bits;
+}
+
+/* ---- negotiation ---- */
+
+static int answer_u64(struct session *s, const struct vhost_user_message *m, uint64_t value)
+{
+    connection_answer(&s->connection, m, &value, sizeof(value));
+    return SESSION_ANSWERED;
+}
+
+static uint64_t offered_features(const struct session *s)
+{
+    return s->lent.facts->features | VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+}
+
+static int get_features(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    return answer_u64(s, m, offered_features(s));
+}
+
+static int set_features(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    /* vhost-user-gpu-pci takes these two whether or not they were offered, so they always work. */
+    uint64_t known = offered_features(s) | VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) |
+                     VHOST_USER_BIT(VIRTIO_F_RING_RESET_BIT);
+    struct link_message tell = {.type = LINK_FEATURES, .features = m->u64};
+
+    if (session_rings_started(s) > 0 && m->u64 != s->features) {
+        log_stranger("The front-end changes the features while a ring runs.");
+        return -EBUSY;
+    }
+    if (m->u64 & ~known)
+        log_stranger("The front-end took virtio features %#llx that were not offered.",
+                     (unsigned long long)(m->u64 & ~known));
+    s->features = m->u64;
+    s->lent.journal->page->features = m->u64;
+    keeper_send(s->lent.keeper, &tell, NULL, 0, false);
+    return 0;
+}
+
+uint64_t handlers_protocol_features(const struct session *s)
+{
+    return BIT(MQ) | BIT(REPLY_ACK) | BIT(BACKEND_REQ) | BIT(CONFIG) | BIT(BACKEND_SEND_FD) |
+           BIT(RESET_DEVICE) | BIT(SHARED_OBJECT) | BIT(SHMEM) |
+           (s->lent.mem_slots ? BIT(CONFIGURE_MEM_SLOTS) : 0);
+}
+
+static int get_protocol_features(struct session *s, const struct vhost_user_message *m,
+                                 struct fd_list *fds)
+{
+    return answer_u64(s, m, handlers_protocol_features(s));
+}
+
+/* Says what will not work, before a guest finds out. */
+static void explain_negotiation(const struct session *s)
+{
+    uint64_t taken = s->protocol_features;
+
+    log_info("The front-end took protocol features %#llx.", (unsigned long long)taken);
+    if (taken & BIT(SHMEM)) {
+        if (!acked(s, BIT(BACKEND_REQ) | BIT(REPLY_ACK)))
+            log_warning(
+                "The front-end took SHMEM without BACKEND_REQ and REPLY_ACK: buffers cannot "
+                "be mapped into the guest.");
+    } else if (taken & (BIT(OLD_SHMEM_20) | BIT(OLD_SHMEM_21))) {
+        log_warning("The front-end speaks an old draft of SHMEM (bit 20 or 21, not 22): buffers "
+                    "cannot be mapped into the guest. QEMU 11.0 or newer is needed.");
+    } else {
+        log_warning("The front-end does not know SHMEM (bit 22): buffers cannot be mapped into the "
+                    "guest. QEMU 11.0 or newer is needed.");
+    }
+}
+
+static int set_protocol_features(struct session *s, const struct vhost_user_message *m,
+                                 struct fd_list *fds)
+{
+    s->protocol_features = m->u64;
+    s->lent.journal->page->protocol_features = m->u64;
+    s->window.writable = acked(s, BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK));
+    /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither. */
+    s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD));
+    s->window.needs_barrier = acked(s, BIT(SHARED_OBJECT));
+    explain_negotiation(s);
+    return 0;
+}
+
+static int get_queue_num(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    return answer_u64(s, m, s->lent.facts->queues);
+}
+
+static int nothing_to_do(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    return 0;
+}
+
+static int set_backend_req_fd(struct session *s, const struct vhost_user_message *m,
+                              struct fd_list *fds)
+{
+    return back_channel_attach(&s->window.channel, fd_list_take(fds, 0));
+}
+
+static int get_shmem_config(struct session *s, const struct vhost_user_message *m,
+                            struct fd_list *fds)
+{
+    struct vhost_user_shmem_config config = {.regions = 1};
+
+    config.sizes[s->window.ledger.region.shmid] = s->window.ledger.region.size;
+    connection_answer(&s->connection, m, &config, sizeof(config));
+    return SESSION_ANSWERED;
+}
+
+static int get_shared_object(struct session *s, const struct vhost_user_message *m,
+                             struct fd_list *fds)
+{
+    /* None was ever added: an answer without a descriptor says so. */
+    connection_answer(&s->connection, m, m->uuid, sizeof(m->uuid));
+    return SESSION_ANSWERED;
+}
+
+static int gpu_set_socket(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    log_info("The front-end's display socket is not used: this device has no outputs yet.");
+    return 0;
+}
+
+/* ---- config space ---- */
+
+/* Whether the request names bytes that a config space can have, and carries as many. */
+static bool config_good(const struct vhost_user_message *m)
+{
+    const struct vhost_user_config *c = &m->config;
+
+    return c->size <= VHOST_USER_MAX_CONFIG && c->offset <= VHOST_USER_MAX_CONFIG - c->size &&
+           m->header.size == VHOST_USER_CONFIG_HEADER_SIZE + c->size;
+}
+
+static int get_config(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct vhost_user_config answer = m->config;
+
+    if (!config_good(m)) {
+        connection_answer(&s->connection, m, NULL, 0); /* how the manual says no */
+        return SESSION_ANSWERED;
+    }
+    /* Bytes past the device's own are 0 in the worker's message. */
+    memcpy(answer.data, s->lent.facts->config + answer.offset, answer.size);
+    connection_answer(&s->connection, m, &answer, VHOST_USER_CONFIG_HEADER_SIZE + answer.size);
+    return SESSION_ANSWERED;
+}
+
+static int set_config(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct link_message tell = {.type = LINK_CONFIG_WRITE};
+
+    if (!config_good(m))
+        return -EINVAL;
+    tell.config.offset = m->config.offset;
+    tell.config.size = m->config.size;
+    memcpy(tell.config.data, m->config.data, m->config.size);
+    keeper_send(s->lent.keeper, &tell, NULL, 0, false);
+    return 0;
+}
+
+/* ---- memory ---- */
+
+static int tell_memory(struct session *s)
+{
+    struct link_message tell;
+
+    front_memory_message(&s->memory, &tell);
+    return session_ask_worker(s, &tell, s->memory.fds, s->memory.count);
+}
+
+static int set_mem_table(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    int r = front_memory_set(&s->memory, &m->mem_table, m->header.size, fds);
+    return r < 0 ? r : tell_memory(s);
+}
+
+static int get_max_mem_slots(struct session *s, const struct vhost_user_message *m,
+                             struct fd_list *fds)
+{
+    return answer_u64(s, m, LINK_MAX_REGIONS);
+}
+
+/* Whether 'fd' is a buffer that the front-end got from us. */
+static bool is_ours(const struct session *s, int fd)
+{
+    const struct shm_ledger *ledger = &s->window.ledger;
+    struct shm_mapping *m;
+
+    for (m = shm_ledger_first(ledger); m != NULL; m = shm_ledger_next(m))
+        if (fd_same_file(m->fd, fd))
+            return true;
+    return false;
+}
+
+static int add_mem_reg(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    int r;
+
+    /* QEMU 11.1 dies at the next start if it has to remove a region of ours that a reset took away;
+     * one that was refused it does not remember. */
+    if (is_ours(s, fds->fds[0]))
+        return -EEXIST;
+    r = front_memory_add(&s->memory, &m->mem_reg.region, fds);
+    return r < 0 ? r : tell_memory(s);
+}
+
+static int rem_mem_reg(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    int r = front_memory_remove(&s->memory, &m->mem_reg.region);
+    return r < 0 ? r : tell_memory(s);
+}
+
+/* ---- rings ---- */
+
+/* The ring of that index, or NULL. */
+static struct ring *ring_at(struct session *s, uint64_t index)
+{
+    if (index < s->lent.facts->queues)
+        return &s->rings[index];
+    log_stranger("The front-end speaks of ring %llu; there are %u.", (unsigned long long)index,
+                 s->lent.facts->queues);
+    return NULL;
+}
+
+/* The same, for what may not change while the ring runs. */
+static struct ring *stopped_ring_at(struct session *s, uint64_t index)
+{
+    struct ring *ring = ring_at(s, index);
+
+    if (ring != NULL && ring->started) {
+        log_stranger("The front-end changes ring %u while it runs.", (unsigned)index);
+        return NULL;
+    }
+    return ring;
+}
+
+static int set_vring_num(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct ring *ring = stopped_ring_at(s, m->state.index);
+    uint32_t num = m->state.num;
+
+    if (ring == NULL || num == 0 || num > 32768 || (num & (num - 1)) != 0)
+        return -EINVAL;
+    ring->size = num;
+    return 0;
+}
+
+static int set_vring_addr(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    struct ring *ring = stopped_ring_at(s, m->addr.index);
+
+    if (ring == NULL)
+        return -EINVAL;
+    ring->desc = m->addr.desc;
+    ring->avail = m->addr.avail;
+    ring->used = m->addr.used;
+    ring->has_addresses = true;
+    return 0;
+}
+
+static int set_vring_base(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    struct ring *ring = stopped_ring_at(s, m->state.index);
+
+    if (ring == NULL || m->state.num > UINT16_MAX)
+        return -EINVAL;
+    ring->base = (uint16_t)m->state.num;
+    return 0;
+}
+
+/* The descriptor of KICK, CALL or ERR: -1 when the message says that there is none. */
+static int take_vring_fd(const struct vhost_user_message *m, struct fd_list *fds, int *fd)
+{
+    bool none = (m->u64 & VHOST_USER_VRING_NO_FD) != 0;
+
+    if (none == (fds->count > 0))
+        return -EINVAL;
+    *fd = none ? -1 : fd_list_take(fds, 0);
+    return 0;
+}
+
+static void journal_ring_started(struct session *s, unsigned index)
+{
+    struct journal_ring *j = &s->lent.journal->page->rings[index];
+    const struct ring *ring = &s->rings[index];
+
+    j->size = ring->size;
+    j->desc = ring->desc;
+    j->avail = ring->avail;
+    j->used = ring->used;
+    journal_ring_progress(s->lent.journal, index, ring->base, ring->base);
+    j->enabled = ring->enabled;
+    j->started = ring->started;
+}
+
+/* The ring starts here; whether it was the first of a fresh driver, only the worker can see. */
+static int set_vring_kick(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    unsigned index = m->u64 & VHOST_USER_VRING_INDEX_MASK;
+    struct ring *ring = stopped_ring_at(s, index);
+    struct link_message tell;
+    int tell_fds[2];
+    unsigned count;
+    int fd;
+
+    if (ring == NULL || take_vring_fd(m, fds, &fd) < 0)
+        return -EINVAL;
+    fd_close(&ring->kick);
+    ring->kick = fd;
+    if (ring->size == 0 || !ring->has_addresses || fd < 0) {
+        log_stranger("The front-end starts ring %u without its size, addresses or kick.", index);
+        return -EINVAL;
+    }
+    if ((s->features & VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES)) == 0)
+        ring->enabled = true;
+    count = ring_message(ring, index, &tell, tell_fds);
+    ring->started = true;
+    journal_ring_started(s, index);
+    return session_ask_worker(s, &tell, tell_fds, count);
+}
+
+static int set_vring_call(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    unsigned index = m->u64 & VHOST_USER_VRING_INDEX_MASK;
+    struct ring *ring = ring_at(s, index);
+    struct link_message tell = {.type = LINK_RING_CALL};
+    int fd;
+
+    if (ring == NULL || take_vring_fd(m, fds, &fd) < 0)
+        return -EINVAL;
+    fd_close(&ring->call);
+    ring->call = fd;
+    tell.ring = (struct link_ring){.index = index, .value = fd >= 0};
+    if (ring->started)
+        keeper_send(s->lent.keeper, &tell, &ring->call, fd >= 0, false);
+    return 0;
+}
+
+static int set_vring_err(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct ring *ring = ring_at(s, m->u64 & VHOST_USER_VRING_INDEX_MASK);
+    int fd;
+
+    if (ring == NULL || take_vring_fd(m, fds, &fd) < 0)
+        return -EINVAL;
+    fd_close(&ring->err);
+    ring->err = fd;
+    return 0;
+}
+
+static int set_vring_enable(struct session *s, const struct vhost_user_message *m,
+                            struct fd_list *fds)
+{
+    struct ring *ring = ring_at(s, m->state.index);
+    struct link_message tell = {.type = LINK_RING_ENABLE};
+
+    if (ring == NULL || m->state.num > 1)
+        return -EINVAL;
+    if (m->state.num == 0)
+        window_shut(&s->window);
+    ring->enabled = m->state.num;
+    s->lent.journal->page->rings[m->state.index].enabled = m->state.num;
+    if (!ring->started)
+        return 0;
+    tell.ring = (struct link_ring){.index = m->state.index, .value = m->state.num};
+    return session_ask_worker(s, &tell, NULL, 0);
+}
+
+static int get_vring_base(struct session *s, const struct vhost_user_message *m,
+                          struct fd_list *fds)
+{
+    struct ring *ring = ring_at(s, m->state.index);
+    struct link_message tell = {.type = LINK_RING_STOP};
+    struct vhost_user_vring_state state = {.index = m->state.index};
+
+    if (ring == NULL)
+        return -EPROTO; /* there is no answer that says no */
+    window_shut(&s->window);
+    if (ring->started) {
+        tell.ring.index = m->state.index;
+        return session_ask_worker(s, &tell, NULL, 0);
+    }
+    state.num = ring->base;
+    connection_answer(&s->connection, m, &state, sizeof(state));
+    return SESSION_ANSWERED;
+}
+
+static int reset_device(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct link_message tell = {.type = LINK_RESET};
+
+    window_shut(&s->window);
+    window_fresh(&s->window);
+    for (unsigned i = 0; i < s->lent.facts->queues; i++) {
+        ring_stopped(&s->rings[i], 0);
+        s->lent.journal->page->rings[i].started = false;
+    }
+    return session_ask_worker(s, &tell, NULL, 0);
+}
+
+/* ---- answers that waited for the worker ---- */
+
+static int vring_started(struct session *s, int result, uint64_t fresh)
+{
+    unsigned index = s->waiting.u64 & VHOST_USER_VRING_INDEX_MASK;
+    struct ring *ring = &s->rings[index];
+
+    if (result < 0) {
+        log_stranger("Ring %u cannot be started: %s.", index, strerror(-result));
+        ring_stopped(ring, ring->base);
+        s->lent.journal->page->rings[index].started = false;
+        return result;
+    }
+    if (fresh)
+        window_fresh(&s->window);
+    if (ring->enabled)
+        window_open(&s->window);
+    return 0;
+}
+
+static void vring_stopped(struct session *s, uint64_t base)
+{
+    struct vhost_user_vring_state state = {s->waiting.state.index, (uint16_t)base};
+
+    ring_stopped(&s->rings[state.index], (uint16_t)base);
+    s->lent.journal->page->rings[state.index].started = false;
+    connection_answer(&s->connection, &s->waiting, &state, sizeof(state));
+}
+
+void handlers_worker_done(struct session *s, int result, uint64_t value)
+{
+    const struct vhost_user_message *m = &s->waiting;
+
+    if (m->header.request == VHOST_USER_GET_VRING_BASE) {
+        vring_stopped(s, value);
+        return;
+    }
+    if (m->header.request == VHOST_USER_SET_VRING_KICK)
+        result = vring_started(s, result, value);
+    else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1)
+        window_open(&s->window);
+    connection_ack(&s->connection, m, acked(s, BIT(REPLY_ACK)), result);
+}
+
+/* ---- the table ---- */
+
+static handlers_fn *const handlers[VHOST_USER_REQUESTS] = {
+    [VHOST_USER_GET_FEATURES] = get_features,
+    [VHOST_USER_SET_FEATURES] = set_features,
+    [VHOST_USER_SET_OWNER] = nothing_to_do,
+    [VHOST_USER_RESET_OWNER] = nothing_to_do,
+    [VHOST_USER_SET_MEM_TABLE] = set_mem_table,
+    [VHOST_USER_SET_VRING_NUM] = set_vring_num,
+    [VHOST_USER_SET_VRING_ADDR] = set_vring_addr,
+    [VHOST_USER_SET_VRING_BASE] = set_vring_base,
+    [VHOST_USER_GET_VRING_BASE] = get_vring_base,
+    [VHOST_USER_SET_VRING_KICK] = set_vring_kick,
+    [VHOST_USER_SET_VRING_CALL] = set_vring_call,
+    [VHOST_USER_SET_VRING_ERR] = set_vring_err,
+    [VHOST_USER_GET_PROTOCOL_FEATURES] = get_protocol_features,
+    [VHOST_USER_SET_PROTOCOL_FEATURES] = set_protocol_features,
+    [VHOST_USER_GET_QUEUE_NUM] = get_queue_num,
+    [VHOST_USER_SET_VRING_ENABLE] = set_vring_enable,
+    [VHOST_USER_SET_BACKEND_REQ_FD] = set_backend_req_fd,
+    [VHOST_USER_GET_CONFIG] = get_config,
+    [VHOST_USER_SET_CONFIG] = set_config,
+    [VHOST_USER_GPU_SET_SOCKET] = gpu_set_socket,
+    [VHOST_USER_RESET_DEVICE] = reset_device,
+    [VHOST_USER_GET_MAX_MEM_SLOTS] = get_max_mem_slots,
+    [VHOST_USER_ADD_MEM_REG] = add_mem_reg,
+    [VHOST_USER_REM_MEM_REG] = rem_mem_reg,
+    [VHOST_USER_GET_SHARED_OBJECT] = get_shared_object,
+    [VHOST_USER_GET_SHMEM_CONFIG] = get_shmem_config,
+};
+
+handlers_fn *handlers_find(uint32_t request)
+{
+    return request < VHOST_USER_REQUESTS ? handlers[request] : NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_HANDLERS_H
+#define DOOR_HANDLERS_H
+
+#include "door/session.h"
+
+/*
+ * What each request of the front-end means (vhost-user manual of QEMU 11.1). It has kept its rule
+ * when its handler runs. Returns 0 or -errno for the acknowledgement, SESSION_ANSWERED or
+ * SESSION_WAITS.
+ */
+typedef int handlers_fn(struct session *s, const struct vhost_user_message *m, struct fd_list *fds);
+
+/* The handler of a request that has a rule. */
+handlers_fn *handlers_find(uint32_t request);
+/* The worker has carried out what SESSION_WAITS waits for: answers the front-end. */
+void handlers_worker_done(struct session *s, int result, uint64_t value);
+/* The protocol feature bits that are offered. */
+uint64_t handlers_protocol_features(const struct session *s);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DOOR_SESSION_H
+#define DOOR_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "door/connection.h"
+#include "door/front_memory.h"
+#include "door/keeper.h"
+#include "door/ring.h"
+#include "door/window.h"
+#include "journal/journal.h"
+
+/*
+ * One front-end, from its connection to its end: what was negotiated, the door's own copies of its
+ * memory and rings, and the window. Requests are handled one at a time; one that the worker has to
+ * carry out is answered when the worker has, and until then the main socket is not read.
+ *
+ * If the worker dies in between, the request counts as carried out: the next worker is brought up
+ * to date from the copies.
+ */
+struct session_lent {
+    sd_event *loop;
+    struct keeper *keeper;
+    struct journal *journal;
+    const struct link_hello *facts; /* what the device is, as the worker said */
+    uint64_t window_size;           /* bytes */
+    int arena_fd;                   /* borrowed; -1: buffers are mapped one by one */
+    bool mem_slots;                 /* offer CONFIGURE_MEM_SLOTS */
+};
+
+struct session {
+    struct session_lent lent;
+    struct connection connection;
+    struct window window;
+    enum window_news news; /* the last that the worker was told */
+    struct front_memory memory;
+    struct ring rings[JOURNAL_RINGS];
+    uint64_t features;
+    uint64_t protocol_features;
+    uint32_t waits_for;                /* the serial of the worker's answer; 0: none */
+    struct vhost_user_message waiting; /* the request that it belongs to */
+    void (*closed)(void *data);
+    void *data;
+};
+
+/* What becomes of a request: 0 or -errno, acknowledged at once, or one of these. */
+#define SESSION_ANSWERED 1 /* the handler has answered */
+#define SESSION_WAITS 2    /* it is answered when the worker has */
+
+/* Takes ownership of 'fd' even on error. 'closed' comes once, when the front-end is gone. 0 or
+ * -errno. */
+int session_init(struct session *s, const struct session_lent *lent, int fd,
+                 void (*closed)(void *data), void *data);
+/* Stops the worker's rings, empties the ledger, forgets the front-end. */
+void session_finish(struct session *s);
+
+/* The worker's news, see keeper_handler. */
+void session_worker_ready(struct session *s);
+void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t value);
+void session_worker_request(struct session *s, const struct link_message *message,
+                            struct fd_list *fds);
+void session_worker_died(struct session *s);
+
+/* How many rings run. */
+unsigned session_rings_started(const struct session *s);
+/* Has the worker carry out 'm' for the request that is being handled. SESSION_WAITS; 0 when there
+ * is no worker. */
+int session_ask_worker(struct session *s, struct link_message *m, const int *fds, unsigned count);
+
+#endif
