@@ -26,6 +26,15 @@ static size_t bytes_wanted(const struct connection *c)
     return VHOST_USER_HEADER_SIZE + c->in.header.size - c->have;
 }
 
+/* On the wire the payload follows the header at once; in the struct it is aligned for its numbers.
+ */
+static uint8_t *next_byte(struct connection *c)
+{
+    if (c->have < VHOST_USER_HEADER_SIZE)
+        return (uint8_t *)&c->in.header + c->have;
+    return c->in.bytes + (c->have - VHOST_USER_HEADER_SIZE);
+}
+
 static void deliver(struct connection *c)
 {
     struct fd_list fds = c->fds;
@@ -40,7 +49,7 @@ static void deliver(struct connection *c)
 /* Reads a piece. Returns whether a whole message is there. */
 static bool read_piece(struct connection *c)
 {
-    ssize_t n = fd_receive(c->fd, (uint8_t *)&c->in + c->have, bytes_wanted(c), &c->fds);
+    ssize_t n = fd_receive(c->fd, next_byte(c), bytes_wanted(c), &c->fds);
     const char *reason;
 
     if (n == -EAGAIN || n == -EINTR)
@@ -105,19 +114,20 @@ void connection_hold(struct connection *c, bool hold)
 void connection_answer(struct connection *c, const struct vhost_user_message *request,
                        const void *payload, uint32_t size)
 {
-    struct vhost_user_message answer;
-    size_t total = VHOST_USER_HEADER_SIZE + size;
-    ssize_t n;
-
-    if (c->broken)
-        return;
-    answer.header = (struct vhost_user_header){
+    struct vhost_user_header header = {
         .request = request->header.request,
         .flags = VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY,
         .size = size,
     };
-    memcpy(answer.bytes, payload, size);
-    n = fd_send(c->fd, &answer, total, NULL, 0);
+    uint8_t answer[VHOST_USER_HEADER_SIZE + VHOST_USER_MAX_PAYLOAD];
+    size_t total = sizeof(header) + size;
+    ssize_t n;
+
+    if (c->broken)
+        return;
+    memcpy(answer, &header, sizeof(header));
+    memcpy(answer + sizeof(header), payload, size);
+    n = fd_send(c->fd, answer, total, NULL, 0);
     if (n != (ssize_t)total)
         connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)
                                                   : "it does not read its answers");
