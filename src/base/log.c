@@ -93,6 +93,18 @@ static void line_add_time(struct line *line)
              now.tv_nsec / 1000000);
 }
 
+/* The room and the file; what stands before them depends on where it was built. */
+static const char *short_name(const char *file)
+{
+    const char *name = file;
+
+    for (const char *at = file, *slash; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
+        if (strchr(slash + 1, '/') != NULL)
+            name = slash + 1;
+    }
+    return name;
+}
+
 static void line_begin(struct line *line, enum log_level level, const char *file, int at)
 {
     line->used = 0;
@@ -106,11 +118,8 @@ static void line_begin(struct line *line, enum log_level level, const char *file
         line_add(line, "%s: ", log_program);
     if (level <= LOG_LEVEL_WARNING)
         line_add(line, "%s: ", levels[level].name);
-    if (log_max >= LOG_LEVEL_DEBUG) {
-        while (strncmp(file, "../", 3) == 0)
-            file += 3;
-        line_add(line, "%s:%d: ", file, at);
-    }
+    if (log_max >= LOG_LEVEL_DEBUG)
+        line_add(line, "%s:%d: ", short_name(file), at);
 }
 
 /* One write for the line, so that lines of several processes do not mix. A stranger's text in it

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_UNIT_FAKE_PORT_H
+#define TESTS_UNIT_FAKE_PORT_H
+
+/*
+ * A window that maps nothing but remembers what it should: it keeps the rules of shm_port.h, aborts where the
+ * device breaks them, and answers when and how the test likes. An arena's pieces are placed in it.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <systemd/sd-event.h>
+
+#include "base/units.h"
+#include "buffer/arena.h"
+#include "device/shm_port.h"
+
+#define FAKE_PORT_MAX 4096u
+
+struct fake_mapping {
+    struct buffer *buffer;
+    uint64_t offset;
+};
+
+struct fake_port {
+    struct shm_port port; /* first */
+    struct arena *arena;  /* or NULL */
+    sd_event_source *answer;
+    bool hold;     /* requests wait for fake_port_answer */
+    int refuse;    /* a request is refused at once with this */
+    int result;    /* what a request is answered with */
+    unsigned maps; /* requests of each kind that were made */
+    unsigned unmaps;
+    unsigned count; /* live mappings */
+    struct fake_mapping live[FAKE_PORT_MAX];
+    /* The one outstanding request. */
+    bool asked;
+    bool asked_map;
+    struct fake_mapping about;
+    shm_port_done *done;
+    void *data;
+};
+
+#define FAKE_PORT_MUST(condition)                                                                  \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "fake_port.h:%d: %s\n", __LINE__, #condition);                         \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static inline struct fake_mapping *fake_port_find(struct fake_port *fake, struct buffer *buffer)
+{
+    for (unsigned i = 0; i < fake->count; i++)
+        if (fake->live[i].buffer == buffer)
+            return &fake->live[i];
+    return NULL;
+}
+
+static inline bool fake_port_overlaps(struct fake_port *fake, uint64_t offset, uint64_t size)
+{
+    for (unsigned i = 0; i < fake->count; i++)
+        if (offset < fake->live[i].offset + fake->live[i].buffer->size &&
+            fake->live[i].offset < offset + size)
+            return true;
+    return false;
+}
+
+static inline void fake_port_enter(struct fake_port *fake)
+{
+    if (fake->asked_map) {
+        if (fake->about.buffer->kind == BUFFER_ARENA)
+            FAKE_PORT_MUST(
+                arena_place(fake->arena, fake->about.buffer, fake->about.offset) == 0);
+        FAKE_PORT_MUST(fake->count < FAKE_PORT_MAX);
+        fake->live[fake->count++] = fake->about;
+        return;
+    }
+    if (fake->about.buffer->kind == BUFFER_ARENA)
+        arena_unpin(fake->arena, fake->about.buffer);
+    *fake_port_find(fake, fake->about.buffer) = fake->live[--fake->count];
+}
+
+/* Answers the outstanding request. */
+static inline void fake_port_answer(struct fake_port *fake, int result)
+{
+    FAKE_PORT_MUST(fake->asked);
+    fake->asked = false;
+    if (result == 0)
+        fake_port_enter(fake);
+    fake->done(fake->data, result);
+}
+
+static inline int fake_port_more(sd_event_source *source, void *data)
+{
+    struct fake_port *fake = data;
+
+    if (fake->asked)
+        fake_port_answer(fake, fake->result);
+    return 0;
+}
+
+static inline int fake_port_ask(struct fake_port *fake, bool map, struct buffer *buffer,
+                                uint64_t offset, shm_port_done *done, void *data)
+{
+    FAKE_PORT_MUST(!fake->asked);
+    if (fake->refuse != 0)
+        return fake->refuse;
+    fake->asked = true;
+    fake->asked_map = map;
+    fake->about = (struct fake_mapping){buffer, offset};
+    fake->done = done;
+    fake->data = data;
+    if (!fake->hold)
+        sd_event_source_set_enabled(fake->answer, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+static inline int fake_port_map(struct shm_port *port, struct buffer *buffer, uint64_t offset,
+                                shm_port_done *done, void *data)
+{
+    struct fake_port *fake = (struct fake_port *)(void *)port;
+
+    fake->maps++;
+    FAKE_PORT_MUST(fake_port_find(fake, buffer) == NULL);
+    if (offset % units_page_size() != 0 || buffer->size > port->size ||
+        offset > port->size - buffer->size)
+        return -EINVAL;
+    if (fake_port_overlaps(fake, offset, buffer->size))
+        return -EEXIST;
+    return fake_port_ask(fake, true, buffer, offset, done, data);
+}
+
+static inline int fake_port_unmap(struct shm_port *port, struct buffer *buffer, uint64_t offset,
+                                  shm_port_done *done, void *data)
+{
+    struct fake_port *fake = (struct fake_port *)(void *)port;
+    struct fake_mapping *mapping = fake_port_find(fake, buffer);
+
+    fake->unmaps++;
+    if (mapping == NULL)
+        return -ENOENT;
+    FAKE_PORT_MUST(mapping->offset == offset);
+    return fake_port_ask(fake, false, buffer, offset, done, data);
+}
+
+static inline void fake_port_init(struct fake_port *fake, sd_event *loop, struct arena *arena,
+                                  uint64_t size)
+{
+    static const struct shm_port_impl impl = {fake_port_map, fake_port_unmap};
+
+    *fake = (struct fake_port){.port = {.impl = &impl, .size = size}, .arena = arena};
+    FAKE_PORT_MUST(sd_event_add_defer(loop, &fake->answer, fake_port_more, fake) >= 0);
+    sd_event_source_set_enabled(fake->answer, SD_EVENT_OFF);
+}
+
+static inline void fake_port_finish(struct fake_port *fake)
+{
+    sd_event_source_disable_unref(fake->answer);
+}
+
+/* What the worker does at a reset: cancels, and forgets. */
+static inline void fake_port_reset(struct fake_port *fake)
+{
+    if (fake->asked)
+        fake_port_answer(fake, -ECANCELED);
+    for (unsigned i = 0; i < fake->count; i++)
+        if (fake->live[i].buffer->kind == BUFFER_ARENA)
+            arena_unpin(fake->arena, fake->live[i].buffer);
+    fake->count = 0;
+}
+
+#endif
