@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/units.h"
+
+#define PORT_OF(p) ((struct port *)(void *)(p))            /* 'base' comes first */
+#define MAPPING_OF(r) ((struct port_mapping *)(void *)(r)) /* 'range' comes first */
+
+static struct port_mapping *first_mapping(struct port *port)
+{
+    return MAPPING_OF(range_set_first(&port->mappings));
+}
+
+static void mapping_destroy(struct port *port, struct port_mapping *m)
+{
+    range_set_remove(&port->mappings, &m->range);
+    if (m->slot >= 0)
+        journal_loan_erase(port->journal, m->slot);
+    free(m);
+}
+
+/* ---- answers ---- */
+
+/* The first request is answered: tells the device, which may make new ones. */
+static void complete_first(struct port *port)
+{
+    struct port_request *r = TAILQ_FIRST(&port->requests);
+    struct port_mapping *m = r->mapping;
+    bool gone = r->map ? r->result < 0 : true;
+
+    TAILQ_REMOVE(&port->requests, r, link);
+    if (gone) {
+        if (m->buffer->kind == BUFFER_ARENA)
+            arena_unpin(port->arena, m->buffer);
+        mapping_destroy(port, m);
+    } else {
+        m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->range.start,
+                                   m->range.size);
+    }
+    r->done(r->data, r->result);
+    free(r);
+}
+
+/* Answers come in the order of the requests, from the loop and not from within the call that asked.
+ */
+static int on_flush(sd_event_source *source, void *data)
+{
+    struct port *port = data;
+    struct port_request *r;
+
+    while ((r = TAILQ_FIRST(&port->requests)) != NULL && r->answered)
+        complete_first(port);
+    return 0;
+}
+
+static void flush_soon(struct port *port)
+{
+    sd_event_source_set_enabled(port->flush, SD_EVENT_ONESHOT);
+}
+
+static void answer(struct port *port, struct port_request *r, int result)
+{
+    r->answered = true;
+    r->result = result;
+    flush_soon(port);
+}
+
+static void fail_all(struct port *port, int result)
+{
+    struct port_request *r;
+    struct port_requests waiting = TAILQ_HEAD_INITIALIZER(waiting);
+
+    TAILQ_CONCAT(&waiting, &port->requests, link);
+    while ((r = TAILQ_FIRST(&waiting)) != NULL) {
+        TAILQ_REMOVE(&waiting, r, link);
+        TAILQ_INSERT_HEAD(&port->requests, r, link);
+        /* Taking out a piece of the arena is ours alone. */
+        if (!r->answered)
+            r->result = !r->map && r->mapping->buffer->kind == BUFFER_ARENA ? 0 : result;
+        complete_first(port);
+    }
+}
+
+/* ---- requests ---- */
+
+static int send_request(struct port *port, struct port_request *r)
+{
+    const struct port_mapping *m = r->mapping;
+    struct link_message message = {.type = r->map ? LINK_SHM_MAP : LINK_SHM_UNMAP};
+    uint32_t size = link_size(message.type);
+
+    r->ticket = ++port->next_ticket;
+    message.shm = (struct link_shm){
+        .ticket = r->ticket,
+        .shm_offset = m->range.start,
+        .size = m->range.size,
+        .fd_offset = m->buffer->fd_offset,
+        .id = m->buffer->id,
+    };
+    r->sent = true;
+    if (fd_send(port->link_fd, &message, size, &m->buffer->fd, r->map) != (ssize_t)size)
+        return -ENOTCONN;
+    return 0;
+}
+
+/* Goes on with a request, now that the window is open. */
+static void carry_out(struct port *port, struct port_request *r)
+{
+    if (r->sent || r->answered)
+        return;
+    if (r->mapping->buffer->kind == BUFFER_ARENA)
+        answer(port, r, 0);
+    else if (send_request(port, r) < 0)
+        answer(port, r, -ENOTCONN);
+}
+
+static int request(struct port *port, struct port_mapping *m, bool map, shm_port_done *done,
+                   void *data)
+{
+    struct port_request *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return -ENOMEM;
+    r->map = map;
+    r->mapping = m;
+    r->done = done;
+    r->data = data;
+    TAILQ_INSERT_TAIL(&port->requests, r, link);
+    if (port->news == LINK_WINDOW_OPEN || (!map && m->buffer->kind == BUFFER_ARENA))
+        carry_out(port, r);
+    return 0;
+}
+
+/* Enters a mapping, which reserves its range. */
+static int mapping_create(struct port *port, struct buffer *buffer, uint64_t offset,
+                          struct port_mapping **mapping)
+{
+    struct port_mapping *m = calloc(1, sizeof(*m));
+    int r;
+
+    if (m == NULL)
+        return -ENOMEM;
+    m->range = (struct range){.start = offset, .size = buffer->size};
+    m->buffer = buffer;
+    m->slot = -1;
+    r = range_set_add(&port->mappings, &m->range);
+    if (r == 0 && buffer->kind == BUFFER_ARENA) {
+        r = arena_place(port->arena, buffer, offset);
+        if (r < 0)
+            range_set_remove(&port->mappings, &m->range);
+    }
+    if (r < 0)
+        free(m);
+    else
+        *mapping = m;
+    return r;
+}
+
+static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offset,
+                    shm_port_done *done, void *data)
+{
+    struct port *port = PORT_OF(base);
+    struct port_mapping *m;
+    int r;
+
+    if (port->news == LINK_WINDOW_NONE)
+        return -ENOTCONN;
+    if (((offset | buffer->size) & (units_page_size() - 1)) != 0 || offset > base->size ||
+        buffer->size > base->size - offset)
+        return -EINVAL;
+    if (port->arena != NULL && buffer->kind != BUFFER_ARENA)
+        return -EINVAL; /* the arena takes up the whole window */
+    r = mapping_create(port, buffer, offset, &m);
+    if (r < 0)
+        return r;
+    r = request(port, m, true, done, data);
+    if (r < 0) {
+        if (buffer->kind == BUFFER_ARENA)
+            arena_unpin(port->arena, buffer);
+        mapping_destroy(port, m);
+    }
+    return r;
+}
+
+static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t offset,
+                      shm_port_done *done, void *data)
+{
+    struct port *port = PORT_OF(base);
+    struct port_mapping *m = MAPPING_OF(range_set_at(&port->mappings, offset));
+    int r;
+
+    if (m == NULL || m->buffer != buffer || m->range.start != offset || m->leaving)
+        return -ENOENT;
+    r = request(port, m, false, done, data);
+    m->leaving = r == 0;
+    return r;
+}
+
+static const struct shm_port_impl port_impl = {port_map, port_unmap};
+
+/* ---- the door's news ---- */
+
+void port_window(struct port *port, enum link_window_news news)
+{
+    struct port_request *r;
+
+    port->news = news;
+    if (news == LINK_WINDOW_OPEN) {
+        TAILQ_FOREACH(r, &port->requests, link)
+        carry_out(port, r);
+        return;
+    }
+    fail_all(port, news == LINK_WINDOW_SHUT ? -ECANCELED : -ENOTCONN);
+}
+
+void port_done(struct port *port, const struct link_shm *shm)
+{
+    struct port_request *r;
+
+    TAILQ_FOREACH(r, &port->requests, link)
+    {
+        if (!r->sent || r->answered || r->ticket != shm->ticket)
+            continue;
+        answer(port, r, shm->result);
+        return;
+    }
+}
+
+void port_forget(struct port *port)
+{
+    struct port_mapping *m;
+
+    fail_all(port, -ECANCELED);
+    while ((m = first_mapping(port)) != NULL) {
+        if (m->buffer->kind == BUFFER_ARENA)
+            arena_unpin(port->arena, m->buffer);
+        mapping_destroy(port, m);
+    }
+}
+
+int port_init(struct port *port, sd_event *loop, uint64_t size, int link_fd, struct arena *arena,
+              struct journal *journal)
+{
+    int r;
+
+    *port = (struct port){
+        .base = {.impl = &port_impl, .size = size},
+        .link_fd = link_fd,
+        .arena = arena,
+        .journal = journal,
+        .news = LINK_WINDOW_SHUT,
+    };
+    range_set_init(&port->mappings);
+    TAILQ_INIT(&port->requests);
+    r = sd_event_add_defer(loop, &port->flush, on_flush, port);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(port->flush, SD_EVENT_OFF);
+    return r < 0 ? r : 0;
+}
+
+void port_finish(struct port *port)
+{
+    port_forget(port);
+    port->flush = sd_event_source_disable_unref(port->flush);
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "journal/journal.h"
+#include "protocol/link.h"
+#include "worker/port.h"
+
+#define FEATURE(number) (UINT64_C(1) << (number))
+
+/* What the rings can do, whatever the device: virtio 1.3, 6 "Reserved Feature Bits". */
+#define RING_FEATURES                                                                              \
+    (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_RING_F_INDIRECT_DESC) |                          \
+     FEATURE(VIRTIO_RING_F_EVENT_IDX))
+
+_Static_assert(DEVICE_MAX_QUEUES <= JOURNAL_RINGS, "the journal has room for every ring");
+_Static_assert(DEVICE_MAX_CONFIG == LINK_MAX_CONFIG, "the link carries a whole config space");
+
+struct worker_ring {
+    int kick, call; /* owned, -1: none */
+    sd_event_source *kicked;
+    struct worker *worker;
+    unsigned index;
+};
+
+struct worker {
+    sd_event *loop;
+    int link_fd;
+    sd_event_source *link_io;
+    struct journal journal;
+    struct arena arena;
+    struct exporter exporter;
+    struct guest_memory memory;
+    struct port port;
+    struct virtqueue queues[DEVICE_MAX_QUEUES];
+    struct worker_ring rings[DEVICE_MAX_QUEUES];
+    uint64_t features;
+    struct device_host host;
+    struct device_facts facts;
+    struct device *device;
+};
+
+static struct worker *worker_of(struct device_host *host)
+{
+    return (struct worker *)(void *)((char *)host - offsetof(struct worker, host));
+}
+
+/* ---- what a device is lent ---- */
+
+static void note_progress(struct worker *w, unsigned queue)
+{
+    const struct virtqueue *q = &w->queues[queue];
+    journal_ring_progress(&w->journal, queue, q->next_avail, q->used_idx);
+}
+
+static void host_call(struct device_host *host, unsigned queue)
+{
+    struct worker *w = worker_of(host);
+    uint64_t one = 1;
+
+    note_progress(w, queue);
+    if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]) &&
+        write(w->rings[queue].call, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        log_stranger("Ring %u's call descriptor cannot be written: %s.", queue, strerror(errno));
+}
+
+static void send_message(struct worker *w, struct link_message *m)
+{
+    uint32_t size = link_size(m->type);
+
+    if (fd_send(w->link_fd, m, size, NULL, 0) != (ssize_t)size)
+        sd_event_exit(w->loop, EXIT_FAILURE);
+}
+
+static void host_config_changed(struct device_host *host, const void *config, uint32_t size)
+{
+    struct link_message m = {.type = LINK_CONFIG_CHANGED, .config.size = size};
+
+    memcpy(m.config.data, config, size);
+    send_message(worker_of(host), &m);
+}
+
+/* ---- rings ---- */
+
+static void run_queue(struct worker *w, unsigned index)
+{
+    if (w->queues[index].started && w->queues[index].enabled)
+        w->device->impl->queue_ready(w->device, index);
+}
+
+static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct worker_ring *ring = data;
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof(count));
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n != sizeof(count)) {
+        log_stranger("Ring %u's kick descriptor is no eventfd any more.", ring->index);
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return 0;
+    }
+    run_queue(ring->worker, ring->index);
+    return 0;
+}
+
+static void ring_close(struct worker_ring *ring)
+{
+    ring->kicked = sd_event_source_disable_unref(ring->kicked);
+    fd_close(&ring->kick);
+    fd_close(&ring->call);
+}
+
+static unsigned rings_started(const struct worker *w)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        n += w->queues[i].started;
+    return n;
+}
+
+/* A driver begins from nothing: nothing of the last one may be left, nor be seen. */
+static void begin_anew(struct worker *w)
+{
+    int r;
+
+    port_forget(&w->port);
+    w->device->impl->reset(w->device);
+    journal_clear(&w->journal);
+    if (w->exporter.kind == EXPORTER_ARENA) {
+        r = arena_punch_all(&w->arena);
+        if (r < 0)
+            log_error("The arena cannot be emptied: %s.", strerror(-r));
+    }
+}
+
+/* Front-end's addresses to the guest's own. */
+static int place_ring(struct worker *w, const struct link_ring_start *start,
+                      struct virtqueue_setup *setup)
+{
+    *setup = (struct virtqueue_setup){
+        .size = (uint16_t)start->size,
+        .base = (uint16_t)start->base,
+        .event_idx = (w->features & FEATURE(VIRTIO_RING_F_EVENT_IDX)) != 0,
+        .no_indirect = (w->features & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) == 0,
+    };
+    if (!guest_memory_from_user(&w->memory, start->desc, &setup->desc) ||
+        !guest_memory_from_user(&w->memory, start->avail, &setup->avail) ||
+        !guest_memory_from_user(&w->memory, start->used, &setup->used))
+        return -EFAULT;
+    return 0;
+}
+
+static int start_ring(struct worker *w, const struct link_ring_start *start, struct fd_list *fds,
+                      uint64_t *fresh)
+{
+    struct worker_ring *ring = &w->rings[start->index];
+    struct virtqueue_setup setup;
+    bool from_nothing;
+    bool first = rings_started(w) == 0;
+    unsigned taken = 0;
+    int r = place_ring(w, start, &setup);
+
+    if (r == 0)
+        r = virtqueue_start(&w->queues[start->index], &setup, &from_nothing);
+    if (r < 0)
+        return r;
+    ring_close(ring);
+    if (start->flags & LINK_RING_HAS_KICK)
+        ring->kick = fd_list_take(fds, taken++);
+    if (start->flags & LINK_RING_HAS_CALL)
+        ring->call = fd_list_take(fds, taken++);
+    if (ring->call >= 0)
+        fd_set_nonblock(ring->call);
+    if (ring->kick >= 0 && fd_set_nonblock(ring->kick) == 0 &&
+        sd_event_add_io(w->loop, &ring->kicked, ring->kick, EPOLLIN, on_kick, ring) < 0)
+        log_stranger("Ring %u's kick descriptor cannot be waited for.", start->index);
+    *fresh = first && from_nothing && !(start->flags & LINK_RING_RESUMED);
+    if (*fresh)
+        begin_anew(w);
+    w->queues[start->index].enabled = (start->flags & LINK_RING_ENABLED) != 0;
+    return 0;
+}
+
+static uint16_t stop_ring(struct worker *w, unsigned index)
+{
+    uint16_t base = virtqueue_stop(&w->queues[index]);
+
+    w->queues[index].enabled = false;
+    ring_close(&w->rings[index]);
+    journal_ring_progress(&w->journal, index, base, base);
+    return base;
+}
+
+/* ---- the door's messages ---- */
+
+static void acknowledge(struct worker *w, const struct link_message *m, int result, uint64_t value)
+{
+    struct link_message ack = {.type = LINK_ACK, .serial = m->serial};
+
+    ack.ack = (struct link_ack){.result = result, .value = value};
+    send_message(w, &ack);
+}
+
+static void take_features(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    w->features = m->features;
+    w->device->impl->set_features(w->device, m->features);
+}
+
+static void take_memory(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    struct guest_region_spec specs[LINK_MAX_REGIONS];
+    int owned[LINK_MAX_REGIONS];
+    unsigned count = m->mem_table.count;
+    int r = -EINVAL;
+
+    if (count <= LINK_MAX_REGIONS && count == fds->count) {
+        for (unsigned i = 0; i < count; i++) {
+            const struct link_region *region = &m->mem_table.regions[i];
+            specs[i] = (struct guest_region_spec){region->gpa, region->size, region->user,
+                                                  region->fd_offset};
+            owned[i] = fd_list_take(fds, i);
+        }
+        r = guest_memory_set(&w->memory, specs, owned, count);
+    }
+    acknowledge(w, m, r, 0);
+}
+
+static void take_ring_start(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    uint64_t fresh = 0;
+    uint32_t index = m->ring_start.index;
+    int r = index < w->facts.queues ? start_ring(w, &m->ring_start, fds, &fresh) : -EINVAL;
+
+    acknowledge(w, m, r, fresh);
+    if (r == 0)
+        run_queue(w, index);
+}
+
+static void take_ring_enable(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    uint32_t index = m->ring.index;
+
+    if (index >= w->facts.queues) {
+        acknowledge(w, m, -EINVAL, 0);
+        return;
+    }
+    w->queues[index].enabled = m->ring.value != 0;
+    acknowledge(w, m, 0, 0);
+    run_queue(w, index);
+}
+
+static void take_ring_call(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    struct worker_ring *ring;
+
+    if (m->ring.index >= w->facts.queues)
+        return;
+    ring = &w->rings[m->ring.index];
+    fd_close(&ring->call);
+    ring->call = fd_list_take(fds, 0);
+    if (ring->call >= 0)
+        fd_set_nonblock(ring->call);
+}
+
+static void take_ring_stop(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    uint32_t index = m->ring.index;
+
+    if (index < w->facts.queues)
+        acknowledge(w, m, 0, stop_ring(w, index));
+    else
+        acknowledge(w, m, -EINVAL, 0);
+}
+
+static void take_reset(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        stop_ring(w, i);
+    begin_anew(w);
+    acknowledge(w, m, 0, 0);
+}
+
+static void take_config_write(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    const struct link_config *c = &m->config;
+
+    if (w->device->impl->write_config != NULL && c->size <= LINK_MAX_CONFIG &&
+        c->offset <= LINK_MAX_CONFIG - c->size)
+        w->device->impl->write_config(w->device, c->offset, c->data, c->size);
+}
+
+static void take_window(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    port_window(&w->port, (enum link_window_news)m->window.news);
+}
+
+static void take_shm_done(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    port_done(&w->port, &m->shm);
+}
+
+typedef void take_fn(struct worker *w, const struct link_message *m, struct fd_list *fds);
+
+static take_fn *const takers[LINK_TYPES] = {
+    [LINK_FEATURES] = take_features,     [LINK_MEM_TABLE] = take_memory,
+    [LINK_RING_START] = take_ring_start, [LINK_RING_ENABLE] = take_ring_enable,
+    [LINK_RING_CALL] = take_ring_call,   [LINK_RING_STOP] = take_ring_stop,
+    [LINK_RESET] = take_reset,           [LINK_CONFIG_WRITE] = take_config_write,
+    [LINK_WINDOW] = take_window,         [LINK_SHM_DONE] = take_shm_done,
+};
+
+static int on_link(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct worker *w = data;
+    struct link_message m;
+    struct fd_list fds = {0};
+    ssize_t n = fd_receive(fd, &m, sizeof(m), &fds);
+    const char *reason;
+
+    if (n == -EAGAIN || n == -EINTR)
+        return 0;
+    if (n <= 0)
+        return sd_event_exit(w->loop, n == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    reason = link_check(&m, (uint32_t)n, fds.count, LINK_DOOR);
+    if (reason != NULL) {
+        log_error("The door's message %u is refused: %s.", m.type, reason);
+        sd_event_exit(w->loop, EXIT_FAILURE);
+    } else {
+        takers[m.type](w, &m, &fds);
+    }
+    fd_list_finish(&fds);
+    return 0;
+}
+
+/* ---- life ---- */
+
+static void say_hello(struct worker *w)
+{
+    struct link_message m = {.type = LINK_HELLO};
+
+    m.hello = (struct link_hello){
+        .features = w->facts.features | RING_FEATURES,
+        .queues = w->facts.queues,
+        .shmid = w->facts.shmid,
+        .config_size = w->facts.config_size,
+    };
+    memcpy(m.hello.config, w->facts.config, sizeof(m.hello.config));
+    send_message(w, &m);
+}
+
+static void lend(struct worker *w)
+{
+    w->host = (struct device_host){
+        .loop = w->loop,
+        .memory = &w->memory,
+        .queues = w->queues,
+        .exporter = &w->exporter,
+        .port = &w->port.base,
+        .stats = &w->journal.page->stats,
+        .census = &w->journal.page->census,
+        .call = host_call,
+        .config_changed = host_config_changed,
+    };
+    guest_memory_init(&w->memory);
+    for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
+        virtqueue_init(&w->queues[i], &w->memory);
+        w->rings[i] = (struct worker_ring){.kick = -1, .call = -1, .worker = w, .index = i};
+    }
+}
+
+/* Takes what the door handed over. 0 or -errno. */
+static int worker_init(struct worker *w, const struct worker_options *options)
+{
+    bool arena = options->arena_fd >= 0;
+    int r;
+
+    *w = (struct worker){.link_fd = options->link_fd};
+    w->journal.fd = -1;
+    r = sd_event_default(&w->loop);
+    if (r >= 0)
+        r = journal_attach(&w->journal, options->journal_fd);
+    if (r == 0 && arena)
+        r = arena_init(&w->arena, options->arena_fd, options->window_size);
+    if (r == 0)
+        r = exporter_init(&w->exporter, options->exporter, arena ? &w->arena : NULL);
+    if (r == 0)
+        r = port_init(&w->port, w->loop, options->window_size, w->link_fd, arena ? &w->arena : NULL,
+                      &w->journal);
+    if (r < 0)
+        return r;
+    lend(w);
+    w->device = options->create(&w->host, options->device_options);
+    if (w->device == NULL)
+        return -errno;
+    w->device->impl->facts(w->device, &w->facts);
+    w->device->impl->reset(w->device);
+    return sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
+}
+
+static void worker_finish(struct worker *w, const struct worker_options *options)
+{
+    for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
+        ring_close(&w->rings[i]);
+        virtqueue_stop(&w->queues[i]);
+    }
+    port_forget(&w->port);
+    w->device->impl->destroy(w->device);
+    for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++)
+        virtqueue_finish(&w->queues[i]);
+    port_finish(&w->port);
+    exporter_finish(&w->exporter);
+    if (options->arena_fd >= 0)
+        arena_finish(&w->arena);
+    guest_memory_finish(&w->memory);
+    journal_finish(&w->journal);
+    w->link_io = sd_event_source_disable_unref(w->link_io);
+    sd_event_unref(w->loop);
+    fd_close(&w->link_fd);
+}
+
+int worker_run(const struct worker_options *options)
+{
+    static struct worker w;
+    int r = worker_init(&w, options);
+
+    if (r < 0) {
+        log_error("The device cannot be set up: %s.", strerror(-r));
+        return EXIT_FAILURE;
+    }
+    say_hello(&w);
+    r = sd_event_loop(w.loop);
+    worker_finish(&w, options);
+    return r < 0 ? EXIT_FAILURE : r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "buffer/exporter.h"
+#include "device/device.h"
+
+/* Makes the device of this program; 'options' is the program's own. NULL with errno set. */
+typedef struct device *worker_create_device(struct device_host *host, const void *options);
+
+struct worker_options {
+    int link_fd; /* these three are the worker's from now on */
+    int journal_fd;
+    int arena_fd;         /* -1: no arena */
+    uint64_t window_size; /* bytes */
+    enum exporter_kind exporter;
+    worker_create_device *create;
+    const void *device_options;
+};
+
+/*
+ * The worker's side of the link: takes the guest's memory and rings from the door, runs the device
+ * on them, and fills its shm_port. Returns the process's exit status when the door hangs up.
+ */
+int worker_run(const struct worker_options *options);
+
+#endif
