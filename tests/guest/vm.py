@@ -380,6 +380,7 @@ def main():
     parser.add_argument("--console", action="store_true")
     parser.add_argument("commands", nargs="*")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     devices = [(kind, getattr(options, kind)) for kind in KINDS if getattr(options, kind)]
 
     def show(line):

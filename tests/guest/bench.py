@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""What guest tests are made of: groups of cases, and the bench on which a group's cases run."""
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+from devices import Device
+from vm import Failure, Machine
+
+GROUPS = {}  # name -> Group, in the order written
+
+
+class Skip(Exception):
+    """The case cannot be run here; the text says why."""
+
+
+class Group:
+    """Cases that share a boot. devices: {kind: options of its program}. noise: what QEMU may say
+    on its standard error without being at fault. extra: more words for its command line."""
+
+    def __init__(self, name, devices, noise=(), extra=()):
+        self.name = name
+        self.devices = devices
+        self.noise = noise
+        self.extra = extra
+        self.cases = {}
+        GROUPS[name] = self
+
+    def case(self, function):
+        name = function.__name__.replace("_", "-")
+        if not name.startswith(self.name + "-"):
+            name = f"{self.name}-{name}"
+        self.cases[name] = function
+        return function
+
+
+class Bench:
+    """The back-ends of a group and a booted guest."""
+
+    def __init__(self, group, options):
+        self.group = group
+        self.verbose = options.verbose
+        self.folder = tempfile.mkdtemp(prefix=f"hostblob-{group.name}-")
+        self.keep = options.keep
+        self.devices = {}
+        self.machine = None
+        try:
+            for kind, arguments in group.devices.items():
+                self.devices[kind] = Device(options.build, kind, self.folder, arguments)
+            self.machine = Machine([(kind, device.socket) for kind, device in self.devices.items()],
+                                   limit=1500, show=self.show, accelerator=options.accel,
+                                   console=self.note, extra=group.extra)
+            self.boot_seconds = self.machine.ready()
+            self.seen = len(self.machine.console)
+            self.baseline = {}
+            self.remember()
+        except BaseException:
+            self.discard()
+            raise
+
+    def __getattr__(self, name):
+        # bench.gpu, bench.media
+        try:
+            return self.__dict__["devices"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def show(self, line):
+        if self.verbose:
+            print("    " + line, file=sys.stderr, flush=True)
+        elif line.startswith("@@ progress=") and sys.stderr.isatty():
+            print("    " + line[3:], end="\r", file=sys.stderr, flush=True)
+
+    def note(self, line):
+        with open(os.path.join(self.folder, "console.log"), "a") as file:
+            file.write(line + "\n")
+        if self.verbose:
+            print("    console: " + line, file=sys.stderr, flush=True)
+
+    def run(self, command, limit=120, **options):
+        return self.machine.run(command, limit, **options)
+
+    def remember(self):
+        """Takes how the back-ends are now as how they have to be after each case. A device is put
+        to use once before, so that what is made on first use counts as there."""
+        if "gpu" in self.devices:
+            self.run("blob fresh 4 64")
+        if "media" in self.devices:
+            self.run("media stream --frames 3")
+        time.sleep(0.3)
+        for kind, device in self.devices.items():
+            self.baseline[kind] = (device.state(), device.usage())
+
+    def at_rest(self, slack_kb=4096):
+        """Raises Failure unless every back-end is as remember() found it."""
+        for kind, device in self.devices.items():
+            before, used = self.baseline[kind]
+            if device.process.poll() is not None:
+                raise Failure(f"{device.stop()}")
+            # The guest's kernel gives things back a moment after the program's end.
+            device.wait(lambda state: same(state, before), f"{kind}: the state of before "
+                        f"({json.dumps(summary(before))})", 5)
+            compare_usage(kind, used, device.usage(), slack_kb)
+        fresh = self.machine.console[self.seen:]
+        self.seen += len(fresh)
+        errors = [line for line in fresh if "ERROR" in line]
+        if errors:
+            raise Failure("the guest's kernel said: " + errors[0])
+
+    def complaint(self):
+        """Ends the guest; what QEMU or the kernel had to complain of beyond the group's noise."""
+        text = self.machine.finish()
+        if not text.startswith("QEMU said: "):
+            return text
+        lines = [line for line in text.split("\n") if not any(n in line for n in self.group.noise)]
+        return "\n".join(lines)
+
+    def discard(self):
+        """Ends everything, whatever its state."""
+        if self.machine:
+            self.machine.kill("its case failed")
+            self.machine.__exit__()
+        for device in self.devices.values():
+            device.stop()
+        if self.keep:
+            print(f"    logs: {self.folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def summary(state):
+    """What of a state has to be the same again."""
+    device = state["device"]
+    return {"ledger": [(entry["state"], entry["size"], entry["name"]) for entry in state["ledger"]],
+            "device": {key: device.get(key, 0) for key in ("resources", "mapped", "bytes", "sessions")},
+            "door": state["door"]["pid"], "worker": state["worker"]["pid"],
+            "starts": state["worker"]["starts"]}
+
+
+def same(state, before):
+    return summary(state) == summary(before)
+
+
+def compare_usage(kind, before, now, slack_kb):
+    for role, was in before.items():
+        value = now[role]
+        if value["fds"] != was["fds"]:
+            raise Failure(f"{kind}: the {role} has {value['fds']} descriptors, had {was['fds']}")
+        for what in ("own_kb", "shared_kb"):
+            if value[what] > was[what] + slack_kb:
+                raise Failure(f"{kind}: the {role}'s {what} grew from {was[what]} to {value[what]}")
+
+
+def expect(wanted, **found):
+    for key, value in found.items():
+        if value != wanted:
+            raise Failure(f"{key} is {value}, not {wanted}")
+
+
+def end_case(bench):
+    """The end of a group: the guest powers off; ledger, back-end and QEMU leave nothing."""
+    complaint = bench.complaint()
+    for kind, device in bench.devices.items():
+        state = device.wait(lambda state: state["front_end"] == "none", f"{kind}: QEMU's end noticed")
+        if state["ledger"]:
+            raise Failure(f"{kind}: the ledger holds {state['ledger']}")
+        for key in ("resources", "mapped", "bytes", "sessions"):
+            expect(0, **{key: state["device"].get(key, 0)})
+        complaint = complaint or device.stop()
+    if complaint:
+        raise Failure(complaint)
+
+
+def show_logs(bench):
+    """After a failure: the last words of everybody, on standard error."""
+    for kind, device in bench.devices.items():
+        for line in device.log().splitlines()[-15:]:
+            print(f"    {kind}: {line}", file=sys.stderr)
+    for line in bench.machine.console[-5:]:
+        print(f"    console: {line}", file=sys.stderr)
+    if bench.machine.stderr():
+        print(f"    qemu: {bench.machine.stderr()[-800:]}", file=sys.stderr)

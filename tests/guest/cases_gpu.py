@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The GPU's cases, with blobs in the arena and with a mapping for each."""
+import time
+
+from bench import Group, expect
+from vm import Failure
+
+WINDOW = 256 << 20
+
+
+# The GPU with its arena: blobs are arithmetic in one mapping.
+
+gpu = Group("gpu", {"gpu": ["--window=256M", "--mapping=arena"]})
+
+
+@gpu.case
+def info(bench):
+    """The unmodified driver has the device and sees the window that the back-end offers."""
+    values = bench.run("blob info").values
+    expect("virtio_gpu", driver=values["driver"])
+    expect(WINDOW, window_bytes=int(values["window_bytes"]))
+    state = bench.gpu.state()
+    expect(WINDOW, region_size=state["region"]["size"])
+    expect("connected", front_end=state["front_end"])
+    expect("arena", mapping_mode=state["mapping_mode"])
+
+
+@gpu.case
+def main(bench):
+    """1,000 blobs of 4 KiB to 64 MiB: made, mapped, verified both ways, destroyed; PRIME."""
+    values = bench.run("blob main 1000", 400).values
+    expect("1000", blobs=values["blobs"], host_verified=values["host_verified"],
+           guest_verified=values["guest_verified"], destroyed=values["destroyed"])
+    expect("0", lost=values["lost"], stale=values["stale"])
+
+
+@gpu.case
+def rounds(bench):
+    """10,000 rounds of map, write at once, verify on the host: none lost, nothing left behind."""
+    values = bench.run("blob rounds 10000", 400).values
+    expect("10000", rounds=values["rounds"])
+    expect("0", lost=values["lost"])
+
+
+@gpu.case
+def exhaust(bench):
+    """The window filled to the end twice, the second time with as many blobs."""
+    values = bench.run("blob exhaust 1024", 120).values
+    # The window less what the program itself needs for results.
+    if not 250 <= int(values["first"]) <= 256:
+        raise Failure(f"{values['first']} blobs of 1 MiB fit in a window of 256 MiB")
+
+
+@gpu.case
+def killed(bench):
+    """Processes killed while they write to mapped blobs."""
+    bench.run("blob killed 5", 120)
+
+
+@gpu.case
+def rebind(bench):
+    """The driver unbound and bound again."""
+    bench.run("blob rebind 2", 120)
+
+
+def reboot_by_guest(bench, count, kib):
+    bench.machine.begin(f"blob reboot {count} {kib}")
+    bench.machine.until("left", 60)
+    bench.machine.ready()
+    bench.run(f"blob fresh {count} {kib}")
+
+
+def reboot_by_host(bench, count, kib):
+    bench.machine.begin(f"blob hold {count} {kib}")
+    bench.machine.until("held", 60)
+    bench.machine.qmp("system_reset")
+    bench.machine.ready()
+    bench.run(f"blob fresh {count} {kib}")
+
+
+@gpu.case
+def reboot(bench):
+    """Two reboots with blobs mapped; new blobs are zeros and work, and QEMU lives."""
+    for _ in range(2):
+        reboot_by_guest(bench, 64, 512)
+        bench.at_rest()
+
+
+@gpu.case
+def reset(bench):
+    """The machine reset from outside while blobs are mapped."""
+    reboot_by_host(bench, 64, 512)
+
+
+@gpu.case
+def pause(bench):
+    """The machine stopped and continued with blobs mapped: they are kept, and the device works."""
+    bench.machine.begin("blob hold 16 256")
+    bench.machine.until("held", 60)
+    before = bench.gpu.state()["device"]
+    bench.machine.qmp("stop")
+    time.sleep(0.5)
+    bench.machine.qmp("cont")
+    time.sleep(0.5)
+    expect(before, device=bench.gpu.state()["device"])
+    bench.machine.say("go on")
+    expect(0, status=bench.machine.end("blob hold").status)
+    bench.run("blob fresh 16 256")
+
+
+@gpu.case
+def picture(bench):
+    """The host reads a blob's bytes as the guest wrote them, out of the arena."""
+    bench.machine.begin("blob picture")
+    values = bench.machine.until("picture", 60)
+    size = int(values["stride"]) * int(values["height"])
+    data = bench.gpu.resource_bytes(int(values["resource"]), size)
+    expect(values["sum"], sum=f"{stream_sum(data):x}")
+    bench.machine.say("go on")
+    expect(0, status=bench.machine.end("blob picture").status)
+
+
+def stream_sum(data):
+    """memory_stream_sum() of protocol/memory_stream.h."""
+    mask = (1 << 64) - 1
+    total = 0x6a09e667f3bcc908
+    for at in range(0, len(data), 8):
+        word = int.from_bytes(data[at:at + 8], "little")
+        total = ((total << 7 | total >> 57) + (word ^ 0xbb67ae8584caa73b)) & mask
+    return total
+
+
+# The GPU with one mapping for each blob, as buffers from elsewhere are mapped. Without memory
+# slots QEMU says so once for every map and unmap beyond the eighth region; that harms nothing.
+
+single = Group("single", {"gpu": ["--window=256M", "--mapping=single"]},
+               ["Failed preparing vhost-user memory table msg",
+                "vhost_set_mem_table failed: No buffer space available"])
+
+
+@single.case
+def single_main(bench):
+    """200 blobs, four live at a time."""
+    expect("200", blobs=bench.run("blob main 200 4", 400).values["blobs"])
+
+
+@single.case
+def single_rounds(bench):
+    """10,000 rounds, the first write as soon as it can be: decision 3's barrier."""
+    values = bench.run("blob rounds 10000", 400).values
+    expect("0", lost=values["lost"])
+
+
+@single.case
+def single_killed(bench):
+    """Processes killed while they write to blobs; more mappings than QEMU has regions for."""
+    bench.run("blob killed 3", 120)
+
+
+@single.case
+def single_exhaust(bench):
+    """128 mappings of 2 MiB fill the window."""
+    bench.run("blob exhaust 2048", 240)
+
+
+@single.case
+def single_rebind(bench):
+    """The driver unbound and bound again."""
+    bench.run("blob rebind 2", 120)
+
+
+@single.case
+def single_reboot(bench):
+    """Two reboots with blobs mapped, one more by a reset from outside."""
+    for _ in range(2):
+        reboot_by_guest(bench, 4, 512)
+        bench.at_rest()
+    reboot_by_host(bench, 20, 512)
