@@ -27,6 +27,7 @@ static const char usage[] =
     "  buffers32   32 buffers, all in use\n"
     "  busy        two clients: who owns the queue\n"
     "  killed      clients killed while they stream\n"
+    "  reset       the driver goes while a client streams, three times\n"
     "  ioctls      every ioctl, mappings, malformed commands\n"
     "  selftest    PCI and rings on a virtio-rng device (--virtio-id 4)\n"
     "  --format F --size WxH --fps N --frames N --buffers N\n"
@@ -42,11 +43,18 @@ static const struct {
     int (*run)(struct media_case *c);
     unsigned frames; /* when none are asked for */
 } commands[] = {
-    {"info", media_case_info, 0},       {"stream", media_case_stream, 300},
-    {"formats", media_case_formats, 5}, {"buffers32", media_case_buffers32, 128},
-    {"busy", media_case_busy, 0},       {"killed", media_case_killed, 0},
-    {"ioctls", media_case_ioctls, 0},   {"selftest", NULL, 0},
+    {"info", media_case_info, 0},
+    {"stream", media_case_stream, 300},
+    {"formats", media_case_formats, 5},
+    {"buffers32", media_case_buffers32, 128},
+    {"busy", media_case_busy, 0},
+    {"killed", media_case_killed, 0},
+    {"ioctls", media_case_ioctls, 0},
+    {"reset", media_case_fresh, 0},
+    {"selftest", NULL, 0},
 };
+
+#define ABANDONED_ROUNDS 3
 
 static const struct option long_options[] = {
     {"format", required_argument, NULL, 'f'},    {"size", required_argument, NULL, 's'},
@@ -128,6 +136,13 @@ static void describe(struct media_driver *driver, struct media_case *c)
     c->place.region = driver->shm->length;
 }
 
+/* The device must be reset before our memory goes, or it writes into what is no longer ours. */
+static void on_signal(int number)
+{
+    (void)number;
+    media_driver_stop = 1;
+}
+
 /* Starts the case beside the driver, and is the driver until all its sockets are closed. */
 static int run_case(struct media_driver *driver, struct media_case *c,
                     int (*run)(struct media_case *c))
@@ -150,11 +165,15 @@ static int run_case(struct media_driver *driver, struct media_case *c,
     if (!pid) {
         for (unsigned i = 0; i < MEDIA_CASE_SOCKETS; i++)
             close(driver->peers[i].fd);
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGINT, SIG_DFL);
         exit(run(c));
     }
     media_case_close_sockets(c, MEDIA_CASE_SOCKETS);
     if (pid > 0)
         media_driver_serve(driver);
+    if (pid > 0 && media_driver_stop)
+        kill(pid, SIGKILL);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) {
         fprintf(stderr, "media: the client has crashed\n");
         return 1;
@@ -180,19 +199,33 @@ static int report(struct media_driver *driver, int rc)
 }
 
 static int serve(struct media_case *c, const struct media_driver_options *options,
-                 int (*run)(struct media_case *c))
+                 int (*run)(struct media_case *c), bool careless)
 {
     static struct media_driver driver;
     int rc;
 
     if (media_driver_init(&driver, options))
         return 1;
+    driver.careless = careless;
     describe(&driver, c);
     rc = run_case(&driver, c, run);
     rc = report(&driver, rc);
     if (media_driver_finish(&driver))
         rc = 1;
     printf("@@ result=%s\n", rc ? "fail" : "pass");
+    return rc;
+}
+
+/* Leaves the device busy, without a word, before each run; its reset must clean up. */
+static int serve_after_reset(struct media_case *c, const struct media_driver_options *options)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < ABANDONED_ROUNDS && !rc; i++) {
+        rc = serve(c, options, media_case_abandon, true);
+        if (!rc)
+            rc = serve(c, options, media_case_fresh, false);
+    }
     return rc;
 }
 
@@ -211,6 +244,8 @@ int main(int argc, char **argv)
     int option;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (!take_option(option, &c, &options)) {
             fprintf(stderr, "media: an option or its value is wrong\n%s", usage);
@@ -222,7 +257,11 @@ int main(int argc, char **argv)
             continue;
         if (!c.frames)
             c.frames = commands[i].frames;
-        return commands[i].run ? serve(&c, &options, commands[i].run) : media_selftest(&options);
+        if (!commands[i].run)
+            return media_selftest(&options);
+        if (commands[i].run == media_case_fresh)
+            return serve_after_reset(&c, &options);
+        return serve(&c, &options, commands[i].run, false);
     }
     fputs(usage, stderr);
     return 1;

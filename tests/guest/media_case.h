@@ -36,6 +36,10 @@ int media_case_buffers32(struct media_case *c);
 int media_case_busy(struct media_case *c);
 int media_case_killed(struct media_case *c);
 int media_case_ioctls(struct media_case *c);
+/* Leaves a session that streams, with all it has mapped. */
+int media_case_abandon(struct media_case *c);
+/* What comes after a reset: new buffers are empty, and a stream runs. */
+int media_case_fresh(struct media_case *c);
 
 /* Makes a client of socket 'index'. Returns 0, or -errno after a sentence. */
 int media_case_client(struct media_case *c, unsigned index, struct media_client *client);

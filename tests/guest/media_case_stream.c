@@ -6,6 +6,8 @@
 #include "media_case.h"
 #include "media_driver.h"
 
+#define PROGRESS_FRAMES 50
+
 int media_case_client(struct media_case *c, unsigned index, struct media_client *client)
 {
     int rc = media_client_init(client, c->sockets[index], &c->place);
@@ -72,6 +74,10 @@ static int run(struct media_case *c, struct media_stream *stream)
             rc = media_stream_save(stream, index, c->save);
         if (!rc && keep)
             rc = media_stream_queue(stream, index);
+        if (!rc && (i + 1) % PROGRESS_FRAMES == 0) {
+            printf("@@ progress=%u of=%u\n", i + 1, c->frames);
+            fflush(stdout);
+        }
     }
     print_run(stream, c->buffers, media_driver_now() - from);
     return rc ? rc : media_stream_stop(stream);

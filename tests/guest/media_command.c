@@ -270,6 +270,8 @@ void media_driver_execute(struct media_driver *driver, unsigned client, struct m
 
 void media_driver_bury(struct media_driver *driver, unsigned client)
 {
+    if (driver->careless)
+        return;
     for (unsigned i = 0; i < MEDIA_DRIVER_MAPPINGS; i++) {
         struct media_mapping *m = &driver->mappings[i];
 

@@ -14,6 +14,8 @@
 #define DMA_SIZE ((size_t)1 << 20)
 #define FAULTS_SHOWN 20
 
+volatile sig_atomic_t media_driver_stop;
+
 uint64_t media_driver_now(void)
 {
     struct timespec ts;
@@ -237,7 +239,7 @@ void media_driver_serve(struct media_driver *driver)
             fds[i].revents = 0;
             open += driver->peers[i].fd >= 0;
         }
-        if (!open)
+        if (!open || media_driver_stop)
             return;
         /* Events come without an interrupt: look every millisecond. */
         poll(fds, MEDIA_DRIVER_CLIENTS, 1);

@@ -2,6 +2,7 @@
 #ifndef TESTS_GUEST_MEDIA_DRIVER_H
 #define TESTS_GUEST_MEDIA_DRIVER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -58,6 +59,7 @@ struct media_driver {
     uint8_t *payload; /* MEDIA_RPC_PAYLOAD bytes, for both directions */
     struct virtio_media_event_dqbuf *event_buffers[MEDIA_DRIVER_EVENT_BUFFERS];
     unsigned event_count; /* buffers posted */
+    bool careless;        /* nothing is freed when a client goes; the reset must */
     bool dead;            /* a command was never answered: nothing more is sent */
     struct media_session sessions[MEDIA_DRIVER_SESSIONS];
     struct media_mapping mappings[MEDIA_DRIVER_MAPPINGS];
@@ -81,6 +83,9 @@ int media_driver_init(struct media_driver *driver, const struct media_driver_opt
 
 /* Resets the device and gives everything back. Returns 0, or -errno when memory had moved. */
 int media_driver_finish(struct media_driver *driver);
+
+/* Set by a signal's handler: serving ends at once. */
+extern volatile sig_atomic_t media_driver_stop;
 
 /* Serves the peers' sockets (set by the caller) until all of them are closed. */
 void media_driver_serve(struct media_driver *driver);

@@ -90,13 +90,11 @@ int media_story_query(struct media_story *s, uint32_t index, uint32_t *mem_offse
     return 0;
 }
 
-void media_story_formats(struct media_story *s)
+static void past_the_end(struct media_story *s)
 {
     struct v4l2_fmtdesc desc = {.index = 1000, .type = s->type};
     struct v4l2_frmsizeenum size = {.index = 1000, .pixel_format = s->fourcc};
     struct v4l2_frmivalenum rate = {.index = 1000, .pixel_format = s->fourcc};
-    struct v4l2_format format = {.type = s->type};
-    struct v4l2_streamparm parm = {.type = s->type};
 
     media_story_expect(s, "ENUM_FMT past the end",
                        media_story_ioctl(s, VIDIOC_ENUM_FMT, &desc, sizeof(desc)), -EINVAL);
@@ -115,6 +113,14 @@ void media_story_formats(struct media_story *s)
     media_story_expect(s, "ENUM_FRAMEINTERVALS past the end",
                        media_story_ioctl(s, VIDIOC_ENUM_FRAMEINTERVALS, &rate, sizeof(rate)),
                        -EINVAL);
+}
+
+static void nonsense(struct media_story *s)
+{
+    struct v4l2_format format = {.type = s->type};
+    struct v4l2_streamparm parm = {.type = s->type};
+    struct v4l2_fract *time = &parm.parm.capture.timeperframe;
+
     media_story_expect(s, "G_FMT", media_story_ioctl(s, VIDIOC_G_FMT, &format, sizeof(format)), 0);
     /* What is impossible is mended, not refused. */
     format.fmt.pix.width = 0x7fffffff;
@@ -129,13 +135,17 @@ void media_story_formats(struct media_story *s)
                        media_story_ioctl(s, VIDIOC_G_FMT, &format, sizeof(format)), -EINVAL);
     media_story_expect(s, "G_PARM", media_story_ioctl(s, VIDIOC_G_PARM, &parm, sizeof(parm)), 0);
     media_story_expect(s, "G_PARM: readbuffers", (int)parm.parm.capture.readbuffers, 0);
-    parm.parm.capture.timeperframe.numerator = 0;
-    parm.parm.capture.timeperframe.denominator = 0;
+    time->numerator = 0;
+    time->denominator = 0;
     media_story_expect(s, "S_PARM of 0/0", media_story_ioctl(s, VIDIOC_S_PARM, &parm, sizeof(parm)),
                        0);
-    media_story_expect(
-        s, "S_PARM mends 0/0",
-        parm.parm.capture.timeperframe.numerator && parm.parm.capture.timeperframe.denominator, 1);
+    media_story_expect(s, "S_PARM mends 0/0", time->numerator && time->denominator, 1);
+}
+
+void media_story_formats(struct media_story *s)
+{
+    past_the_end(s);
+    nonsense(s);
 }
 
 void media_story_inputs(struct media_story *s)
