@@ -383,7 +383,7 @@ static int set_vring_enable(struct session *s, const struct vhost_user_message *
     if (ring == NULL || m->state.num > 1)
         return -EINVAL;
     if (m->state.num == 0)
-        window_shut(&s->window);
+        guest_window_shut(&s->window);
     ring->enabled = m->state.num;
     s->lent.journal->page->rings[m->state.index].enabled = m->state.num;
     if (!ring->started)
@@ -401,7 +401,7 @@ static int get_vring_base(struct session *s, const struct vhost_user_message *m,
 
     if (ring == NULL)
         return -EPROTO; /* there is no answer that says no */
-    window_shut(&s->window);
+    guest_window_shut(&s->window);
     if (ring->started) {
         tell.ring.index = m->state.index;
         return session_ask_worker(s, &tell, NULL, 0);
@@ -415,8 +415,8 @@ static int reset_device(struct session *s, const struct vhost_user_message *m, s
 {
     struct link_message tell = {.type = LINK_RESET};
 
-    window_shut(&s->window);
-    window_fresh(&s->window);
+    guest_window_shut(&s->window);
+    guest_window_fresh(&s->window);
     for (unsigned i = 0; i < s->lent.facts->queues; i++) {
         ring_stopped(&s->rings[i], 0);
         s->lent.journal->page->rings[i].started = false;
@@ -438,9 +438,9 @@ static int vring_started(struct session *s, int result, uint64_t fresh)
         return result;
     }
     if (fresh)
-        window_fresh(&s->window);
+        guest_window_fresh(&s->window);
     if (ring->enabled)
-        window_open(&s->window);
+        guest_window_open(&s->window);
     return 0;
 }
 
@@ -464,7 +464,7 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
     if (m->header.request == VHOST_USER_SET_VRING_KICK)
         result = vring_started(s, result, value);
     else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1)
-        window_open(&s->window);
+        guest_window_open(&s->window);
     connection_ack(&s->connection, m, acked(s, BIT(REPLY_ACK)), result);
 }
 

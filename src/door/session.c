@@ -112,12 +112,12 @@ static const struct connection_handler connection_handler = {on_message, on_clos
 
 /* ---- the window's news ---- */
 
-static void tell_window(struct session *s, enum window_news news)
+static void tell_window(struct session *s, enum guest_window_news news)
 {
     static const uint32_t words[] = {
-        [WINDOW_IS_SHUT] = LINK_WINDOW_SHUT,
-        [WINDOW_IS_OPEN] = LINK_WINDOW_OPEN,
-        [WINDOW_IS_NONE] = LINK_WINDOW_NONE,
+        [GUEST_WINDOW_IS_SHUT] = LINK_WINDOW_SHUT,
+        [GUEST_WINDOW_IS_OPEN] = LINK_WINDOW_OPEN,
+        [GUEST_WINDOW_IS_NONE] = LINK_WINDOW_NONE,
     };
     struct link_message m = {.type = LINK_WINDOW, .window.news = words[news]};
 
@@ -125,7 +125,7 @@ static void tell_window(struct session *s, enum window_news news)
     keeper_send(s->lent.keeper, &m, NULL, 0, false);
 }
 
-static void on_window_changed(void *data, enum window_news news)
+static void on_window_changed(void *data, enum guest_window_news news)
 {
     tell_window(data, news);
 }
@@ -140,7 +140,7 @@ static void on_window_done(void *data, uint64_t ticket, int result)
     keeper_send(s->lent.keeper, &m, NULL, 0, false);
 }
 
-static const struct window_handler window_handler = {on_window_changed, on_window_done};
+static const struct guest_window_handler guest_window_handler = {on_window_changed, on_window_done};
 
 /* ---- the worker's news ---- */
 
@@ -154,7 +154,7 @@ void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t
 
 void session_worker_died(struct session *s)
 {
-    window_orphan_all(&s->window);
+    guest_window_orphan_all(&s->window);
     journal_clear(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
@@ -197,9 +197,9 @@ void session_worker_request(struct session *s, const struct link_message *m, str
     };
 
     if (m->type == LINK_SHM_MAP)
-        window_map(&s->window, &wish, fd_list_take(fds, 0));
+        guest_window_map(&s->window, &wish, fd_list_take(fds, 0));
     else if (m->type == LINK_SHM_UNMAP)
-        window_unmap(&s->window, &wish);
+        guest_window_unmap(&s->window, &wish);
     else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0)
         back_channel_config_change(&s->window.channel);
 }
@@ -212,7 +212,7 @@ int session_init(struct session *s, const struct session_lent *lent, int fd,
     struct shm_region region = {.shmid = (uint8_t)lent->facts->shmid, .size = lent->window_size};
 
     *s = (struct session){.lent = *lent, .closed = closed, .data = data};
-    window_init(&s->window, lent->loop, region, &window_handler, s);
+    guest_window_init(&s->window, lent->loop, region, &guest_window_handler, s);
     s->window.stats = session_stats(s);
     s->window.arena_fd = lent->arena_fd;
     front_memory_init(&s->memory);
@@ -227,7 +227,7 @@ static void dismiss(struct session *s)
 {
     struct link_message m = {.type = LINK_RESET};
 
-    tell_window(s, WINDOW_IS_SHUT);
+    tell_window(s, GUEST_WINDOW_IS_SHUT);
     keeper_send(s->lent.keeper, &m, NULL, 0, true);
     m = (struct link_message){.type = LINK_MEM_TABLE};
     keeper_send(s->lent.keeper, &m, NULL, 0, true);
@@ -237,7 +237,7 @@ void session_finish(struct session *s)
 {
     connection_finish(&s->connection);
     dismiss(s);
-    window_finish(&s->window);
+    guest_window_finish(&s->window);
     front_memory_finish(&s->memory);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
         ring_finish(&s->rings[i]);

@@ -9,9 +9,9 @@
 
 #include "door/connection.h"
 #include "door/front_memory.h"
+#include "door/guest_window.h"
 #include "door/keeper.h"
 #include "door/ring.h"
-#include "door/window.h"
 #include "journal/journal.h"
 
 /*
@@ -35,8 +35,8 @@ struct session_lent {
 struct session {
     struct session_lent lent;
     struct connection connection;
-    struct window window;
-    enum window_news news; /* the last that the worker was told */
+    struct guest_window window;
+    enum guest_window_news news; /* the last that the worker was told */
     struct front_memory memory;
     struct ring rings[JOURNAL_RINGS];
     uint64_t features;

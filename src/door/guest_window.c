@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "door/window.h"
+#include "door/guest_window.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,37 +12,38 @@
 
 /* One request under way. It names the mapping by its range: the mapping may be gone before the
  * answer. */
-struct window_request {
-    struct window *w;
+struct guest_window_request {
+    struct guest_window *w;
     uint64_t offset, size;
     uint64_t ticket;
     bool second_try;
 };
 
-static void answer(struct window *w, uint64_t ticket, int result)
+static void answer(struct guest_window *w, uint64_t ticket, int result)
 {
     if (ticket != NO_TICKET)
         w->handler->done(w->data, ticket, result);
 }
 
-static struct window_request *request_create(struct window *w, const struct shm_mapping *m,
-                                             uint64_t ticket)
+static struct guest_window_request *request_create(struct guest_window *w,
+                                                   const struct shm_mapping *m, uint64_t ticket)
 {
-    struct window_request *r = malloc(sizeof(*r));
+    struct guest_window_request *r = malloc(sizeof(*r));
 
     if (r != NULL)
-        *r = (struct window_request){w, m->range.start, m->range.size, ticket, false};
+        *r = (struct guest_window_request){w, m->range.start, m->range.size, ticket, false};
     return r;
 }
 
 /* The mapping that the request is about, if it still is in that state. */
-static struct shm_mapping *request_mapping(const struct window_request *r, enum shm_state state)
+static struct shm_mapping *request_mapping(const struct guest_window_request *r,
+                                           enum shm_state state)
 {
     struct shm_mapping *m = shm_ledger_find(&r->w->ledger, r->offset, r->size);
     return m != NULL && m->state == state ? m : NULL;
 }
 
-static struct vhost_user_mmap mmap_of(const struct window *w, uint64_t offset, uint64_t size,
+static struct vhost_user_mmap mmap_of(const struct guest_window *w, uint64_t offset, uint64_t size,
                                       uint64_t fd_offset, uint64_t flags)
 {
     return (struct vhost_user_mmap){
@@ -55,8 +56,8 @@ static struct vhost_user_mmap mmap_of(const struct window *w, uint64_t offset, u
 }
 
 /* Sends one SHMEM message; frees 'r' when it cannot be sent. */
-static int send_mmap(struct window *w, uint32_t request, const struct vhost_user_mmap *mmap, int fd,
-                     back_channel_done *done, struct window_request *r)
+static int send_mmap(struct guest_window *w, uint32_t request, const struct vhost_user_mmap *mmap,
+                     int fd, back_channel_done *done, struct guest_window_request *r)
 {
     int result = r != NULL ? back_channel_mmap(&w->channel, request, mmap, fd, done, r) : -ENOMEM;
 
@@ -71,8 +72,8 @@ static int send_mmap(struct window *w, uint32_t request, const struct vhost_user
 
 static void unmapped(void *data, int result)
 {
-    struct window_request *r = data;
-    struct window *w = r->w;
+    struct guest_window_request *r = data;
+    struct guest_window *w = r->w;
     struct shm_mapping *m = request_mapping(r, SHM_LEAVING);
 
     if (result == -EIO) {
@@ -94,7 +95,7 @@ static void unmapped(void *data, int result)
     free(r);
 }
 
-static void unmap(struct window *w, struct shm_mapping *m, uint64_t ticket)
+static void unmap(struct guest_window *w, struct shm_mapping *m, uint64_t ticket)
 {
     struct vhost_user_mmap mmap = mmap_of(w, m->range.start, m->range.size, 0, 0);
     int result;
@@ -113,7 +114,7 @@ static void unmap(struct window *w, struct shm_mapping *m, uint64_t ticket)
 }
 
 /* Unmaps what has no owner any more. */
-static void unmap_orphans(struct window *w)
+static void unmap_orphans(struct guest_window *w)
 {
     struct shm_mapping *m, *next;
 
@@ -128,11 +129,11 @@ static void unmap_orphans(struct window *w)
 
 static void barrier_passed(void *data, int result)
 {
-    struct window_request *r = data;
-    struct window *w = r->w;
+    struct guest_window_request *r = data;
+    struct guest_window *w = r->w;
     struct shm_mapping *m = request_mapping(r, SHM_MAPPED);
 
-    if (result < 0 && m != NULL && m->id != WINDOW_ARENA_ID)
+    if (result < 0 && m != NULL && m->id != GUEST_WINDOW_ARENA_ID)
         m->orphan = true;
     answer(w, r->ticket, result);
     free(r);
@@ -142,7 +143,7 @@ static void mapped(void *data, int result);
 
 /* The front-end refused although the range is free by our book: perhaps it still has an old mapping
  * there. */
-static int map_again(struct window *w, struct window_request *r, struct shm_mapping *m)
+static int map_again(struct guest_window *w, struct guest_window_request *r, struct shm_mapping *m)
 {
     struct vhost_user_mmap away = mmap_of(w, r->offset, r->size, 0, 0);
     struct vhost_user_mmap in = mmap_of(w, r->offset, r->size, m->fd_offset, VHOST_USER_MMAP_RW);
@@ -156,8 +157,8 @@ static int map_again(struct window *w, struct window_request *r, struct shm_mapp
     return result;
 }
 
-static void map_failed(struct window *w, struct window_request *r, struct shm_mapping *m,
-                       int result)
+static void map_failed(struct guest_window *w, struct guest_window_request *r,
+                       struct shm_mapping *m, int result)
 {
     if (result != -ECANCELED) {
         log_stranger("The front-end did not map %#llx+%#llx: %s.", (unsigned long long)r->offset,
@@ -172,12 +173,12 @@ static void map_failed(struct window *w, struct window_request *r, struct shm_ma
 
 static void mapped(void *data, int result)
 {
-    struct window_request *r = data;
-    struct window *w = r->w;
+    struct guest_window_request *r = data;
+    struct guest_window *w = r->w;
     struct shm_mapping *m = request_mapping(r, SHM_ASKED);
 
     if (result == -EIO && m != NULL && !m->orphan && !r->second_try && w->drops_at_reset &&
-        w->state != WINDOW_SHUT && map_again(w, r, m) == 0)
+        w->state != GUEST_WINDOW_SHUT && map_again(w, r, m) == 0)
         return;
     if (result < 0 || m == NULL) {
         map_failed(w, r, m, result < 0 ? result : -ECANCELED);
@@ -185,13 +186,13 @@ static void mapped(void *data, int result)
     }
     shm_ledger_mapped(m);
     stats_add(&w->stats->maps, 1);
-    if (m->orphan && w->state != WINDOW_SHUT)
+    if (m->orphan && w->state != GUEST_WINDOW_SHUT)
         unmap(w, m, NO_TICKET);
     if (!w->needs_barrier || back_channel_barrier(&w->channel, true, barrier_passed, r) < 0)
         barrier_passed(r, 0);
 }
 
-static int map(struct window *w, const struct shm_wish *wish, int fd)
+static int map(struct guest_window *w, const struct shm_wish *wish, int fd)
 {
     struct shm_mapping *m;
     struct vhost_user_mmap mmap =
@@ -207,13 +208,13 @@ static int map(struct window *w, const struct shm_wish *wish, int fd)
     return result;
 }
 
-void window_map(struct window *w, const struct shm_wish *wish, int fd)
+void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int fd)
 {
     int result;
 
-    if (w->state != WINDOW_OPEN || w->arena_fd >= 0) {
+    if (w->state != GUEST_WINDOW_OPEN || w->arena_fd >= 0) {
         fd_close(&fd);
-        result = w->state != WINDOW_OPEN ? -ECANCELED : -EINVAL;
+        result = w->state != GUEST_WINDOW_OPEN ? -ECANCELED : -EINVAL;
     } else {
         result = map(w, wish, fd);
     }
@@ -221,13 +222,13 @@ void window_map(struct window *w, const struct shm_wish *wish, int fd)
         answer(w, wish->ticket, result);
 }
 
-void window_unmap(struct window *w, const struct shm_wish *wish)
+void guest_window_unmap(struct guest_window *w, const struct shm_wish *wish)
 {
     struct shm_mapping *m = shm_ledger_find(&w->ledger, wish->offset, wish->size);
 
-    if (m == NULL || m->id == WINDOW_ARENA_ID || m->state != SHM_MAPPED) {
+    if (m == NULL || m->id == GUEST_WINDOW_ARENA_ID || m->state != SHM_MAPPED) {
         answer(w, wish->ticket, -ENOENT);
-    } else if (w->state != WINDOW_OPEN) {
+    } else if (w->state != GUEST_WINDOW_OPEN) {
         m->orphan = true;
         answer(w, wish->ticket, -ECANCELED);
     } else {
@@ -238,7 +239,7 @@ void window_unmap(struct window *w, const struct shm_wish *wish)
 /* ---- opening and shutting ---- */
 
 /* Whether the arena is where it must be, if there is one. */
-static bool arena_there(const struct window *w)
+static bool arena_there(const struct guest_window *w)
 {
     struct shm_mapping *m;
 
@@ -250,24 +251,24 @@ static bool arena_there(const struct window *w)
 
 static void opened(void *data, int result)
 {
-    struct window *w = data;
+    struct guest_window *w = data;
 
-    if (w->state != WINDOW_OPENING)
+    if (w->state != GUEST_WINDOW_OPENING)
         return;
-    w->state = WINDOW_OPEN;
+    w->state = GUEST_WINDOW_OPEN;
     if (result < 0 || !arena_there(w)) {
         log_error("The guest's window cannot be used: %s.",
                   result < 0 ? strerror(-result) : "the front-end refused the arena");
-        w->handler->changed(w->data, WINDOW_IS_NONE);
+        w->handler->changed(w->data, GUEST_WINDOW_IS_NONE);
         return;
     }
-    w->handler->changed(w->data, WINDOW_IS_OPEN);
+    w->handler->changed(w->data, GUEST_WINDOW_IS_OPEN);
 }
 
 /* Gives the whole arena to the front-end, unless it has it already. */
-static void map_arena(struct window *w)
+static void map_arena(struct guest_window *w)
 {
-    struct shm_wish wish = {.size = w->ledger.region.size, .id = WINDOW_ARENA_ID};
+    struct shm_wish wish = {.size = w->ledger.region.size, .id = GUEST_WINDOW_ARENA_ID};
     int fd, result;
 
     if (w->arena_fd < 0 || shm_ledger_find(&w->ledger, 0, wish.size) != NULL)
@@ -278,13 +279,13 @@ static void map_arena(struct window *w)
         log_error("The arena cannot be mapped: %s.", strerror(-result));
 }
 
-void window_open(struct window *w)
+void guest_window_open(struct guest_window *w)
 {
     int result;
 
-    if (w->state != WINDOW_SHUT)
+    if (w->state != GUEST_WINDOW_SHUT)
         return;
-    w->state = WINDOW_OPENING;
+    w->state = GUEST_WINDOW_OPENING;
     if (!w->writable || !back_channel_attached(&w->channel)) {
         opened(w, -ENOTCONN);
         return;
@@ -298,56 +299,56 @@ void window_open(struct window *w)
         opened(w, result);
 }
 
-void window_shut(struct window *w)
+void guest_window_shut(struct guest_window *w)
 {
     struct shm_mapping *m;
 
-    if (w->state == WINDOW_SHUT)
+    if (w->state == GUEST_WINDOW_SHUT)
         return;
-    w->state = WINDOW_SHUT;
-    w->handler->changed(w->data, WINDOW_IS_SHUT);
+    w->state = GUEST_WINDOW_SHUT;
+    w->handler->changed(w->data, GUEST_WINDOW_IS_SHUT);
     back_channel_hold(&w->channel, true);
     back_channel_cancel_unsent(&w->channel);
     /* What is under way now will be answered, if ever, when nobody waits for it any more. */
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if (m->state != SHM_MAPPED && m->id != WINDOW_ARENA_ID)
+        if (m->state != SHM_MAPPED && m->id != GUEST_WINDOW_ARENA_ID)
             m->orphan = true;
 }
 
-void window_fresh(struct window *w)
+void guest_window_fresh(struct guest_window *w)
 {
     struct shm_mapping *m;
 
     if (!w->drops_at_reset) {
-        window_orphan_all(w);
+        guest_window_orphan_all(w);
         return;
     }
     while ((m = shm_ledger_first(&w->ledger)) != NULL)
         shm_ledger_gone(&w->ledger, m);
 }
 
-void window_orphan_all(struct window *w)
+void guest_window_orphan_all(struct guest_window *w)
 {
     struct shm_mapping *m;
 
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if (m->id != WINDOW_ARENA_ID)
+        if (m->id != GUEST_WINDOW_ARENA_ID)
             m->orphan = true;
-    if (w->state != WINDOW_SHUT)
+    if (w->state != GUEST_WINDOW_SHUT)
         unmap_orphans(w);
 }
 
-void window_init(struct window *w, sd_event *loop, struct shm_region region,
-                 const struct window_handler *handler, void *data)
+void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
+                       const struct guest_window_handler *handler, void *data)
 {
-    *w = (struct window){.handler = handler, .data = data, .arena_fd = -1};
+    *w = (struct guest_window){.handler = handler, .data = data, .arena_fd = -1};
     shm_ledger_init(&w->ledger, region);
     back_channel_init(&w->channel, loop, 5000000);
 }
 
-void window_finish(struct window *w)
+void guest_window_finish(struct guest_window *w)
 {
-    w->state = WINDOW_SHUT;
+    w->state = GUEST_WINDOW_SHUT;
     back_channel_finish(&w->channel);
     shm_ledger_finish(&w->ledger);
 }

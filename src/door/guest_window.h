@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DOOR_WINDOW_H
-#define DOOR_WINDOW_H
+#ifndef DOOR_GUEST_WINDOW_H
+#define DOOR_GUEST_WINDOW_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,26 +19,27 @@
  * It opens when a ring is enabled: what the last driver left is cleared away, the arena is mapped,
  * a barrier proves it, and then the worker is told. It shuts before a ring stops.
  */
-enum window_state { WINDOW_SHUT, WINDOW_OPENING, WINDOW_OPEN };
+enum guest_window_state { GUEST_WINDOW_SHUT, GUEST_WINDOW_OPENING, GUEST_WINDOW_OPEN };
 
-enum window_news {
-    WINDOW_IS_SHUT, /* for now: wait */
-    WINDOW_IS_OPEN,
-    WINDOW_IS_NONE, /* and there will be none: the front-end does not offer one, or it broke */
+enum guest_window_news {
+    GUEST_WINDOW_IS_SHUT, /* for now: wait */
+    GUEST_WINDOW_IS_OPEN,
+    GUEST_WINDOW_IS_NONE, /* and there will be none: the front-end does not offer one, or it broke
+                           */
 };
 
-struct window_handler {
+struct guest_window_handler {
     /* The window opened or shut, or cannot be had. */
-    void (*changed)(void *data, enum window_news news);
+    void (*changed)(void *data, enum guest_window_news news);
     /* The worker's request 'ticket' is done: 0 or -errno. */
     void (*done)(void *data, uint64_t ticket, int result);
 };
 
-struct window {
-    enum window_state state;
+struct guest_window {
+    enum guest_window_state state;
     struct shm_ledger ledger;
     struct back_channel channel;
-    const struct window_handler *handler;
+    const struct guest_window_handler *handler;
     void *data;
     struct stats *stats; /* borrowed */
     int arena_fd;        /* borrowed; -1: buffers are mapped one by one */
@@ -48,25 +49,26 @@ struct window {
     bool writable;       /* SHMEM and REPLY_ACK are negotiated */
 };
 
-#define WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger */
+#define GUEST_WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger */
 
-void window_init(struct window *w, sd_event *loop, struct shm_region region,
-                 const struct window_handler *handler, void *data);
+void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
+                       const struct guest_window_handler *handler, void *data);
 /* The front-end is gone, and its mappings with it: empties the ledger. */
-void window_finish(struct window *w);
+void guest_window_finish(struct guest_window *w);
 
 /* A ring was enabled. Does nothing unless the window is shut. */
-void window_open(struct window *w);
+void guest_window_open(struct guest_window *w);
 /* No more requests: what has not been sent is forgotten, what is under way becomes doubtful. */
-void window_shut(struct window *w);
-/* A driver begins from nothing: no mapping has an owner any more. Before window_open. */
-void window_fresh(struct window *w);
-/* The worker died: like window_fresh, but the front-end still has the mappings. The arena stays. */
-void window_orphan_all(struct window *w);
+void guest_window_shut(struct guest_window *w);
+/* A driver begins from nothing: no mapping has an owner any more. Before guest_window_open. */
+void guest_window_fresh(struct guest_window *w);
+/* The worker died: like guest_window_fresh, but the front-end still has the mappings. The arena
+ * stays. */
+void guest_window_orphan_all(struct guest_window *w);
 
 /* The worker asks to map; takes ownership of 'fd'. Answered through 'done', possibly at once. */
-void window_map(struct window *w, const struct shm_wish *wish, int fd);
+void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int fd);
 /* The worker asks to unmap. */
-void window_unmap(struct window *w, const struct shm_wish *wish);
+void guest_window_unmap(struct guest_window *w, const struct shm_wish *wish);
 
 #endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/program.h"
+#include "gpu/gpu.h"
+
+static struct gpu_options gpu_options;
+
+static const char *take_renderer(void *target, const char *argument)
+{
+    ((struct gpu_options *)target)->renderer = argument;
+    return strcmp(argument, "memory") == 0 ? NULL : "it must be 'memory'";
+}
+
+static const char *take_outputs(void *target, const char *argument)
+{
+    char *end;
+    unsigned long n = strtoul(argument, &end, 10);
+
+    if (*argument < '0' || *argument > '9' || *end != '\0' || n > 16)
+        return "it must be a number from 0 to 16";
+    ((struct gpu_options *)target)->outputs = (unsigned)n;
+    return NULL;
+}
+
+static const struct options_row rows[] = {
+    {"renderer", "NAME",
+     "memory: host memory for blobs, with no GPU at all (the default, and the only\n"
+     "one so far).",
+     take_renderer},
+    {"outputs", "N",
+     "Displays that the guest sees, 0 to 16. The default is 0: a Linux guest then\n"
+     "uses its render node only.",
+     take_outputs},
+    {NULL},
+};
+
+static struct device *create(struct device_host *host, const void *options)
+{
+    return gpu_create(host, options);
+}
+
+/* QEMU's schema knows the words 'render-node' and 'virgl', and this program can do neither so far.
+ */
+static const char *const capabilities[] = {NULL};
+
+int main(int argc, char **argv)
+{
+    static const struct program program = {
+        .options =
+            {
+                .name = "hostblob-gpu",
+                .summary =
+                    "a virtio-gpu device for virtual machines, over vhost-user, with host blobs.",
+                .window = UINT64_C(256) << 20,
+                .rows = rows,
+                .target = &gpu_options,
+            },
+        .type = "gpu",
+        .capabilities = capabilities,
+        .create = create,
+    };
+
+    return program_main(&program, argc, argv);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/program.h"
+#include "media/media.h"
+
+static struct media_options media_options;
+
+static const char *take_kind(void *target, const char *argument)
+{
+    static char why[160];
+    int n;
+
+    ((struct media_options *)target)->kind = argument;
+    if (media_kind_find(argument) != NULL)
+        return NULL;
+    n = snprintf(why, sizeof(why), "it must be one of:");
+    for (unsigned i = 0; media_kind_at(i) != NULL && (size_t)n < sizeof(why); i++)
+        n += snprintf(why + n, sizeof(why) - (size_t)n, " %s", media_kind_at(i)->name);
+    return why;
+}
+
+static const char *take_card(void *target, const char *argument)
+{
+    ((struct media_options *)target)->card = argument;
+    return *argument != '\0' && strlen(argument) < 32 ? NULL : "it must have 1 to 31 bytes";
+}
+
+static const char *take_planes(void *target, const char *argument)
+{
+    ((struct media_options *)target)->multiplanar = strcmp(argument, "multi") == 0;
+    return strcmp(argument, "multi") == 0 || strcmp(argument, "single") == 0
+               ? NULL
+               : "it must be 'single' or 'multi'";
+}
+
+static const struct options_row rows[] = {
+    {"kind", "KIND",
+     "What the device is: pattern, a camera that shows a test pattern (the default).", take_kind},
+    {"card", "NAME", "The name that the guest's programs show.", take_card},
+    {"planes", "HOW",
+     "single: the guest's node has V4L2's single-planar API (the default). multi: the\n"
+     "multi-planar one, with the format NV12M too.",
+     take_planes},
+    {NULL},
+};
+
+static struct device *create(struct device_host *host, const void *options)
+{
+    return media_create(host, options);
+}
+
+/* QEMU's schema names none for this type. */
+static const char *const capabilities[] = {NULL};
+
+int main(int argc, char **argv)
+{
+    static const struct program program = {
+        .options =
+            {
+                .name = "hostblob-media",
+                .summary = "a virtio-media device (V4L2) for virtual machines, over vhost-user.",
+                .window = UINT64_C(1) << 30,
+                .rows = rows,
+                .target = &media_options,
+            },
+        .type = "media",
+        .capabilities = capabilities,
+        .create = create,
+    };
+
+    return program_main(&program, argc, argv);
+}

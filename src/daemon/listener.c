@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/listener.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#define BACKLOG 4
+
+/* Whether somebody answers at 'path'. */
+static bool alive(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answered =
+        fd >= 0 &&
+        (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
+
+    fd_close(&fd);
+    return answered;
+}
+
+/* Makes way for a new socket: only a dead one is removed. */
+static int clear_path(const struct sockaddr_un *address)
+{
+    struct stat st;
+
+    if (lstat(address->sun_path, &st) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(st.st_mode)) {
+        log_error("%s is there and is no socket: it stays. Choose another path.",
+                  address->sun_path);
+        return -EEXIST;
+    }
+    if (alive(address)) {
+        log_error("Another program listens on %s. Choose another path, or stop it.",
+                  address->sun_path);
+        return -EADDRINUSE;
+    }
+    return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *address)
+{
+    mode_t mask = umask(0177);
+    int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+    umask(mask);
+    if (r == 0 && listen(fd, BACKLOG) < 0)
+        r = -errno;
+    return r;
+}
+
+int listener_init_path(struct listener *l, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int r;
+
+    *l = (struct listener){.fd = -1, .listening = true};
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        log_error("%s is too long for a socket's path (%zu bytes at most).", path,
+                  sizeof(address.sun_path) - 1);
+        return -ENAMETOOLONG;
+    }
+    strcpy(address.sun_path, path);
+    r = clear_path(&address);
+    if (r < 0)
+        return r;
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    r = l->fd < 0 ? -errno : bind_path(l->fd, &address);
+    if (r < 0) {
+        log_error("Cannot listen on %s: %s.", path, strerror(-r));
+        fd_close(&l->fd);
+        return r;
+    }
+    l->path = path;
+    return 0;
+}
+
+int listener_init_fd(struct listener *l, int fd)
+{
+    int domain = 0, type = 0, accepting = 0;
+    socklen_t size = sizeof(int);
+
+    *l = (struct listener){.fd = -1};
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &size) < 0) {
+        log_error("Descriptor %d is no unix stream socket.", fd);
+        return -EINVAL;
+    }
+    l->fd = fd_duplicate(fd);
+    if (l->fd < 0)
+        return l->fd;
+    close(fd);
+    l->listening = accepting != 0;
+    return 0;
+}
+
+int listener_take(struct listener *l)
+{
+    int fd = l->fd;
+
+    l->fd = -1;
+    return fd;
+}
+
+void listener_finish(struct listener *l)
+{
+    fd_close(&l->fd);
+    if (l->path != NULL)
+        unlink(l->path);
+    l->path = NULL;
+}

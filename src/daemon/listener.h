@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_LISTENER_H
+#define DAEMON_LISTENER_H
+
+#include <stdbool.h>
+
+/* A unix socket that somebody can connect to. */
+struct listener {
+    int fd;           /* owned until it is taken; -1 then */
+    bool listening;   /* else it is connected already */
+    const char *path; /* borrowed; what listener_finish removes; NULL if it was not made here */
+};
+
+/* Makes a socket with mode 0600 at 'path' and listens. A socket that nobody answers on any more is
+ * replaced; anything else at that path, or a live one, is not. 0 or -errno, with a sentence in the
+ * log. */
+int listener_init_path(struct listener *listener, const char *path);
+/* Takes over descriptor 'fd', which must be a unix stream socket. 0 or -errno, with a sentence in
+ * the log. */
+int listener_init_fd(struct listener *listener, int fd);
+/* Gives the descriptor to the caller, who owns it. */
+int listener_take(struct listener *listener);
+/* Closes what was not taken, and removes the path that it made. */
+void listener_finish(struct listener *listener);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "shm/shm_ledger.h"
+
+#define OPTIONS_MAX 32u
+
+static const char *take_number(const char *text, int *value)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(text, &end, 10);
+    if (errno != 0 || *text == '\0' || *end != '\0' || n < 0 || n > INT_MAX)
+        return "it must be the number of an open descriptor, such as 3";
+    *value = (int)n;
+    return NULL;
+}
+
+static const char *take_socket_path(void *target, const char *argument)
+{
+    ((struct options *)target)->socket_path = argument;
+    return *argument != '\0' ? NULL : "it must be a path";
+}
+
+static const char *take_control_path(void *target, const char *argument)
+{
+    ((struct options *)target)->control_path = argument;
+    return *argument != '\0' ? NULL : "it must be a path";
+}
+
+static const char *take_fd(void *target, const char *argument)
+{
+    return take_number(argument, &((struct options *)target)->fd);
+}
+
+static const char *take_print_capabilities(void *target, const char *argument)
+{
+    ((struct options *)target)->print_capabilities = true;
+    return NULL;
+}
+
+static const char *take_window(void *target, const char *argument)
+{
+    struct options *o = target;
+    static char why[160];
+    const char *reason;
+
+    if (units_parse_size(argument, &o->window) < 0)
+        return "it must be a size such as 256M or 1G";
+    reason = shm_region_check(o->window);
+    if (reason == NULL)
+        return NULL;
+    snprintf(why, sizeof(why), "%s (did you forget the unit? 256M is 256 MiB)", reason);
+    return o->window < 1024 * 1024 ? why : reason;
+}
+
+static const char *take_mapping(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    if (strcmp(argument, "arena") != 0 && strcmp(argument, "single") != 0)
+        return "it must be 'arena' or 'single'";
+    o->arena = strcmp(argument, "arena") == 0;
+    return NULL;
+}
+
+static const char *take_exporter(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    if (strcmp(argument, "memfd") == 0)
+        o->exporter = EXPORTER_MEMFD;
+    else if (strcmp(argument, "udmabuf") == 0)
+        o->exporter = EXPORTER_UDMABUF;
+    else
+        return "it must be 'memfd' or 'udmabuf'";
+    o->arena = false;
+    return NULL;
+}
+
+static const char *take_mem_slots(void *target, const char *argument)
+{
+    ((struct options *)target)->mem_slots = true;
+    return NULL;
+}
+
+static const char *take_log_level(void *target, const char *argument)
+{
+    if (log_level_parse(argument, &((struct options *)target)->log_level) < 0)
+        return "it must be 'error', 'warning', 'info' or 'debug'";
+    return NULL;
+}
+
+static const char *take_worker(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    if (sscanf(argument, "%d,%d,%d", &o->link_fd, &o->journal_fd, &o->arena_fd) != 3)
+        return "it is for this program's own use";
+    o->is_worker = true;
+    return NULL;
+}
+
+static const struct options_row shared_rows[] = {
+    {"socket-path", "PATH",
+     "Listen on this unix socket for the front-end (QEMU, crosvm). It is made\n"
+     "with mode 0600, and removed at the end.",
+     take_socket_path},
+    {"fd", "N",
+     "Use this inherited descriptor instead: a listening or a connected unix\n"
+     "socket. Sockets passed by systemd (LISTEN_FDS) are used without an option.",
+     take_fd},
+    {"print-capabilities", NULL, "Say what this program can do, as JSON, and exit.",
+     take_print_capabilities},
+    {"window", "SIZE",
+     "Size of the guest's host-visible memory window, with a unit: 256M, 1G.\n"
+     "A power of two, at least 64K.",
+     take_window},
+    {"mapping", "HOW",
+     "arena: the device's own buffers lie in one memory, mapped once; giving one\n"
+     "to the guest costs nothing (the default). single: each is mapped by itself.",
+     take_mapping},
+    {"exporter", "KIND",
+     "What a buffer is that is mapped by itself: memfd (the default) or udmabuf, a\n"
+     "dmabuf, which needs /dev/udmabuf. Implies --mapping=single.",
+     take_exporter},
+    {"mem-slots", NULL,
+     "Offer CONFIGURE_MEM_SLOTS: more than 8 memory regions survive a pause of the\n"
+     "VM, but QEMU 11.1 aborts at 512 of them, and is slower. Off by default.",
+     take_mem_slots},
+    {"control-path", "PATH",
+     "Answer whoever connects to this unix socket with one JSON document about the\n"
+     "device: what is mapped, counters, processes.",
+     take_control_path},
+    {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
+    {"worker", "FDS", NULL, take_worker},
+    {NULL},
+};
+
+static void print_rows(const struct options_row *rows)
+{
+    for (; rows->name != NULL; rows++) {
+        const char *text = rows->help;
+        if (text == NULL)
+            continue;
+        printf("  --%s%s%s\n", rows->name, rows->argument != NULL ? "=" : "",
+               rows->argument != NULL ? rows->argument : "");
+        while (*text != '\0') {
+            size_t line = strcspn(text, "\n");
+            printf("        %.*s\n", (int)line, text);
+            text += line + (text[line] == '\n');
+        }
+    }
+}
+
+static void print_help(const struct options_program *program)
+{
+    char window[24];
+
+    units_format_size(program->window, window);
+    printf("%s: %s\n\nUsage: %s --socket-path=PATH [OPTION ...]\n\n", program->name,
+           program->summary, program->name);
+    print_rows(program->rows);
+    print_rows(shared_rows);
+    printf("  --help\n        Show this and exit.\n  --version\n        Show the version and "
+           "exit.\n\nThe window is %s unless --window says otherwise.\n",
+           window);
+}
+
+/* The rows as getopt wants them; the value is the row's place. */
+static unsigned add_rows(struct option *to, unsigned n, const struct options_row *rows, int base)
+{
+    for (int i = 0; rows[i].name != NULL && n < OPTIONS_MAX; i++)
+        to[n++] = (struct option){rows[i].name,
+                                  rows[i].argument != NULL ? required_argument : no_argument, NULL,
+                                  base + i};
+    return n;
+}
+
+enum { OPTION_HELP = 1000, OPTION_VERSION, OPTION_SHARED = 2000, OPTION_OWN = 3000 };
+
+static enum options_outcome wrong(const struct options_program *program, const char *sentence)
+{
+    fprintf(stderr, "%s: %s\nTry '%s --help'.\n", program->name, sentence, program->name);
+    return OPTIONS_WRONG;
+}
+
+static enum options_outcome take_row(const struct options_program *program,
+                                     const struct options_row *row, void *target)
+{
+    const char *reason = row->take(target, optarg);
+    char sentence[320];
+
+    if (reason == NULL)
+        return OPTIONS_RUN;
+    snprintf(sentence, sizeof(sentence), "--%s=%s cannot be: %s.", row->name,
+             optarg != NULL ? optarg : "", reason);
+    return wrong(program, sentence);
+}
+
+static enum options_outcome check_whole(struct options *o, const struct options_program *program)
+{
+    if (o->socket_path != NULL && o->fd >= 0)
+        return wrong(program, "--socket-path and --fd exclude each other.");
+    if (o->arena)
+        o->exporter = EXPORTER_ARENA;
+    return OPTIONS_RUN;
+}
+
+enum options_outcome options_parse(struct options *o, const struct options_program *program,
+                                   int argc, char **argv)
+{
+    struct option longs[OPTIONS_MAX + 3] = {{0}};
+    unsigned n = add_rows(longs, 0, shared_rows, OPTION_SHARED);
+    enum options_outcome outcome = OPTIONS_RUN;
+    int c;
+
+    n = add_rows(longs, n, program->rows, OPTION_OWN);
+    longs[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    longs[n++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    *o = (struct options){
+        .fd = -1,
+        .window = program->window,
+        .arena = true,
+        .exporter = EXPORTER_MEMFD,
+        .log_level = LOG_LEVEL_INFO,
+        .arena_fd = -1,
+    };
+    while (outcome == OPTIONS_RUN && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        if (c == OPTION_HELP) {
+            print_help(program);
+            return OPTIONS_DONE;
+        }
+        if (c == OPTION_VERSION) {
+            printf("%s %s\n", program->name, HOSTBLOB_VERSION);
+            return OPTIONS_DONE;
+        }
+        if (c == '?')
+            return wrong(program, "The command line is not understood.");
+        outcome = c >= OPTION_OWN
+                      ? take_row(program, &program->rows[c - OPTION_OWN], program->target)
+                      : take_row(program, &shared_rows[c - OPTION_SHARED], o);
+    }
+    if (outcome != OPTIONS_RUN)
+        return outcome;
+    if (optind < argc)
+        return wrong(program, "There is nothing to do with words that are no options.");
+    return check_whole(o, program);
+}

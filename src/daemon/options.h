@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "buffer/exporter.h"
+
+/* One option of a device program: its own, beside those that all share. */
+struct options_row {
+    const char *name;     /* long, without the dashes */
+    const char *argument; /* its name in the help, or NULL: the option takes none */
+    const char *help;     /* one sentence; "\n" begins a new line */
+    /* Takes the argument into 'target'. NULL, or a sentence that says what would be right. */
+    const char *(*take)(void *target, const char *argument);
+};
+
+/* What a device program is asked to do. Strings are borrowed from argv. */
+struct options {
+    const char *socket_path;  /* NULL: not given */
+    const char *control_path; /* NULL: none */
+    int fd;                   /* -1: not given */
+    bool print_capabilities;
+    uint64_t window; /* bytes */
+    bool arena;      /* --mapping */
+    enum exporter_kind exporter;
+    bool mem_slots;
+    enum log_level log_level;
+    bool is_worker;
+    int link_fd, journal_fd, arena_fd; /* --worker */
+};
+
+enum options_outcome { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };
+
+/* What a program is, for its help. */
+struct options_program {
+    const char *name;               /* "hostblob-gpu" */
+    const char *summary;            /* one sentence */
+    uint64_t window;                /* the default, bytes */
+    const struct options_row *rows; /* its own, ended by a NULL name */
+    void *target;                   /* of their take */
+};
+
+/*
+ * Reads the command line. OPTIONS_DONE when --help or --version was all, OPTIONS_WRONG after a
+ * sentence on standard error that says what is wrong and what would be right.
+ */
+enum options_outcome options_parse(struct options *options, const struct options_program *program,
+                                   int argc, char **argv);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "daemon/control_socket.h"
+#include "daemon/listener.h"
+#include "daemon/report.h"
+#include "door/door.h"
+
+/* What runs in the door's process. */
+struct service {
+    const struct program *program;
+    const struct options *options;
+    sd_event *loop;
+    struct listener listener;
+    struct control_socket control;
+    struct door door;
+};
+
+/* QEMU's vhost-user conventions: type and features are for whoever picks a back-end; the rest says
+ * what was built. */
+static int print_capabilities(const struct program *program)
+{
+    struct json_object *root = json_object_new_object();
+    struct json_object *features = json_object_new_array();
+    const char *text;
+
+    for (unsigned i = 0; program->capabilities[i] != NULL; i++)
+        json_object_array_add(features, json_object_new_string(program->capabilities[i]));
+    json_object_object_add(root, "type", json_object_new_string(program->type));
+    json_object_object_add(root, "features", features);
+    json_object_object_add(root, "version", json_object_new_string(HOSTBLOB_VERSION));
+    text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY);
+    puts(text);
+    json_object_put(root);
+    return ferror(stdout) || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_worker(const struct program *program, const struct options *o)
+{
+    struct worker_options options = {
+        .link_fd = o->link_fd,
+        .journal_fd = o->journal_fd,
+        .arena_fd = o->arena_fd,
+        .window_size = o->window,
+        .exporter = o->exporter,
+        .create = program->create,
+        .device_options = program->options.target,
+    };
+
+    log_init(program->options.name, "worker", o->log_level);
+    /* A Ctrl-C reaches both; the door says when it is over, by hanging up. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    return worker_run(&options);
+}
+
+/* Where the front-end comes from: systemd, an inherited descriptor, or a path. */
+static int find_front_end(struct service *s)
+{
+    int passed = sd_listen_fds(true);
+
+    if (passed > 0)
+        return listener_init_fd(&s->listener, SD_LISTEN_FDS_START);
+    if (s->options->fd >= 0)
+        return listener_init_fd(&s->listener, s->options->fd);
+    if (s->options->socket_path != NULL)
+        return listener_init_path(&s->listener, s->options->socket_path);
+    log_error("There is no socket to serve. Give --socket-path=PATH or --fd=N.");
+    return -EINVAL;
+}
+
+static char *on_document(void *data)
+{
+    struct service *s = data;
+    return report_create(&s->door, s->program->options.name);
+}
+
+static void on_status(void *data, const char *text)
+{
+    sd_notifyf(false, "STATUS=%s", text);
+}
+
+static void on_ready(void *data)
+{
+    struct service *s = data;
+    char size[24];
+
+    units_format_size(s->options->window, size);
+    log_info("Ready: window of %s, %s.", size,
+             s->options->arena ? "own buffers in the arena" : "each buffer mapped by itself");
+    sd_notify(false, "READY=1\nSTATUS=waiting for a front-end");
+}
+
+static const struct door_handler door_handler = {on_status, on_ready};
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+{
+    log_info("Ending, as asked by signal %u.", si->ssi_signo);
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* Signals are read by the loop; SIGCHLD is how it hears of the worker. */
+static int take_signals(sd_event *loop)
+{
+    sigset_t set;
+    int r;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    r = sd_event_add_signal(loop, NULL, SIGTERM, on_signal, NULL);
+    if (r >= 0)
+        r = sd_event_add_signal(loop, NULL, SIGINT, on_signal, NULL);
+    return r;
+}
+
+static int service_init(struct service *s, char **argv)
+{
+    struct door_options options = {
+        .window_size = s->options->window,
+        .arena = s->options->arena,
+        .mem_slots = s->options->mem_slots,
+        .argv = argv,
+    };
+    bool listening;
+    int r = take_signals(s->loop);
+
+    if (r >= 0)
+        r = find_front_end(s);
+    if (r >= 0 && s->options->control_path != NULL)
+        r = control_socket_init(&s->control, s->loop, s->options->control_path, on_document, s);
+    if (r < 0)
+        return r;
+    sd_event_set_watchdog(s->loop, true);
+    r = door_init(&s->door, s->loop, &options, &door_handler, s);
+    if (r < 0)
+        return r;
+    listening = s->listener.listening;
+    return door_serve(&s->door, listener_take(&s->listener), listening);
+}
+
+static int run_door(const struct program *program, const struct options *options, char **argv)
+{
+    struct service s = {.program = program, .options = options};
+    int r;
+
+    log_init(program->options.name, NULL, options->log_level);
+    s.listener.fd = -1;
+    s.control.fd = -1;
+    s.control.listener.fd = -1;
+    for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
+        s.control.clients[i].fd = -1;
+    r = sd_event_default(&s.loop);
+    if (r < 0)
+        return EXIT_FAILURE;
+    r = service_init(&s, argv);
+    if (r >= 0) {
+        r = sd_event_loop(s.loop);
+        sd_notify(false, "STOPPING=1");
+        door_finish(&s.door);
+    }
+    control_socket_finish(&s.control);
+    listener_finish(&s.listener);
+    sd_event_unref(s.loop);
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+int program_main(const struct program *program, int argc, char **argv)
+{
+    struct options options;
+
+    switch (options_parse(&options, &program->options, argc, argv)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_WRONG:
+        return 2;
+    case OPTIONS_RUN:
+        break;
+    }
+    if (options.print_capabilities)
+        return print_capabilities(program);
+    return options.is_worker ? run_worker(program, &options) : run_door(program, &options, argv);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_PROGRAM_H
+#define DAEMON_PROGRAM_H
+
+#include "daemon/options.h"
+#include "worker/worker.h"
+
+/* What a device program brings to program_main. */
+struct program {
+    struct options_program options;
+    const char *type;                /* for --print-capabilities: "gpu" */
+    const char *const *capabilities; /* the words of its "features", ended by NULL */
+    worker_create_device *create;    /* gets options.target */
+};
+
+/*
+ * The whole life of a device program: reads the options, then is the door (or, started by one, the
+ * worker) until the end is asked for by SIGTERM or SIGINT. Speaks to whoever started it by the
+ * standards only: LISTEN_FDS, NOTIFY_SOCKET, the watchdog. Returns main's exit status.
+ */
+int program_main(const struct program *program, int argc, char **argv);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "base/units.h"
+
+static void put_text(struct json_object *to, const char *key, const char *value)
+{
+    json_object_object_add(to, key, json_object_new_string(value));
+}
+
+static void put_number(struct json_object *to, const char *key, uint64_t value)
+{
+    json_object_object_add(to, key, json_object_new_uint64(value));
+}
+
+static struct json_object *put_object(struct json_object *to, const char *key)
+{
+    struct json_object *object = json_object_new_object();
+    json_object_object_add(to, key, object);
+    return object;
+}
+
+static void put_mapping(struct json_object *array, const struct shm_mapping *m)
+{
+    struct json_object *o = json_object_new_object();
+
+    put_number(o, "shm_offset", m->range.start);
+    put_number(o, "size", m->range.size);
+    put_text(o, "state", shm_state_name(m->state));
+    if (m->id == GUEST_WINDOW_ARENA_ID)
+        put_text(o, "name", "arena");
+    else
+        put_number(o, "id", m->id);
+    json_object_array_add(array, o);
+}
+
+static void put_ledger(struct json_object *root, const struct session *session)
+{
+    struct json_object *array = json_object_new_array();
+    struct shm_mapping *m = session != NULL ? shm_ledger_first(&session->window.ledger) : NULL;
+
+    for (; m != NULL; m = shm_ledger_next(m))
+        put_mapping(array, m);
+    json_object_object_add(root, "ledger", array);
+}
+
+static void put_counter(void *data, const char *name, uint64_t value)
+{
+    put_number(data, name, value);
+}
+
+static void put_device(struct json_object *root, const struct journal *journal)
+{
+    const struct device_census *census = &journal->page->census;
+    struct json_object *device = put_object(root, "device");
+    struct json_object *loans = json_object_new_array();
+    struct journal_loan loan;
+    uint32_t slot = 0;
+
+    put_number(device, "resources", census->resources);
+    put_number(device, "contexts", census->contexts);
+    put_number(device, "sessions", census->sessions);
+    put_number(device, "mapped", census->mapped);
+    put_number(device, "bytes", census->bytes);
+    while (journal_loan_next(journal, &slot, &loan)) {
+        struct json_object *o = json_object_new_object();
+        put_number(o, "offset", loan.offset);
+        put_number(o, "size", loan.size);
+        put_number(o, "id", loan.id);
+        json_object_array_add(loans, o);
+    }
+    json_object_object_add(device, "loans", loans);
+}
+
+static void put_processes(struct json_object *root, const struct door *door)
+{
+    struct json_object *o = put_object(root, "worker");
+
+    put_number(o, "pid", (uint64_t)door->keeper.pid);
+    put_number(o, "starts", door->keeper.starts);
+    o = put_object(root, "door");
+    put_number(o, "pid", (uint64_t)getpid());
+}
+
+char *report_create(const struct door *door, const char *program)
+{
+    struct json_object *root = json_object_new_object();
+    struct json_object *o;
+    char *text = NULL;
+
+    if (root == NULL)
+        return NULL;
+    put_text(root, "program", program);
+    put_text(root, "version", HOSTBLOB_VERSION);
+    put_text(root, "front_end", door->session != NULL ? "connected" : "none");
+    put_number(root, "rings_started",
+               door->session != NULL ? session_rings_started(door->session) : 0);
+    put_text(root, "mapping_mode", door->arena_fd >= 0 ? "arena" : "single");
+    o = put_object(root, "region");
+    put_number(o, "shmid", door->facts.shmid);
+    put_number(o, "size", door->options.window_size);
+    put_ledger(root, door->session);
+    stats_each(&door->journal.page->stats, put_counter, put_object(root, "counters"));
+    put_device(root, &door->journal);
+    put_processes(root, door);
+    text = strdup(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+    json_object_put(root);
+    return text;
+}
