@@ -10,6 +10,7 @@ import time
 from devices import Device
 from vm import Failure, Machine
 
+CENSUS = ("resources", "contexts", "mapped", "bytes", "sessions")
 GROUPS = {}  # name -> Group, in the order written
 
 
@@ -133,9 +134,8 @@ class Bench:
 
 def summary(state):
     """What of a state has to be the same again."""
-    device = state["device"]
-    return {"ledger": [(entry["state"], entry["size"], entry["name"]) for entry in state["ledger"]],
-            "device": {key: device.get(key, 0) for key in ("resources", "mapped", "bytes", "sessions")},
+    return {"ledger": [(entry["state"], entry["size"], entry.get("name")) for entry in state["ledger"]],
+            "device": {key: state["device"].get(key, 0) for key in CENSUS},
             "door": state["door"]["pid"], "worker": state["worker"]["pid"],
             "starts": state["worker"]["starts"]}
 
@@ -167,7 +167,7 @@ def end_case(bench):
         state = device.wait(lambda state: state["front_end"] == "none", f"{kind}: QEMU's end noticed")
         if state["ledger"]:
             raise Failure(f"{kind}: the ledger holds {state['ledger']}")
-        for key in ("resources", "mapped", "bytes", "sessions"):
+        for key in CENSUS:
             expect(0, **{key: state["device"].get(key, 0)})
         complaint = complaint or device.stop()
     if complaint:

@@ -14,6 +14,15 @@ from vm import Failure
 SICK = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehaviorSanitizer")
 
 
+def program(build, name):
+    """The path of a program in a build tree, where each lies beside its sources' folder."""
+    for folder in ("", name.partition("-")[2], "src/hostblob"):
+        path = os.path.join(build, folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise Failure(f"there is no {name} in {build}")
+
+
 def ask(path, limit=5):
     """The one JSON document that a control socket gives."""
     with socket.socket(socket.AF_UNIX) as end:
@@ -94,14 +103,10 @@ class Device(Control):
         self.socket = os.path.join(folder, kind + ".socket")
         self.log_path = os.path.join(folder, kind + ".log")
         self.status = None
-        program = os.path.join(build, "hostblob-" + kind)
-        command = [program, f"--socket-path={self.socket}", f"--control-path={self.path}", *options]
+        command = [program(build, "hostblob-" + kind), f"--socket-path={self.socket}", f"--control-path={self.path}", *options]
         with open(self.log_path, "wb") as log:
-            try:
-                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=log)
-            except OSError as error:
-                raise Failure(f"{program}: {error.strerror}") from None
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
         self.wait_listening()
 
     def wait_listening(self, limit=10):

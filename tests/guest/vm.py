@@ -31,7 +31,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 # What the kernel says when it is not well; a test whose guest said so has failed.
-ILL = ("Kernel panic", "BUG:", "Oops:", "WARNING:", "general protection fault", "INFO: task")
+ILL = ("Kernel panic", "BUG:", "UBSAN:", "Oops:", "WARNING:", "general protection fault", "INFO: task")
 
 # virtio-id of each device kind. 45 stands for media (48), at which QEMU 11.1 aborts; the back-end
 # never sees it.
