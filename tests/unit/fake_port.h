@@ -3,8 +3,9 @@
 #define TESTS_UNIT_FAKE_PORT_H
 
 /*
- * A window that maps nothing but remembers what it should: it keeps the rules of shm_port.h, aborts where the
- * device breaks them, and answers when and how the test likes. An arena's pieces are placed in it.
+ * A window that maps nothing but remembers what it should: it keeps the rules of shm_port.h, aborts
+ * where the device breaks them, and answers when and how the test likes. An arena's pieces are
+ * placed in it.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -71,17 +72,20 @@ static inline bool fake_port_overlaps(struct fake_port *fake, uint64_t offset, u
 
 static inline void fake_port_enter(struct fake_port *fake)
 {
+    struct fake_mapping *gone;
+
     if (fake->asked_map) {
         if (fake->about.buffer->kind == BUFFER_ARENA)
-            FAKE_PORT_MUST(
-                arena_place(fake->arena, fake->about.buffer, fake->about.offset) == 0);
+            FAKE_PORT_MUST(arena_place(fake->arena, fake->about.buffer, fake->about.offset) == 0);
         FAKE_PORT_MUST(fake->count < FAKE_PORT_MAX);
         fake->live[fake->count++] = fake->about;
         return;
     }
     if (fake->about.buffer->kind == BUFFER_ARENA)
         arena_unpin(fake->arena, fake->about.buffer);
-    *fake_port_find(fake, fake->about.buffer) = fake->live[--fake->count];
+    gone = fake_port_find(fake, fake->about.buffer);
+    FAKE_PORT_MUST(gone != NULL);
+    *gone = fake->live[--fake->count];
 }
 
 /* Answers the outstanding request. */

@@ -3,8 +3,9 @@
 #define TESTS_UNIT_GPU_FIXTURE_H
 
 /*
- * A whole virtio-gpu device with a driver at its rings and a fake window: what every test of gpu/ begins with.
- * A test sends commands as structs and gets the type of the answer; the answer's bytes are in 'answer'.
+ * A whole virtio-gpu device with a driver at its rings and a fake window: what every test of gpu/
+ * begins with. A test sends commands as structs and gets the type of the answer; the answer's bytes
+ * are in 'answer'.
  */
 #include "fake_port.h"
 #include "fd_count.h"
@@ -36,7 +37,8 @@ struct gpu_fixture {
     unsigned config_changes;
     uint8_t answer[4096];
     uint32_t written;
-    uint64_t answer_at; /* guest address of the last request's answer */
+    uint16_t head;               /* of the last request sent or answer taken */
+    uint64_t answer_at[2][1024]; /* guest address of each request's answer, by queue and head */
 };
 
 static inline void gpu_called(struct device_host *host, unsigned queue)
@@ -138,21 +140,23 @@ static inline void gpu_send(struct gpu_fixture *f, unsigned q, const void *bytes
     pieces[1].gpa = ring_driver_alloc(&f->driver, room);
     memcpy(ring_driver_at(&f->driver, pieces[0].gpa), bytes, size);
     memset(ring_driver_at(&f->driver, pieces[1].gpa), 0xee, room);
-    f->answer_at = pieces[1].gpa;
-    ring_driver_send(&f->driver, q, pieces, room > 0 ? 2 : 1);
+    f->head = ring_driver_send(&f->driver, q, pieces, room > 0 ? 2 : 1);
+    f->answer_at[q][f->head] = pieces[1].gpa;
     f->device->impl->queue_ready(f->device, q);
 }
 
-/* Takes the next answer of queue 'q', which must be there; it is at f->answer_at. Returns its type, 0 if it is empty. */
+/* Takes the next answer of queue 'q', which must be there; it is at f->answer_at. Returns its type,
+ * 0 if it is empty. */
 static inline uint32_t gpu_take(struct gpu_fixture *f, unsigned q)
 {
     uint32_t type = 0;
-    uint16_t head;
+    uint64_t at;
 
-    RING_DRIVER_MUST(ring_driver_take(&f->driver, q, &head, &f->written));
+    RING_DRIVER_MUST(ring_driver_take(&f->driver, q, &f->head, &f->written));
     memset(f->answer, 0, sizeof(f->answer));
-    if (f->written > 0 && f->written <= sizeof(f->answer))
-        memcpy(f->answer, ring_driver_at(&f->driver, f->answer_at), f->written);
+    at = f->answer_at[q][f->head]; /* 0: the test sent it in a way of its own */
+    if (at != 0 && f->written <= sizeof(f->answer))
+        memcpy(f->answer, ring_driver_at(&f->driver, at), f->written);
     memcpy(&type, f->answer, sizeof(type));
     return le32toh(type);
 }
@@ -234,8 +238,7 @@ static inline struct virtio_gpu_ctx_resource gpu_about(uint32_t type, uint32_t c
                                             .resource_id = htole32(id)};
 }
 
-static inline uint32_t gpu_do_about(struct gpu_fixture *f, uint32_t type, uint32_t ctx,
-                                    uint32_t id)
+static inline uint32_t gpu_do_about(struct gpu_fixture *f, uint32_t type, uint32_t ctx, uint32_t id)
 {
     struct virtio_gpu_ctx_resource request = gpu_about(type, ctx, id);
 

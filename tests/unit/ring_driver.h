@@ -3,9 +3,9 @@
 #define TESTS_UNIT_RING_DRIVER_H
 
 /*
- * The driver's end of virtqueues, in a guest memory made of a memfd: what a test of a device needs to
- * send it requests as a guest would, byte by byte. It may also lie; nothing here checks what
- * the test writes. Needs no test library, so that a fuzzer can use it.
+ * The driver's end of virtqueues, in a guest memory made of a memfd: what a test of a device needs
+ * to send it requests as a guest would, byte by byte. It may also lie; nothing here checks what the
+ * test writes. Needs no test library, so that a fuzzer can use it.
  */
 #include <endian.h>
 #include <stdbool.h>
@@ -63,7 +63,7 @@ static inline uint64_t ring_driver_alloc(struct ring_driver *driver, uint64_t si
 {
     uint64_t gpa = driver->heap;
 
-    size = (size + 15) & ~15ull;
+    size = size == 0 ? 16 : (size + 15) & ~15ull;
     RING_DRIVER_MUST(size <= RING_DRIVER_RAM / 2);
     if (gpa + size > RING_DRIVER_GPA + RING_DRIVER_RAM)
         gpa = RING_DRIVER_HEAP;
@@ -166,7 +166,8 @@ static inline uint16_t ring_driver_send(struct ring_driver *driver, unsigned q,
     return head;
 }
 
-/* Takes the next answer: the number of its request, and how many bytes were written. False if there is none. */
+/* Takes the next answer: the number of its request, and how many bytes were written. False if there
+ * is none. */
 static inline bool ring_driver_take(struct ring_driver *driver, unsigned q, uint16_t *head,
                                     uint32_t *written)
 {
