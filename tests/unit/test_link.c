@@ -15,8 +15,6 @@ static const struct row {
 } rows[] = {
     {"FEATURES", LINK_FEATURES, 8, 0, 0, LINK_DOOR},
     {"MEM_TABLE", LINK_MEM_TABLE, sizeof(struct link_mem_table), 0, 32, LINK_DOOR},
-    {"MEM_ADD", LINK_MEM_ADD, sizeof(struct link_region), 1, 1, LINK_DOOR},
-    {"MEM_REMOVE", LINK_MEM_REMOVE, sizeof(struct link_region), 0, 0, LINK_DOOR},
     {"RING_START", LINK_RING_START, sizeof(struct link_ring_start), 0, 2, LINK_DOOR},
     {"RING_ENABLE", LINK_RING_ENABLE, sizeof(struct link_ring), 0, 0, LINK_DOOR},
     {"RING_CALL", LINK_RING_CALL, sizeof(struct link_ring), 0, 1, LINK_DOOR},
