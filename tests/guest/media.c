@@ -175,7 +175,8 @@ static int run_case(struct media_driver *driver, struct media_case *c,
     if (pid > 0 && media_driver_stop)
         kill(pid, SIGKILL);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) {
-        fprintf(stderr, "media: the client has crashed\n");
+        fprintf(stderr, "media: %s\n",
+                media_driver_stop ? "stopped by a signal" : "the client has crashed");
         return 1;
     }
     return WEXITSTATUS(status);

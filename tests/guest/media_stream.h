@@ -42,6 +42,9 @@ struct media_stream_ask {
 int media_stream_begin(struct media_stream *stream, struct media_client *client,
                        const struct media_place *place, const struct media_stream_ask *ask);
 
+/* The part of that which comes after the open. In media_stream_format.c. */
+int media_stream_negotiate(struct media_stream *stream, const struct media_stream_ask *ask);
+
 /* REQBUFS, QUERYBUF and MMAP; the device must give all 'count'. */
 int media_stream_buffers(struct media_stream *stream, unsigned count);
 
@@ -66,6 +69,13 @@ int media_stream_end(struct media_stream *stream);
  * 'size' bytes per plane as the format says.
  */
 int media_stream_save(const struct media_stream *stream, unsigned index, const char *path);
+
+/* Says what failed; returns 'rc'. */
+int media_stream_fail(int rc, const char *what);
+
+/* An ioctl on the session; 'name' is for the sentence when it fails. */
+int media_stream_ioctl(struct media_stream *stream, uint32_t code, const char *name, void *payload,
+                       size_t size);
 
 /* The format's name for people, four letters; in a static buffer. */
 const char *media_stream_name(uint32_t fourcc);
