@@ -300,7 +300,7 @@ static int next_head(struct virtqueue *queue, uint16_t *head)
 struct chain *virtqueue_pop(struct virtqueue *queue)
 {
     struct chain *chain;
-    uint16_t head;
+    uint16_t head = 0;
     int ret;
 
     if (!queue->started || !queue->enabled || queue->broken || waiting_or_ask(queue) <= 0 ||
