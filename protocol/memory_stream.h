@@ -14,9 +14,9 @@
  * endian. A stream is a row of commands; the first bad one ends it with an error answer, and those
  * before it have been carried out. A resource must be attached to the context.
  *
- * The capset id is not one of the virtio specification's (1 to 6 at the time of writing). Linux takes
- * ids up to 63, but 7.3 shifts a 32-bit 1 by them, and tells user space 32 bits of the result: 30 is
- * the highest that works.
+ * The capset id is not one of the virtio specification's (1 to 6 at the time of writing). Linux
+ * takes ids up to 63, but 7.3 shifts a 32-bit 1 by them, and tells user space 32 bits of the
+ * result: 30 is the highest that works.
  */
 #define MEMORY_STREAM_CAPSET 30u
 #define MEMORY_STREAM_VERSION 1u
