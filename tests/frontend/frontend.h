@@ -45,11 +45,12 @@ struct frontend;
 
 struct frontend_mischief {
     enum spoil spoil;
-    unsigned spoil_at;  /* the spoilt SHMEM request: 1 is the next one */
-    bool deaf;          /* the back-end channel is not read at all */
-    unsigned commit_us; /* from the answer to SHMEM_MAP to the mapping, microseconds */
-    unsigned answer_us; /* from the request to its answer */
-    bool no_tables;     /* mappings are not echoed as memory regions */
+    unsigned spoil_at;    /* the first spoilt SHMEM request: 1 is the next one */
+    unsigned spoil_times; /* how many more after it are spoilt too */
+    bool deaf;            /* the back-end channel is not read at all */
+    unsigned commit_us;   /* from the answer to SHMEM_MAP to the mapping, microseconds */
+    unsigned answer_us;   /* from the request to its answer */
+    bool no_tables;       /* mappings are not echoed as memory regions */
     /* Called before the next SHMEM request is answered, once. */
     void (*before_answer)(struct frontend *frontend, void *data);
     /* Called over and over between the answer to SHMEM_MAP and the mapping. */
@@ -70,8 +71,9 @@ struct frontend_counts {
 /* What to take of what the back-end offers. */
 struct frontend_plan {
     enum habit habit;
-    uint64_t protocol; /* protocol feature bits */
-    uint64_t features; /* virtio feature bits */
+    uint64_t protocol;         /* protocol feature bits */
+    uint64_t protocol_unasked; /* protocol feature bits to take even if they were not offered */
+    uint64_t features;         /* virtio feature bits */
     uint16_t ring_size;
     uint64_t ram_size; /* bytes */
     bool split;        /* requests and answers are cut into two descriptors each */

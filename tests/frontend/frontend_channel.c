@@ -124,9 +124,16 @@ static bool spoil(struct frontend *frontend, const struct asked *asked)
     struct frontend_mischief *mischief = &frontend->mischief;
     enum spoil how = mischief->spoil;
 
-    if (how == SPOIL_NOTHING || --mischief->spoil_at > 0)
+    if (how == SPOIL_NOTHING)
         return false;
-    mischief->spoil = SPOIL_NOTHING;
+    if (mischief->spoil_at > 1) {
+        mischief->spoil_at--;
+        return false;
+    }
+    if (mischief->spoil_times == 0)
+        mischief->spoil = SPOIL_NOTHING;
+    else
+        mischief->spoil_times--;
     if (how == SPOIL_TWICE) {
         answer(frontend, asked, 0);
         return false;

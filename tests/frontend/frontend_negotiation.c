@@ -62,7 +62,8 @@ static int get_features(struct frontend *frontend)
     if (r == 0)
         r = ask_u64(frontend, VHOST_USER_GET_PROTOCOL_FEATURES, &frontend->offered_protocol);
     frontend->features = frontend->offered & frontend->plan.features;
-    frontend->protocol = frontend->offered_protocol & frontend->plan.protocol;
+    frontend->protocol =
+        (frontend->offered_protocol & frontend->plan.protocol) | frontend->plan.protocol_unasked;
     for (unsigned i = 0; i < FRONTEND_QUEUES; i++) {
         frontend->queues[i].event_idx =
             frontend->features & VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "story.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LIMIT 5000 /* milliseconds for what happens by itself */
+
+const struct story_cast gpu_qemu_arena = {STORY_GPU, HABIT_QEMU, "--mapping=arena"};
+const struct story_cast gpu_qemu_single = {STORY_GPU, HABIT_QEMU, "--mapping=single", true};
+const struct story_cast gpu_crosvm_arena = {STORY_GPU, HABIT_CROSVM, "--mapping=arena", true};
+const struct story_cast gpu_crosvm_single = {STORY_GPU, HABIT_CROSVM, "--mapping=single"};
+const struct story_cast media_qemu = {STORY_MEDIA, HABIT_QEMU, NULL};
+const struct story_cast media_crosvm = {STORY_MEDIA, HABIT_CROSVM, NULL, true};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct story *story(void **state)
+{
+    return *state;
+}
+
+bool story_single(const struct story *s)
+{
+    return s->cast.mapping != NULL && strstr(s->cast.mapping, "single") != NULL;
+}
+
+static struct frontend_plan plan_of(const struct story *s)
+{
+    struct frontend_plan plan;
+
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.split = s->cast.split;
+    return plan;
+}
+
+void story_start(struct story *s, const char *const *arguments)
+{
+    const char *all[DAEMON_PROCESS_ARGUMENTS + 1] = {"--window=64M"};
+    unsigned count = 1;
+
+    if (s->cast.mapping != NULL)
+        all[count++] = s->cast.mapping;
+    for (unsigned i = 0; arguments != NULL && arguments[i] != NULL; i++)
+        all[count++] = arguments[i];
+    assert_int_equal(daemon_process_start(&s->daemon, s->cast.program, all), 0);
+    story_join(s);
+    frontend_finish(&s->frontend);
+    s->joined = false;
+    story_await(s, "/rings_started", 0);
+    story_await(s, "/ledger", 0);
+    usleep(50000);
+    s->idle_fds = daemon_process_fds(s->daemon.pid);
+    assert_true(s->idle_fds > 0);
+}
+
+void story_connect(struct story *s, const struct frontend_plan *plan)
+{
+    int socket = daemon_process_connect(&s->daemon);
+
+    assert_true(socket >= 0);
+    s->joined = true;
+    assert_int_equal(frontend_init(&s->frontend, plan, socket), 0);
+}
+
+void story_join_plan(struct story *s, const struct frontend_plan *plan)
+{
+    story_connect(s, plan);
+    assert_int_equal(frontend_negotiate(&s->frontend), 0);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+}
+
+void story_join(struct story *s)
+{
+    struct frontend_plan plan = plan_of(s);
+
+    story_join_plan(s, &plan);
+}
+
+void story_assert_clean(struct story *s)
+{
+    for (unsigned i = 0; i < FRONTEND_QUEUES; i++)
+        if (s->frontend.queues[i].violations > 0)
+            frontend_violate(&s->frontend, "ring %u was broken by the device", i);
+    if (s->frontend.counts.violations > 0)
+        fail_msg("%u violations, the first: %s", s->frontend.counts.violations,
+                 s->frontend.violation);
+    assert_true(s->frontend.window.lost == 0);
+}
+
+void story_await(struct story *s, const char *path, long expected)
+{
+    long number = daemon_process_await_number(&s->daemon, path, expected, LIMIT);
+
+    if (number != expected)
+        fail_msg("%s is %ld, not %ld", path, number, expected);
+}
+
+void story_leave(struct story *s)
+{
+    int fds;
+
+    story_assert_clean(s);
+    frontend_finish(&s->frontend);
+    s->joined = false;
+    story_await(s, "/rings_started", 0);
+    story_await(s, "/ledger", 0);
+    story_await(s, "/device/resources", 0);
+    story_await(s, "/device/mapped", 0);
+    story_await(s, "/device/sessions", 0);
+    story_await(s, "/device/loans", 0);
+    fds = daemon_process_await_fds(s->daemon.pid, s->idle_fds, LIMIT);
+    if (fds != s->idle_fds)
+        fail_msg("the door has %d descriptors open, %d before", fds, s->idle_fds);
+}
+
+void story_end(struct story *s)
+{
+    int64_t before;
+    int status;
+
+    if (s->joined)
+        story_leave(s);
+    before = now_ms();
+    status = daemon_process_stop(&s->daemon, LIMIT);
+    assert_int_equal(status, 0);
+    assert_in_range(now_ms() - before, 0, 999);
+    assert_int_not_equal(access(s->daemon.socket_path, F_OK), 0);
+    s->ended = true;
+}
+
+unsigned story_shmem_requests(const struct story *s)
+{
+    return s->frontend.counts.maps + s->frontend.counts.unmaps;
+}
+
+pid_t story_worker(struct story *s)
+{
+    pid_t pid = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
+
+    assert_true(pid > 0);
+    return pid;
+}
+
+int story_setup(void **state)
+{
+    struct story *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return -1;
+    s->cast = *(const struct story_cast *)*state;
+    *state = s;
+    return 0;
+}
+
+int story_teardown(void **state)
+{
+    struct story *s = *state;
+
+    if (s->joined)
+        frontend_finish(&s->frontend);
+    daemon_process_finish(&s->daemon, !s->ended);
+    free(s);
+    return 0;
+}

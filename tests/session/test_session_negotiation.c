@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu_story.h"
+
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "protocol/virtio_media.h"
+
+#define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
+#define OFFERED                                                                                    \
+    (BIT(MQ) | BIT(REPLY_ACK) | BIT(BACKEND_REQ) | BIT(CONFIG) | BIT(BACKEND_SEND_FD) |            \
+     BIT(RESET_DEVICE) | BIT(SHARED_OBJECT) | BIT(SHMEM))
+
+static void assert_window(const struct frontend *frontend, unsigned shmid, uint64_t size)
+{
+    assert_int_equal(frontend->shmem_config.regions, 1);
+    assert_int_equal(frontend->shmem_config.pad, 0);
+    for (unsigned i = 0; i < 256; i++)
+        assert_true(frontend->shmem_config.sizes[i] == (i == shmid ? size : 0));
+}
+
+/* Bits whose acceptance would change what addresses or messages mean are never offered. */
+static void offers_what_works_and_no_more(void **state)
+{
+    struct story *s = story(state);
+    uint64_t ring = VHOST_USER_BIT(VIRTIO_F_VERSION_1) | VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) |
+                    VHOST_USER_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+                    VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+
+    story_start(s, NULL);
+    story_join(s);
+    assert_true(s->frontend.offered_protocol == OFFERED);
+    assert_true((s->frontend.offered & ring) == ring);
+    assert_false(s->frontend.offered & VHOST_USER_BIT(VIRTIO_F_RING_PACKED));
+    assert_false(s->frontend.offered & VHOST_USER_BIT(VIRTIO_F_ACCESS_PLATFORM));
+    assert_int_equal(s->frontend.queue_num, 2);
+    assert_window(&s->frontend, strcmp(s->cast.program, STORY_GPU) == 0 ? 1 : 0, 64u << 20);
+    story_end(s);
+}
+
+/* QEMU reads the whole of it, crosvm any piece. */
+static void serves_the_config_space_at_any_offset(void **state)
+{
+    struct story *s = story(state);
+    bool gpu = strcmp(s->cast.program, STORY_GPU) == 0;
+    uint32_t size = gpu ? 20 : sizeof(struct virtio_media_config);
+    uint8_t whole[64], piece;
+    uint32_t word;
+
+    story_start(s, NULL);
+    story_join(s);
+    assert_int_equal(frontend_get_config(&s->frontend, 0, size, whole), 0);
+    for (uint32_t i = 0; i < size; i++) {
+        assert_int_equal(frontend_get_config(&s->frontend, i, 1, &piece), 0);
+        assert_int_equal(piece, whole[i]);
+    }
+    if (gpu) {
+        memcpy(&word, whole + 12, sizeof(word));
+        assert_int_equal(word, 1); /* num_capsets */
+    } else {
+        memcpy(&word, whole, sizeof(word));
+        assert_int_equal(word & V4L2_CAP_STREAMING, V4L2_CAP_STREAMING);
+    }
+    story_end(s);
+}
+
+static void offers_memory_slots_when_told_to(void **state)
+{
+    const char *const arguments[] = {"--mem-slots", NULL};
+    struct story *s = story(state);
+
+    story_start(s, arguments);
+    story_join(s);
+    assert_true(s->frontend.offered_protocol == (OFFERED | BIT(CONFIGURE_MEM_SLOTS)));
+    story_end(s);
+}
+
+/* A front-end that speaks a draft of SHMEM, or none, gets a device that works but for the window,
+ * and a line in the log. */
+static void without_a_window(struct story *s, uint64_t unasked, const char *log)
+{
+    struct frontend_plan plan;
+    int r;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.protocol &= ~BIT(SHMEM);
+    plan.protocol_unasked = unasked;
+    story_join_plan(s, &plan);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
+    r = gpu_guest_create(&s->frontend, 1, 1, 65536);
+    assert_int_equal(r, OK);
+    r = gpu_guest_map(&s->frontend, 1, 0);
+    assert_true(r >= REFUSED);
+    assert_int_equal(story_shmem_requests(s), 0);
+    assert_int_equal(s->frontend.counts.barriers, 0);
+    assert_true(daemon_process_logged(&s->daemon, log));
+    story_end(s);
+}
+
+static void an_old_draft_at_bit_21_is_named(void **state)
+{
+    without_a_window(story(state), BIT(OLD_SHMEM_21), "old draft");
+}
+
+static void an_old_draft_at_bit_20_is_named(void **state)
+{
+    without_a_window(story(state), BIT(OLD_SHMEM_20), "old draft");
+}
+
+static void a_front_end_without_shmem_is_named(void **state)
+{
+    without_a_window(story(state), 0, "does not know SHMEM");
+}
+
+/* SHMEM without REPLY_ACK: nobody would know when a mapping works. */
+static void no_shmem_without_answers(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.protocol &= ~BIT(REPLY_ACK);
+    story_join_plan(s, &plan);
+    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
+    assert_int_equal(gpu_guest_create(&s->frontend, 1, 1, 65536), OK);
+    assert_true(gpu_guest_map(&s->frontend, 1, 0) >= REFUSED);
+    assert_int_equal(story_shmem_requests(s), 0);
+    story_end(s);
+}
+
+/* Without VHOST_USER_F_PROTOCOL_FEATURES in SET_FEATURES every ring is enabled as it starts. */
+static void rings_are_enabled_at_once_without_bit_30(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.features &= ~VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+    story_join_plan(s, &plan);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_end(s);
+}
+
+/* Neither EVENT_IDX nor INDIRECT_DESC. */
+static void works_with_a_plain_ring(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.features &=
+        ~(VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) | VHOST_USER_BIT(VIRTIO_RING_F_INDIRECT_DESC));
+    story_join_plan(s, &plan);
+    for (unsigned i = 0; i < 600; i++) /* round the ring, more than once */
+        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_end(s);
+}
+
+static void works_with_the_largest_ring(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.ring_size = 32768;
+    story_join_plan(s, &plan);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_end(s);
+}
+
+/* vhost-user-gpu-pci of QEMU 11.1 takes EVENT_IDX and RING_RESET though nobody offered them. */
+static void features_taken_unasked_work(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    story_connect(s, &plan);
+    assert_int_equal(frontend_negotiate(&s->frontend), 0);
+    s->frontend.features |=
+        VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) | VHOST_USER_BIT(VIRTIO_F_RING_RESET);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    for (unsigned i = 0; i < 300; i++)
+        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(offers_what_works_and_no_more, gpu_qemu_arena),
+        STORY(offers_what_works_and_no_more, gpu_crosvm_arena),
+        STORY(offers_what_works_and_no_more, media_qemu),
+        STORY(offers_what_works_and_no_more, media_crosvm),
+        STORY(serves_the_config_space_at_any_offset, gpu_crosvm_arena),
+        STORY(serves_the_config_space_at_any_offset, media_crosvm),
+        STORY(offers_memory_slots_when_told_to, gpu_qemu_arena),
+        STORY(an_old_draft_at_bit_21_is_named, gpu_crosvm_arena),
+        STORY(an_old_draft_at_bit_20_is_named, gpu_crosvm_single),
+        STORY(a_front_end_without_shmem_is_named, gpu_qemu_arena),
+        STORY(no_shmem_without_answers, gpu_qemu_arena),
+        STORY(rings_are_enabled_at_once_without_bit_30, gpu_qemu_arena),
+        STORY(works_with_a_plain_ring, gpu_qemu_arena),
+        STORY(works_with_a_plain_ring, gpu_crosvm_arena),
+        STORY(works_with_the_largest_ring, gpu_crosvm_arena),
+        STORY(features_taken_unasked_work, gpu_qemu_arena),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu_story.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Runs the program with one line of arguments; what it prints goes to 'output'. Its exit status. */
+static int run(const struct story *s, const char *arguments, char *output, size_t size)
+{
+    char command[512];
+    FILE *pipe;
+    size_t have;
+    int status;
+
+    snprintf(command, sizeof(command), "timeout 10 %s %s 2>&1", getenv(s->cast.program), arguments);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    have = fread(output, 1, size - 1, pipe);
+    output[have] = '\0';
+    status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void prints_its_capabilities(void **state)
+{
+    bool gpu = strcmp(story(state)->cast.program, STORY_GPU) == 0;
+    struct json_object *json, *type;
+    char output[8192];
+
+    story(state)->ended = true;
+    assert_int_equal(run(story(state), "--print-capabilities", output, sizeof(output)), 0);
+    json = json_tokener_parse(output);
+    assert_non_null(json);
+    assert_true(json_object_object_get_ex(json, "type", &type));
+    assert_string_equal(json_object_get_string(type), gpu ? "gpu" : "media");
+    json_object_put(json);
+    /* The rest of the command line is of no account then. */
+    assert_int_equal(run(story(state), "--print-capabilities --fd=99", output, sizeof(output)), 0);
+}
+
+static void explains_its_options(void **state)
+{
+    char output[16384];
+
+    story(state)->ended = true;
+    assert_int_equal(run(story(state), "--help", output, sizeof(output)), 0);
+    assert_non_null(strstr(output, "--socket-path"));
+    assert_non_null(strstr(output, "--window"));
+}
+
+static void refuses_nonsense_with_a_sentence(void **state)
+{
+    const char *const nonsense[] = {
+        "",
+        "--no-such-option",
+        "--socket-path=/nonexistent/folder/socket",
+        "--fd=99",
+        "--fd=x",
+        "--socket-path=/tmp/hostblob-test-none --fd=3",
+        "--socket-path=/tmp/hostblob-test-none --window=0",
+        "--socket-path=/tmp/hostblob-test-none --window=100",
+        "--socket-path=/tmp/hostblob-test-none --window=3M",
+        "--socket-path=/tmp/hostblob-test-none --window=many",
+        "--socket-path=/tmp/hostblob-test-none --window=-1",
+        "--socket-path=/tmp/hostblob-test-none --window=99999999999999999999",
+        "--socket-path=/tmp/hostblob-test-none --mapping=some",
+    };
+    char output[8192];
+
+    story(state)->ended = true;
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+        int status = run(story(state), nonsense[i], output, sizeof(output));
+
+        if (status == 0 || status >= 124 || strlen(output) < 10)
+            fail_msg("'%s' gives status %d and says: %s", nonsense[i], status, output);
+        assert_int_not_equal(access("/tmp/hostblob-test-none", F_OK), 0);
+    }
+}
+
+static void a_second_client_is_refused(void **state)
+{
+    struct story *s = story(state);
+
+    gpu_story_open(s, NULL);
+    for (unsigned i = 0; i < 10; i++) {
+        struct pollfd second = {.fd = daemon_process_connect(&s->daemon), .events = POLLIN};
+        char byte;
+
+        if (second.fd == -ECONNREFUSED)
+            continue;
+        assert_true(second.fd >= 0);
+        assert_int_equal(poll(&second, 1, 5000), 1);
+        assert_true(recv(second.fd, &byte, 1, 0) <= 0);
+        close(second.fd);
+        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    }
+    story_end(s);
+}
+
+/* Who may open the socket may read guest memory. */
+static void its_sockets_are_private(void **state)
+{
+    struct story *s = story(state);
+    struct stat st;
+
+    story_start(s, NULL);
+    assert_int_equal(stat(s->daemon.socket_path, &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 07, 0);
+    assert_int_equal(stat(s->daemon.control_path, &st), 0);
+    assert_int_equal(st.st_mode & 07, 0);
+    story_end(s);
+}
+
+static void ends_while_a_guest_uses_it(void **state)
+{
+    struct story *s = story(state);
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    gpu_story_create_mapped(s, 1, MIB, MIB);
+    worker = story_worker(s);
+    assert_int_equal(daemon_process_stop(&s->daemon, 1000), 0);
+    assert_false(daemon_process_alive(worker));
+    assert_int_not_equal(access(s->daemon.socket_path, F_OK), 0);
+    assert_int_not_equal(access(s->daemon.control_path, F_OK), 0);
+    assert_int_equal(frontend_await_close(&s->frontend, 1000), 0);
+    s->ended = true;
+}
+
+/* --fd=N with a connected socket, as libvirt and QEMU's tests start a back-end. */
+static void serves_an_inherited_socket(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+    int socket, status;
+
+    const char *const arguments[] = {"--window=64M", s->cast.mapping, NULL};
+
+    assert_int_equal(daemon_process_start_fd(&s->daemon, s->cast.program, arguments, &socket), 0);
+    frontend_plan_init(&plan, s->cast.habit);
+    s->joined = true;
+    assert_int_equal(frontend_init(&s->frontend, &plan, socket), 0);
+    assert_int_equal(frontend_negotiate(&s->frontend), 0);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, MIB, MIB);
+    gpu_story_verify_up(s, 1, MIB, MIB, 5);
+    story_assert_clean(s);
+    frontend_finish(&s->frontend);
+    s->joined = false;
+    /* Nobody can come again. */
+    status = daemon_process_wait(&s->daemon, 5000);
+    assert_true(status >= 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    s->ended = true;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(prints_its_capabilities, gpu_qemu_arena),
+        STORY(prints_its_capabilities, media_qemu),
+        STORY(explains_its_options, gpu_qemu_arena),
+        STORY(explains_its_options, media_qemu),
+        STORY(refuses_nonsense_with_a_sentence, gpu_qemu_arena),
+        STORY(refuses_nonsense_with_a_sentence, media_qemu),
+        STORY(a_second_client_is_refused, gpu_qemu_arena),
+        STORY(its_sockets_are_private, gpu_qemu_arena),
+        STORY(ends_while_a_guest_uses_it, gpu_qemu_arena),
+        STORY(ends_while_a_guest_uses_it, gpu_crosvm_single),
+        STORY(serves_an_inherited_socket, gpu_qemu_arena),
+        STORY(serves_an_inherited_socket, gpu_crosvm_single),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu_story.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Waits until another worker than 'old' serves. */
+static void await_another(struct story *s, pid_t old)
+{
+    for (unsigned waited = 0; waited < 15000; waited += 10) {
+        pid_t now = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
+
+        if (now > 0 && now != old)
+            return;
+        assert_int_equal(frontend_pump(&s->frontend, -1, 10), 0);
+    }
+    fail_msg("no new worker came");
+}
+
+static void assert_dead(pid_t pid)
+{
+    for (unsigned i = 0; i < 500 && daemon_process_alive(pid); i++)
+        usleep(10000);
+    assert_false(daemon_process_alive(pid));
+}
+
+/* The guest begins anew on whatever the new worker knows, and it works. */
+static void use_the_device(struct story *s, uint32_t context, uint32_t id, uint64_t seed)
+{
+    uint32_t result = id + 1;
+    volatile uint64_t *words, *sum;
+
+    assert_int_equal(gpu_guest_context(&s->frontend, context), OK);
+    assert_int_equal(gpu_guest_create(&s->frontend, context, id, MIB), OK);
+    assert_int_equal(gpu_guest_attach(&s->frontend, context, id), OK);
+    assert_int_equal(gpu_guest_map(&s->frontend, id, id * MIB), MAPPED);
+    assert_int_equal(gpu_guest_create(&s->frontend, context, result, 4096), OK);
+    assert_int_equal(gpu_guest_attach(&s->frontend, context, result), OK);
+    assert_int_equal(gpu_guest_map(&s->frontend, result, result * MIB), MAPPED);
+    words = gpu_story_seen(s, id * MIB, MIB);
+    sum = gpu_story_seen(s, result * MIB, 8);
+    for (uint64_t i = 0; i < MIB / 8; i++)
+        words[i] = memory_stream_word(seed, i);
+    assert_int_equal(gpu_guest_sum(&s->frontend, context, id, 0, MIB, result, 0), OK);
+    assert_true(*sum == memory_stream_sum(words, MIB / 8));
+}
+
+static void a_killed_worker_is_replaced(void **state)
+{
+    struct story *s = story(state);
+
+    gpu_story_open(s, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        pid_t worker = story_worker(s);
+
+        use_the_device(s, 100 + i, 1 + 4 * i, 7 + i);
+        kill(worker, SIGKILL);
+        await_another(s, worker);
+        assert_dead(worker);
+        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        use_the_device(s, 200 + i, 30 + 4 * i, 9 + i);
+    }
+    assert_int_equal(daemon_process_number(&s->daemon, "/worker/starts"), 4);
+    story_end(s);
+}
+
+/* Requests in the ring when the worker dies are answered by the next one, each once. */
+static void requests_outlive_the_worker(void **state)
+{
+    struct virtio_gpu_ctrl_hdr ping = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+    struct virtio_gpu_resp_display_info answer;
+    struct story *s = story(state);
+    int slots[50];
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    worker = story_worker(s);
+    kill(worker, SIGSTOP);
+    for (unsigned i = 0; i < 50; i++)
+        slots[i] = gpu_guest_begin(&s->frontend, &ping, sizeof(ping), sizeof(answer));
+    kill(worker, SIGKILL);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(
+            gpu_guest_end(&s->frontend, slots[i], &answer, sizeof(answer), FRONTEND_PATIENCE),
+            VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_end(s);
+}
+
+/* The worker dies while it waits for a mapping. */
+static void the_worker_dies_in_the_middle_of_a_map(void **state)
+{
+    struct virtio_gpu_resp_map_info answer;
+    struct story *s = story(state);
+    pid_t worker;
+    int slot, r;
+
+    gpu_story_open(s, NULL);
+    gpu_story_create(s, 1, MIB);
+    worker = story_worker(s);
+    s->frontend.mischief.deaf = true;
+    slot = gpu_guest_map_begin(&s->frontend, 1, MIB);
+    usleep(50000);
+    kill(worker, SIGKILL);
+    assert_dead(worker);
+    s->frontend.mischief.deaf = false;
+    /* The new worker does not know the resource, or it does: it answers. */
+    r = gpu_guest_end(&s->frontend, slot, &answer, sizeof(answer), FRONTEND_PATIENCE);
+    assert_true(r == MAPPED || r >= REFUSED);
+    use_the_device(s, 200, 20, 5);
+    story_end(s);
+}
+
+/* A worker that hangs is replaced when it owes the door an answer for too long. */
+static void a_stopped_worker_is_replaced(void **state)
+{
+    struct story *s = story(state);
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    worker = story_worker(s);
+    kill(worker, SIGSTOP);
+    /* A pause has to be answered by the door in any case. */
+    assert_int_equal(frontend_stop(&s->frontend), 0);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    assert_dead(worker);
+    await_another(s, worker);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    use_the_device(s, 200, 20, 6);
+    story_end(s);
+}
+
+/* Killed while no front-end is there. */
+static void an_idle_worker_is_replaced(void **state)
+{
+    struct story *s = story(state);
+    pid_t worker;
+
+    story_start(s, NULL);
+    worker = story_worker(s);
+    kill(worker, SIGKILL);
+    assert_dead(worker);
+    for (unsigned i = 0; i < 500; i++) {
+        long now = daemon_process_number(&s->daemon, "/worker/pid");
+        if (now > 0 && now != worker)
+            break;
+        usleep(10000);
+    }
+    assert_int_not_equal(story_worker(s), worker);
+    story_join(s);
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, MIB, MIB);
+    gpu_story_verify_up(s, 1, MIB, MIB, 7);
+    story_end(s);
+}
+
+/* The worker has nothing to say without a door. */
+static void the_worker_goes_with_the_door(void **state)
+{
+    struct story *s = story(state);
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    worker = story_worker(s);
+    kill(s->daemon.pid, SIGKILL);
+    assert_true(daemon_process_wait(&s->daemon, 5000) >= 0);
+    assert_dead(worker);
+    s->ended = true;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(a_killed_worker_is_replaced, gpu_qemu_arena),
+        STORY(a_killed_worker_is_replaced, gpu_qemu_single),
+        STORY(a_killed_worker_is_replaced, gpu_crosvm_single),
+        STORY(requests_outlive_the_worker, gpu_qemu_arena),
+        STORY(requests_outlive_the_worker, gpu_crosvm_arena),
+        STORY(the_worker_dies_in_the_middle_of_a_map, gpu_qemu_single),
+        STORY(the_worker_dies_in_the_middle_of_a_map, gpu_crosvm_single),
+        STORY(a_stopped_worker_is_replaced, gpu_qemu_arena),
+        STORY(a_stopped_worker_is_replaced, gpu_crosvm_single),
+        STORY(an_idle_worker_is_replaced, gpu_qemu_arena),
+        STORY(the_worker_goes_with_the_door, gpu_qemu_arena),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
