@@ -48,7 +48,7 @@ struct fake_port {
 #define FAKE_PORT_MUST(condition)                                                                  \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fprintf(stderr, "fake_port.h:%d: %s\n", __LINE__, #condition);                         \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
             abort();                                                                               \
         }                                                                                          \
     } while (0)

@@ -8,7 +8,6 @@
  * are in 'answer'.
  */
 #include "fake_port.h"
-#include "fd_count.h"
 #include "ring_driver.h"
 
 #include "base/log.h"
@@ -19,9 +18,6 @@
 #define ALL_FEATURES                                                                               \
     (1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB | \
      1ull << VIRTIO_GPU_F_CONTEXT_INIT)
-#define GPU_TEST(function) cmocka_unit_test_setup_teardown(function, gpu_setup, gpu_teardown)
-#define GPU_ARENA_TEST(function)                                                                   \
-    cmocka_unit_test_setup_teardown(function, gpu_setup_arena, gpu_teardown)
 
 struct gpu_fixture {
     struct ring_driver driver;
@@ -94,30 +90,6 @@ static inline void gpu_fixture_destroy(struct gpu_fixture *f)
     ring_driver_finish(&f->driver);
     sd_event_unref(f->loop);
     free(f);
-}
-
-static inline int gpu_setup(void **state)
-{
-    static const struct gpu_options options = {.outputs = 2};
-
-    fd_count_setup(state);
-    *state = gpu_fixture_create(&options, EXPORTER_MEMFD);
-    return 0;
-}
-
-static inline int gpu_setup_arena(void **state)
-{
-    static const struct gpu_options options = {0};
-
-    fd_count_setup(state);
-    *state = gpu_fixture_create(&options, EXPORTER_ARENA);
-    return 0;
-}
-
-static inline int gpu_teardown(void **state)
-{
-    gpu_fixture_destroy(*state);
-    return fd_count_teardown(state);
 }
 
 /* Runs the loop until nothing is left to do. Returns how often. */

@@ -47,7 +47,7 @@ struct ring_driver {
 #define RING_DRIVER_MUST(condition)                                                                \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fprintf(stderr, "ring_driver.h:%d: %s\n", __LINE__, #condition);                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
             abort();                                                                               \
         }                                                                                          \
     } while (0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "gpu_fixture.h"
+#include "gpu_test.h"
 
 #include "gpu/command.h"
 
