@@ -125,6 +125,14 @@ static void overlap_is_refused_and_closes_all(void **state)
     for (unsigned i = 0; i < 3; i++)
         fds[i] = i == 0 ? -1 : fd_memfd("guest", 65536);
     assert_int_equal(guest_memory_set(&memory, specs, fds, 3), -EINVAL);
+    /* One byte too many from below, and one just right. */
+    assert_int_equal(guest_memory_add(&memory, &specs[0], fd_memfd("guest", 65536)), 0);
+    assert_int_equal(guest_memory_add(&memory, &(struct guest_region_spec){0xc001, 0x4000, 0, 0},
+                                      fd_memfd("guest", 65536)),
+                     -EINVAL);
+    assert_int_equal(guest_memory_add(&memory, &(struct guest_region_spec){0xc000, 0x4000, 0, 0},
+                                      fd_memfd("guest", 65536)),
+                     0);
     guest_memory_finish(&memory);
 }
 
@@ -236,6 +244,10 @@ static void what_cannot_be_mapped_is_tolerated(void **state)
     assert_null(guest_memory_at(&memory, 0x30000, 1));
     assert_false(guest_memory_read(&memory, 0x30000, &(int){0}, 1));
     assert_non_null(guest_memory_at(&memory, 0x13fff, 1));
+    for (unsigned i = 0; i < 3; i++)
+        fds[i] = fd_duplicate(memory.regions[i].fd);
+    assert_int_equal(guest_memory_set(&memory, specs, fds, 3), 0);
+    assert_false(memory.regions[1].broken); /* a new table is a new chance */
     guest_memory_finish(&memory);
 }
 
