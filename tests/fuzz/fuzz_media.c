@@ -83,10 +83,12 @@ static uint32_t pick_session(struct guest *g)
 static void do_open(struct guest *g)
 {
     struct virtio_media_cmd_header request = {.cmd = VIRTIO_MEDIA_CMD_OPEN};
+    struct virtio_media_resp_open answer;
     uint8_t which = reader_u8(&g->input) % 4;
 
-    send_bytes(g, &request, sizeof(request), 16);
-    memcpy(&g->sessions[which], ring_driver_at(&g->f->driver, g->f->answer_at) + 8, 4);
+    send_bytes(g, &request, sizeof(request), sizeof(answer));
+    memcpy(&answer, ring_driver_at(&g->f->driver, g->f->answer_at), sizeof(answer));
+    g->sessions[which] = answer.session_id;
 }
 
 static void do_close(struct guest *g)
