@@ -24,7 +24,6 @@ struct story_cast {
     enum habit habit;
     const char *mapping; /* "--mapping=arena", "--mapping=single" or NULL */
     bool split;          /* requests are cut in pieces */
-    bool no_barrier;     /* a front-end without SHARED_OBJECT */
 };
 
 struct story {

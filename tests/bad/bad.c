@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "bad.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MOST_FDS 64u
+
+void bad_join(struct story *s, bool start)
+{
+    struct frontend_plan plan;
+
+    frontend_plan_init(&plan, s->cast.habit);
+    story_connect(s, &plan);
+    assert_int_equal(frontend_negotiate(&s->frontend), 0);
+    if (start)
+        assert_int_equal(frontend_start(&s->frontend), 0);
+}
+
+int bad_send(struct story *s, const struct bad_message *message)
+{
+    static uint8_t bytes[VHOST_USER_HEADER_SIZE + 65536];
+    struct vhost_user_header header = {
+        .request = message->request,
+        .flags = message->flags & BAD_FLAGS ? message->flags & ~BAD_FLAGS
+                                            : message->flags | VHOST_USER_VERSION,
+        .size = message->size,
+    };
+    uint32_t sent = message->sent == BAD_ALL ? message->size : message->sent;
+    int fds[MOST_FDS];
+
+    memset(bytes, 0, sizeof(bytes));
+    memcpy(bytes, &header, sizeof(header));
+    if (message->payload != NULL)
+        memcpy(bytes + sizeof(header), message->payload, sent);
+    for (unsigned i = 0; i < message->fds; i++)
+        fds[i] = s->frontend.ram.fd;
+    return frontend_send_raw(&s->frontend, bytes, sizeof(header) + sent, fds, message->fds);
+}
+
+void bad_expect(struct story *s, const struct bad_message *message, enum bad_end end)
+{
+    struct bad_message asking = *message;
+    struct vhost_user_message answer;
+    int r;
+
+    if (end != BAD_CLOSED)
+        asking.flags |= VHOST_USER_FLAG_NEED_REPLY;
+    r = bad_send(s, &asking);
+    if (end == BAD_CLOSED) {
+        /* It may hang up before it has read everything. */
+        assert_true(r == 0 || r == -ECONNRESET || r == -EAGAIN);
+        r = frontend_await_close(&s->frontend, 5000);
+        if (r != 0)
+            fail_msg("the connection goes on after %s (request %u, size %u, %u descriptors)",
+                     vhost_user_request_name(message->request), message->request, message->size,
+                     message->fds);
+        return;
+    }
+    assert_int_equal(r, 0);
+    r = frontend_receive(&s->frontend, message->request, &answer);
+    if (r != 0)
+        fail_msg("%s: the answer to request %u is %d", vhost_user_request_name(message->request),
+                 message->request, r);
+    assert_int_equal(answer.header.size, 8);
+    assert_int_equal(answer.u64 != 0, end == BAD_REFUSED);
+}
+
+void bad_afterwards(struct story *s)
+{
+    if (s->joined)
+        story_leave(s);
+    story_join(s);
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, MIB, MIB);
+    gpu_story_verify_up(s, 1, MIB, MIB, 1);
+    story_leave(s);
+}
