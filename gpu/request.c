@@ -7,18 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool request_copy(struct request *request, struct guest_memory *memory, size_t size)
+#define HEADER_SIZE sizeof(struct virtio_gpu_ctrl_hdr)
+
+/* Copies 'size' bytes of the request, or at least its header: the fence in it wants an answer.
+ * Returns 0; -ENOMEM; -EFAULT when it is not in the guest's memory. */
+static int request_copy(struct request *request, struct guest_memory *memory, size_t size)
 {
-    request->bytes = request->small;
-    if (size > sizeof(request->small)) {
-        request->bytes = malloc(size);
-        if (request->bytes == NULL) {
-            request->bytes = request->small;
-            return false;
-        }
-    }
-    request->size = chain_read(request->chain, memory, 0, request->bytes, size);
-    return request->size == size;
+    uint8_t *bytes = size > sizeof(request->small) ? malloc(size) : request->small;
+    size_t wanted = bytes != NULL ? size : HEADER_SIZE;
+
+    request->bytes = bytes != NULL ? bytes : request->small;
+    request->size = chain_read(request->chain, memory, 0, request->bytes, wanted);
+    if (bytes == NULL)
+        return -ENOMEM;
+    return request->size == size ? 0 : -EFAULT;
 }
 
 static bool request_parse_header(struct request *request)
@@ -38,16 +40,14 @@ uint32_t request_init(struct request *request, struct control *control, struct c
 {
     uint64_t size = chain->readable_size;
     bool too_long = size > REQUEST_MAX_SIZE;
-    bool copied;
+    int result;
 
     request->control = control;
     request->chain = chain;
     request->reason[0] = '\0';
     request->resource = NULL;
     writer_init(&request->answer, request->payload, sizeof(request->payload));
-    /* Of what is too long the header alone is of use: its fence wants an answer. */
-    copied =
-        request_copy(request, memory, too_long ? sizeof(struct virtio_gpu_ctrl_hdr) : (size_t)size);
+    result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
     if (!request_parse_header(request)) {
         request->type = 0;
         request->flags = 0;
@@ -57,9 +57,12 @@ uint32_t request_init(struct request *request, struct control *control, struct c
     if (too_long)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%llu bytes are too long", (unsigned long long)size);
-    if (!copied)
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                              "%llu bytes could not be read", (unsigned long long)size);
+    if (result == -EFAULT)
+        return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                              "not all of its %llu bytes are in the guest's memory",
+                              (unsigned long long)size);
+    if (result < 0)
+        return request_fail(request, result, "it could not be read");
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

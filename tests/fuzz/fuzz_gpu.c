@@ -13,7 +13,7 @@
 #include "protocol/cursor.h"
 
 #define LONGEST_INPUT 4096u
-#define IDS 8u
+#define IDS 5u
 #define PAGE 4096u
 #define MOST_BYTES 512u
 
@@ -62,7 +62,7 @@ static uint64_t pick_range(struct player *p)
     case 1:
         return below(p, 32);
     default:
-        return 8 * below(p, 256) * 8;
+        return 8 * below(p, 256);
     }
 }
 
@@ -91,7 +91,7 @@ static void put_entries(struct player *p, struct writer *w, uint32_t count)
 
 static void put_blob(struct player *p, struct writer *w)
 {
-    uint32_t memory = below(p, 16) ? 1 + below(p, 3) : below(p, 6);
+    uint32_t memory = below(p, 4) ? VIRTIO_GPU_BLOB_MEM_HOST3D : below(p, 6);
     uint32_t entries = memory == VIRTIO_GPU_BLOB_MEM_HOST3D ? 0 : below(p, 5);
 
     writer_u32(w, memory);
@@ -189,7 +189,7 @@ static uint32_t pick_type(struct player *p)
 static uint32_t compose(struct player *p, uint8_t *bytes)
 {
     const struct command *command;
-    uint32_t ctx = below(p, 4);
+    uint32_t ctx = below(p, 3);
     struct writer w;
     uint32_t size;
 
@@ -345,6 +345,19 @@ static void reset(struct player *p)
     p->held = false;
 }
 
+/* What most drivers have most of the time: a context that streams, and a blob in it. */
+static void furnish(struct player *p)
+{
+    struct gpu_fixture *f = p->f;
+
+    p->context[1] = gpu_context(f, 1, MEMORY_STREAM_CAPSET) == NODATA;
+    f->port.hold = false;
+    p->blob[1] = gpu_create_blob(f, 1, 1, 4 * PAGE) == NODATA;
+    MUST(gpu_attach(f, 1, 1) == NODATA);
+    MUST(gpu_map(f, 1, below(p, 8) * PAGE) == MAP_INFO);
+    f->port.hold = true;
+}
+
 /* The VM stops and goes on: what was in hand comes again. */
 static void pause_and_go_on(struct player *p)
 {
@@ -375,6 +388,9 @@ static void play(struct player *p)
     switch (below(p, 128)) {
     case 0:
         reset(p);
+        f->device->impl->set_features(f->device, ALL_FEATURES);
+        if (below(p, 4))
+            furnish(p);
         break;
     case 1:
         f->device->impl->set_features(f->device, below(p, 4) ? ALL_FEATURES : below(p, 32));
@@ -391,13 +407,15 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {.outputs = 1, .max_resources = 5, .max_bytes = 16 * PAGE};
+    const struct gpu_options options = {.outputs = 1, .max_resources = 3, .max_bytes = 16 * PAGE};
     struct player p = {0};
 
     log_init("fuzz_gpu", NULL, LOG_LEVEL_ERROR);
     reader_init(&p.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
     p.f = gpu_fixture_create(&options, below(&p, 2) ? EXPORTER_ARENA : EXPORTER_MEMFD);
     p.f->port.hold = true;
+    if (below(&p, 4))
+        furnish(&p);
     while (p.input.left > 0)
         play(&p);
     if (p.held)

@@ -225,6 +225,32 @@ static void guest_pages_are_checked(void **state)
     assert_int_equal(gpu_of(f)->entries, 0);
 }
 
+static void host_memory_has_no_guest_pages(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct blob_with_entries request = guest_blob(7, PAGE, 1);
+
+    gpu_context(f, 1, 0);
+    request.blob.hdr.ctx_id = 1;
+    request.blob.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D;
+    assert_int_equal(send_guest_blob(f, &request, 1), BAD_PARAMETER);
+    assert_census(f, 0, 0, 0);
+}
+
+static void the_pieces_of_all_backings_are_limited(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct blob_with_entries request = guest_blob(7, 4 * PAGE, 4);
+
+    gpu_of(f)->limits.entries = 7;
+    assert_int_equal(send_guest_blob(f, &request, 4), NODATA);
+    request.blob.resource_id = 8;
+    assert_int_equal(send_guest_blob(f, &request, 4), NO_MEMORY);
+    assert_int_equal(gpu_of(f)->entries, 4);
+    assert_int_equal(gpu_unref(f, 7), NODATA);
+    assert_int_equal(send_guest_blob(f, &request, 4), NODATA);
+}
+
 static void neighbouring_pages_are_joined(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -480,6 +506,8 @@ int main(void)
         GPU_TEST(only_mappable_host_memory_is_mapped),
         GPU_TEST(there_may_be_no_window),
         GPU_TEST(guest_pages_are_checked),
+        GPU_TEST(host_memory_has_no_guest_pages),
+        GPU_TEST(the_pieces_of_all_backings_are_limited),
         GPU_TEST(neighbouring_pages_are_joined),
         GPU_TEST(backing_comes_and_goes),
         GPU_TEST(the_window_s_refusals_reach_the_guest),

@@ -230,6 +230,24 @@ static void a_request_outside_the_memory_is_answered(void **state)
     assert_int_equal(GPU_DO(f, header), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
+static void a_request_that_ends_outside_the_memory_keeps_its_fence(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_ctrl_hdr header = fenced(VIRTIO_GPU_CMD_RESOURCE_UNREF, 12);
+    struct ring_driver_piece pieces[] = {
+        {.gpa = RING_DRIVER_HEAP, .size = 24},
+        {.gpa = 0x1000, .size = 8},
+        {.gpa = RING_DRIVER_HEAP + PAGE, .size = 24, .writable = true},
+    };
+
+    memcpy(ring_driver_at(&f->driver, RING_DRIVER_HEAP), &header, sizeof(header));
+    f->head = ring_driver_send(&f->driver, 0, pieces, 3);
+    f->answer_at[0][f->head] = RING_DRIVER_HEAP + PAGE;
+    f->device->impl->queue_ready(f->device, 0);
+    assert_int_equal(gpu_take(f, 0), BAD_PARAMETER);
+    assert_fence(f, 12);
+}
+
 static void the_queue_waits_for_the_window(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -391,6 +409,7 @@ int main(void)
         GPU_TEST(a_request_too_long_keeps_its_fence),
         GPU_TEST(requests_and_answers_may_lie_anywhere),
         GPU_TEST(a_request_outside_the_memory_is_answered),
+        GPU_TEST(a_request_that_ends_outside_the_memory_keeps_its_fence),
         GPU_TEST(the_queue_waits_for_the_window),
         GPU_TEST(the_cursor_does_not_wait_for_the_window),
         GPU_TEST(a_reset_drops_the_command_in_hand),
