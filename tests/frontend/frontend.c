@@ -69,10 +69,27 @@ void frontend_finish(struct frontend *frontend)
 int frontend_send_raw(struct frontend *frontend, const void *bytes, size_t size, const int *fds,
                       unsigned count)
 {
-    ssize_t sent = fd_send(frontend->socket, bytes, size, fds, count);
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(FRONTEND_MOST_FDS * sizeof(int))];
+    } control = {0};
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    ssize_t sent;
 
+    if (count > FRONTEND_MOST_FDS)
+        return -E2BIG;
+    if (count > 0) {
+        message.msg_control = control.room;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+    }
+    sent = sendmsg(frontend->socket, &message, MSG_NOSIGNAL);
     if (sent < 0)
-        return sent == -EPIPE ? -ECONNRESET : (int)sent;
+        return errno == EPIPE ? -ECONNRESET : -errno;
     return (size_t)sent == size ? 0 : -EAGAIN;
 }
 

@@ -24,6 +24,7 @@
  * Functions that give int return 0 or -errno unless they say otherwise.
  */
 #define FRONTEND_QUEUES 2u
+#define FRONTEND_MOST_FDS 64u
 #define FRONTEND_WINDOW_GPA UINT64_C(0xff00000000) /* where the guest sees the window */
 #define FRONTEND_PATIENCE 20000                    /* milliseconds, for any answer */
 
@@ -123,7 +124,7 @@ int frontend_tell(struct frontend *frontend, uint32_t request, const void *paylo
 int frontend_tell_u64(struct frontend *frontend, uint32_t request, uint64_t value, bool need_reply);
 int frontend_tell_ring(struct frontend *frontend, uint32_t request, unsigned ring, uint32_t value,
                        bool need_reply);
-/* Sends bytes as they are. */
+/* Sends bytes as they are, with up to FRONTEND_MOST_FDS descriptors: more than any message has. */
 int frontend_send_raw(struct frontend *frontend, const void *bytes, size_t size, const int *fds,
                       unsigned count);
 /* Waits until the back-end hangs up; -ETIMEDOUT. Swallows what it sends. */
