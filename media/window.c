@@ -122,21 +122,23 @@ void plane_release(struct plane *plane)
     plane_consider_end(plane);
 }
 
-static void plane_answered(struct plane *plane, bool in, int result)
+static void plane_answered(struct plane *plane, enum plane_state state, int result)
 {
     struct window *window = plane->window;
     plane_done *done = plane->done;
     void *data = plane->data;
 
-    plane->state = in ? PLANE_IN : PLANE_OUT;
     if (window == NULL) {
         plane_free(plane);
         return;
     }
-    if (in)
-        window->mapped++;
-    census_show(window);
+    plane->state = state;
     plane->done = NULL;
+    if (state == PLANE_IN)
+        window->mapped++;
+    else if (plane->mmaps > 0)
+        plane->mmaps--; /* the mapping that was asked for in vain */
+    census_show(window);
     plane_consider_end(plane);
     if (done != NULL)
         done(data, result);
@@ -144,11 +146,7 @@ static void plane_answered(struct plane *plane, bool in, int result)
 
 static void plane_entered(void *data, int result)
 {
-    struct plane *plane = data;
-
-    if (result != 0 && plane->window != NULL)
-        plane->mmaps--;
-    plane_answered(plane, result == 0, result);
+    plane_answered(data, result == 0 ? PLANE_IN : PLANE_OUT, result);
 }
 
 static void plane_left(void *data, int result)
@@ -157,12 +155,10 @@ static void plane_left(void *data, int result)
 
     if (result == -ENOENT)
         result = 0;
-    /* What the front-end did not take out may still be seen by the guest: the plane keeps its place
-     * and its memory, and another mmap of it needs no message. */
-    if (result != 0)
-        log_warning("a media buffer at 0x%llx stays in the window: error %d",
+    if (result != 0 && plane->window != NULL)
+        log_warning("a media buffer at 0x%llx cannot be taken out of the window: error %d",
                     (unsigned long long)plane->place.start, -result);
-    plane_answered(plane, result != 0, result);
+    plane_answered(plane, result == 0 ? PLANE_OUT : PLANE_LOST, result);
 }
 
 int plane_map(struct plane *plane, plane_done *done, void *data)
@@ -176,7 +172,7 @@ int plane_map(struct plane *plane, plane_done *done, void *data)
         return 0;
     }
     if (plane->state != PLANE_OUT)
-        return -EBUSY;
+        return plane->state == PLANE_LOST ? -EIO : -EBUSY;
     r = shm_port_map(plane->window->host->port, plane->buffer, plane->place.start, plane_entered,
                      plane);
     if (r != 0)

@@ -28,6 +28,7 @@ enum plane_state {
     PLANE_ENTERING, /* asked the port to map it */
     PLANE_IN,
     PLANE_LEAVING, /* asked the port to unmap it */
+    PLANE_LOST,    /* the port could not unmap it: nobody knows; kept as it is until the reset */
 };
 
 /* The answer to plane_map or plane_unmap: 0 or -errno. */
@@ -61,7 +62,9 @@ void plane_release(struct plane *plane);
  * called; another -errno, and nothing has changed. */
 int plane_map(struct plane *plane, plane_done *done, void *data);
 /* The guest drops one mapping. 0 when others are left; -EINPROGRESS when 'done' will be called (the
- * plane may be gone by then); another -errno when the port refused: it stays in the window. */
+ * plane may be gone by then); another -errno when the port refused: it stays in the window. A plane
+ * whose unmapping failed keeps its place and its memory, as the guest may see it still, and is not
+ * mapped again (-EIO). */
 int plane_unmap(struct plane *plane, plane_done *done, void *data);
 
 #endif

@@ -262,8 +262,8 @@ static void test_queue_waits(void **state)
 static void test_port_errors(void **state)
 {
     struct media_fixture *f = *state;
-    uint32_t session = session_with(f, 1), at = offset_of(f, session, 0), zero = 0;
-    struct virtio_media_resp_mmap answer;
+    uint32_t session = session_with(f, 1), at = offset_of(f, session, 0), zero = 0, count;
+    struct virtio_media_resp_mmap answer, other;
 
     f->port.refuse = -EEXIST;
     assert_int_equal(media_mmap(f, session, at, &answer), EEXIST);
@@ -276,25 +276,28 @@ static void test_port_errors(void **state)
     f->port.result = 0;
     assert_int_equal(media_mmap(f, session, at, &answer), 0);
 
-    /* What could not be taken out keeps its place, and needs no message to be mapped again. */
-    f->port.result = -EIO;
-    assert_int_equal(media_munmap(f, answer.shm_offset), EIO);
+    f->port.refuse = -ENOMEM; /* at once: it is where it was, and needs no message to be mapped */
+    assert_int_equal(media_munmap(f, answer.shm_offset), ENOMEM);
     assert_int_equal(f->census.mapped, 1);
-    assert_int_equal(media_munmap(f, answer.shm_offset), EINVAL);
-    f->port.result = 0;
+    f->port.refuse = 0;
     f->port.maps = 0;
     assert_int_equal(media_mmap(f, session, at, &answer), 0);
     assert_int_equal(f->port.maps, 0);
-    f->port.refuse = -ENOTCONN;
-    assert_int_equal(media_munmap(f, answer.shm_offset), ENOTCONN);
-    f->port.refuse = 0;
-    assert_int_equal(media_mmap(f, session, at, &answer), 0);
 
-    /* Freed while stuck in the window: its memory is kept from others until the reset. */
+    /* What could not be taken out is nobody's to map, and its memory is kept until the reset. */
     f->port.result = -EIO;
     assert_int_equal(media_munmap(f, answer.shm_offset), EIO);
+    assert_int_equal(f->census.mapped, 0);
+    assert_int_equal(media_munmap(f, answer.shm_offset), EINVAL);
+    f->port.result = 0;
+    assert_int_equal(media_mmap(f, session, at, &answer), EIO);
+    assert_int_equal(f->port.maps, 0);
     assert_int_equal(media_reqbufs(f, session, &zero), 0);
     assert_int_equal(f->census.resources, 1);
+    count = 1;
+    assert_int_equal(media_reqbufs(f, session, &count), 0);
+    assert_int_equal(media_mmap(f, session, at, &other), 0); /* a new one at a new place */
+    assert_int_not_equal(other.shm_offset, answer.shm_offset);
     media_fixture_reboot(f);
     media_assert_empty(f);
 }
