@@ -185,6 +185,10 @@ static void there_may_be_no_window(void **state)
     struct gpu_fixture *f = *state;
 
     gpu_context(f, 1, 0);
+    gpu_create_blob(f, 1, 6, 4 * PAGE);
+    f->port.port.size = 2 * PAGE; /* smaller than what was made before */
+    assert_int_equal(gpu_map(f, 6, 0), BAD_PARAMETER);
+    assert_int_equal(f->port.maps, 0);
     f->port.port.size = 0;
     assert_int_equal(gpu_create_blob(f, 1, 7, PAGE), NODATA);
     assert_int_equal(gpu_map(f, 7, 0), UNSPEC);
