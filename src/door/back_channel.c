@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <time.h>
+
+#include <linux/sockios.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -33,7 +36,7 @@ static void complete_first(struct back_channel *ch, int result)
 
 static void fail_all(struct back_channel *ch, int result)
 {
-    ch->waiting = false;
+    ch->phase = BACK_CHANNEL_IDLE;
     while (!TAILQ_EMPTY(&ch->queue))
         complete_first(ch, result);
 }
@@ -63,7 +66,7 @@ static int on_time(sd_event_source *source, uint64_t now, void *data)
 
     if (ch->broken != NULL) {
         channel_break(ch, -ECONNRESET, ch->broken);
-    } else if (ch->waiting) {
+    } else if (ch->phase != BACK_CHANNEL_IDLE) {
         channel_break(ch, -ETIMEDOUT, "the front-end did not answer in time");
     } else if (first != NULL && first->header.request == NOT_SENT) {
         complete_first(ch, 0);
@@ -81,43 +84,103 @@ static void timer_set(struct back_channel *ch, bool on)
     sd_event_source_set_enabled(ch->timer, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
+/* From the loop's next turn: 'done' never comes from within the call that asked. */
+static void fail_soon(struct back_channel *ch, ssize_t n)
+{
+    ch->broken =
+        n < 0 && n != -EAGAIN ? strerror((int)-n) : "the front-end does not read its requests";
+    sd_event_source_set_time_relative(ch->timer, 0);
+    sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+}
+
+static bool send_bytes(struct back_channel *ch, const void *bytes, size_t size, int fd)
+{
+    ssize_t n = fd_send(ch->fd, bytes, size, &fd, fd >= 0);
+
+    if (n != (ssize_t)size)
+        fail_soon(ch, n);
+    return n == (ssize_t)size;
+}
+
+/* Sends the first request from byte 'from' on. */
+static void send_first(struct back_channel *ch, size_t from)
+{
+    struct back_request *first = TAILQ_FIRST(&ch->queue);
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(first->payload)];
+    size_t size = VHOST_USER_HEADER_SIZE + first->header.size;
+
+    memcpy(bytes, &first->header, VHOST_USER_HEADER_SIZE);
+    memcpy(bytes + VHOST_USER_HEADER_SIZE, &first->payload, first->header.size);
+    if (send_bytes(ch, bytes + from, size - from, from == 0 ? first->fd : -1))
+        ch->phase = BACK_CHANNEL_ASKED;
+}
+
+/* With an edge for each byte that the front-end reads, besides what arrives. */
+static void watch_reading(struct back_channel *ch, bool on)
+{
+    sd_event_source_set_io_events(ch->io, on ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
+}
+
+static void knock(struct back_channel *ch)
+{
+    const struct back_request *first = TAILQ_FIRST(&ch->queue);
+
+    if (!send_bytes(ch, &first->header, 1, first->fd))
+        return;
+    ch->phase = BACK_CHANNEL_KNOCKED;
+    watch_reading(ch, true);
+}
+
+/* Goes on with a request that was knocked for, if it is being waited for now. */
+static void enter(struct back_channel *ch)
+{
+    int unread = 0;
+
+    if (ch->phase != BACK_CHANNEL_KNOCKED || ioctl(ch->fd, SIOCOUTQ, &unread) < 0 || unread != 0 ||
+        !ch->quiet(ch->quiet_data))
+        return;
+    watch_reading(ch, false);
+    send_first(ch, 1);
+}
+
+/* Makes what was begun a message that nobody knows; the request counts as not sent. */
+static void walk_away(struct back_channel *ch)
+{
+    struct vhost_user_header nonsense = TAILQ_FIRST(&ch->queue)->header;
+
+    nonsense.request |= UINT32_C(0x7f000000);
+    nonsense.flags = VHOST_USER_VERSION;
+    nonsense.size = 0;
+    watch_reading(ch, false);
+    ch->phase = BACK_CHANNEL_IDLE;
+    send_bytes(ch, (uint8_t *)&nonsense + 1, VHOST_USER_HEADER_SIZE - 1, -1);
+}
+
 /* Sends the first request unless one is under way. */
 static void pump(struct back_channel *ch)
 {
     struct back_request *first = TAILQ_FIRST(&ch->queue);
-    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(first->payload)];
-    size_t size;
-    ssize_t n;
 
-    if (first != NULL && first->header.request == NOT_SENT && !ch->waiting && !ch->held) {
-        /* From the loop's next turn, as all answers. */
+    if (first == NULL || ch->phase != BACK_CHANNEL_IDLE || ch->held || ch->fd < 0 ||
+        ch->broken != NULL)
+        return;
+    if (first->header.request == NOT_SENT) {
+        /* Answered from the loop's next turn, as all. */
         sd_event_source_set_time_relative(ch->timer, 0);
         sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
         return;
     }
-    if (first == NULL || ch->waiting || ch->held || ch->fd < 0 || ch->broken != NULL)
-        return;
-    size = VHOST_USER_HEADER_SIZE + first->header.size;
-    memcpy(bytes, &first->header, VHOST_USER_HEADER_SIZE);
-    memcpy(bytes + VHOST_USER_HEADER_SIZE, &first->payload, first->header.size);
-    n = fd_send(ch->fd, bytes, size, &first->fd, first->fd >= 0);
-    if (n != (ssize_t)size) {
-        /* From the loop's next turn: 'done' never comes from within the call that asked. */
-        ch->broken =
-            n < 0 && n != -EAGAIN ? strerror((int)-n) : "the front-end does not read its requests";
-        sd_event_source_set_time_relative(ch->timer, 0);
-        sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
-        return;
-    }
-    fd_close(&first->fd);
-    ch->waiting = true;
-    timer_set(ch, true);
+    if (ch->knock)
+        knock(ch);
+    else
+        send_first(ch, 0);
+    timer_set(ch, ch->phase != BACK_CHANNEL_IDLE);
 }
 
 /* What is wrong with the answer that has arrived, or NULL. */
 static const char *check_answer(const struct back_channel *ch, struct vhost_user_header *header)
 {
-    if (!ch->waiting)
+    if (ch->phase != BACK_CHANNEL_ASKED)
         return "the front-end answered, but nothing was asked";
     if (header->request != TAILQ_FIRST(&ch->queue)->header.request)
         return "the front-end answered another request than the one made";
@@ -141,34 +204,50 @@ static void take_answer(struct back_channel *ch)
         channel_break(ch, -ECONNRESET, reason);
         return;
     }
-    ch->waiting = false;
+    ch->phase = BACK_CHANNEL_IDLE;
     timer_set(ch, false);
     complete_first(ch, value == 0 ? 0 : -EIO);
     pump(ch);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+static void read_answer(struct back_channel *ch)
 {
-    struct back_channel *ch = data;
     struct fd_list fds = {0};
     ssize_t n = fd_receive(ch->fd, ch->answer + ch->have, sizeof(ch->answer) - ch->have, &fds);
     unsigned count = fds.count;
 
     fd_list_finish(&fds);
     if (n == -EAGAIN || n == -EINTR)
-        return 0;
+        return;
     if (n <= 0)
         channel_break(ch, -ECONNRESET, n == 0 ? "the front-end closed it" : strerror((int)-n));
     else if (count > 0)
         channel_break(ch, -ECONNRESET, "the front-end's answer carries descriptors");
     else if ((ch->have += (unsigned)n) == sizeof(ch->answer))
         take_answer(ch);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct back_channel *ch = data;
+
+    if (events & ~(uint32_t)EPOLLOUT)
+        read_answer(ch);
+    enter(ch);
     return 0;
 }
 
-void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us)
+void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us,
+                       bool (*quiet)(void *data), void *quiet_data)
 {
-    *ch = (struct back_channel){.loop = loop, .fd = -1, .held = true, .limit_us = limit_us};
+    *ch = (struct back_channel){
+        .loop = loop,
+        .fd = -1,
+        .held = true,
+        .limit_us = limit_us,
+        .quiet = quiet,
+        .quiet_data = quiet_data,
+    };
     TAILQ_INIT(&ch->queue);
 }
 
@@ -206,8 +285,21 @@ bool back_channel_attached(const struct back_channel *ch)
 void back_channel_hold(struct back_channel *ch, bool hold)
 {
     ch->held = hold;
-    timer_set(ch, !hold && ch->waiting);
+    if (hold && ch->phase == BACK_CHANNEL_KNOCKED)
+        walk_away(ch);
+    timer_set(ch, !hold && ch->phase != BACK_CHANNEL_IDLE);
     pump(ch);
+}
+
+void back_channel_poke(struct back_channel *ch)
+{
+    enter(ch);
+}
+
+void back_channel_drain(struct back_channel *ch)
+{
+    if (ch->phase == BACK_CHANNEL_ASKED)
+        read_answer(ch);
 }
 
 void back_channel_cancel_unsent(struct back_channel *ch)
@@ -217,7 +309,7 @@ void back_channel_cancel_unsent(struct back_channel *ch)
 
     TAILQ_FOREACH_SAFE(r, &ch->queue, link, next)
     {
-        if (ch->waiting && r == TAILQ_FIRST(&ch->queue))
+        if (ch->phase != BACK_CHANNEL_IDLE && r == TAILQ_FIRST(&ch->queue))
             continue;
         TAILQ_REMOVE(&ch->queue, r, link);
         TAILQ_INSERT_TAIL(&canceled, r, link);

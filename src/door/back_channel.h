@@ -16,6 +16,14 @@
  * sense, the channel is of no use any more: it is closed and everything fails.
  *
  * While it is held (the rings are stopped) nothing is sent and no time runs.
+ *
+ * Knocking. QEMU 11.1 dies of a SHMEM request that it reads while the device is stopped, and the
+ * driver can stop the device at any moment, also between our sending and QEMU's reading. So with
+ * 'knock' only a request's first byte is sent at first. QEMU reads requests in its main loop, under
+ * the lock that a stop needs too, and waits there for the rest of a message that has begun. When
+ * the byte has been read, and the main socket shows no stop that came before, none can come before
+ * the request is handled: then the rest follows. If the device stops first, the rest that follows
+ * makes the message one that QEMU does not know, and ignores but for a line in its log.
  */
 
 /* 'result': 0; -EIO refused by the front-end; -ETIMEDOUT; -ECONNRESET the channel is gone;
@@ -34,12 +42,21 @@ struct back_request {
     void *data;
 };
 
+enum back_channel_phase {
+    BACK_CHANNEL_IDLE,    /* nothing is under way */
+    BACK_CHANNEL_KNOCKED, /* the first byte of a request is sent */
+    BACK_CHANNEL_ASKED,   /* the whole request is sent */
+};
+
 struct back_channel {
     sd_event *loop;
     int fd; /* owned; -1: there is none, or it broke */
     sd_event_source *io, *timer;
     bool held;
-    bool waiting; /* the head of the queue is sent */
+    enum back_channel_phase phase; /* of the head of the queue */
+    bool knock;                    /* see below */
+    bool (*quiet)(void *data); /* whether the main socket holds nothing that was not handled yet */
+    void *quiet_data;
     uint64_t limit_us;
     const char *broken; /* why it is about to be closed */
     unsigned have;      /* bytes of the answer that have arrived */
@@ -47,7 +64,8 @@ struct back_channel {
     TAILQ_HEAD(, back_request) queue;
 };
 
-void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us);
+void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_us,
+                       bool (*quiet)(void *data), void *quiet_data);
 /* Fails everything and closes. */
 void back_channel_finish(struct back_channel *ch);
 /* Takes ownership of 'fd' even on error; replaces an earlier channel. 0 or -errno. */
@@ -56,6 +74,10 @@ int back_channel_attach(struct back_channel *ch, int fd);
 bool back_channel_attached(const struct back_channel *ch);
 /* See above. Nothing that waits is forgotten. */
 void back_channel_hold(struct back_channel *ch, bool hold);
+/* The main socket's message has been handled: it may be quiet now. */
+void back_channel_poke(struct back_channel *ch);
+/* Takes an answer that has already arrived. */
+void back_channel_drain(struct back_channel *ch);
 /* Fails with -ECANCELED what waits and has not been sent. */
 void back_channel_cancel_unsent(struct back_channel *ch);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include "base/log.h"
 
@@ -109,6 +110,13 @@ void connection_hold(struct connection *c, bool hold)
 {
     if (!c->broken)
         sd_event_source_set_enabled(c->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+bool connection_quiet(const struct connection *c)
+{
+    int unread = 0;
+
+    return c->have == 0 && ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
 void connection_answer(struct connection *c, const struct vhost_user_message *request,

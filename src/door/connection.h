@@ -42,6 +42,8 @@ int connection_init(struct connection *c, sd_event *loop, int fd,
 void connection_finish(struct connection *c);
 /* Stops or goes on reading. */
 void connection_hold(struct connection *c, bool hold);
+/* Whether nothing has arrived that was not delivered. */
+bool connection_quiet(const struct connection *c);
 /* Answers 'request' with 'size' bytes of its own form and possibly nothing. */
 void connection_answer(struct connection *c, const struct vhost_user_message *request,
                        const void *payload, uint32_t size);

@@ -305,6 +305,8 @@ void guest_window_shut(struct guest_window *w)
 
     if (w->state == GUEST_WINDOW_SHUT)
         return;
+    /* An answer that the front-end gave before it began to stop the rings counts. */
+    back_channel_drain(&w->channel);
     w->state = GUEST_WINDOW_SHUT;
     w->handler->changed(w->data, GUEST_WINDOW_IS_SHUT);
     back_channel_hold(&w->channel, true);
@@ -343,7 +345,7 @@ void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region
 {
     *w = (struct guest_window){.handler = handler, .data = data, .arena_fd = -1};
     shm_ledger_init(&w->ledger, region);
-    back_channel_init(&w->channel, loop, 5000000);
+    back_channel_init(&w->channel, loop, 5000000, handler->quiet, data);
 }
 
 void guest_window_finish(struct guest_window *w)

@@ -33,6 +33,8 @@ struct guest_window_handler {
     void (*changed)(void *data, enum guest_window_news news);
     /* The worker's request 'ticket' is done: 0 or -errno. */
     void (*done)(void *data, uint64_t ticket, int result);
+    /* Whether every message of the front-end has been handled. */
+    bool (*quiet)(void *data);
 };
 
 struct guest_window {

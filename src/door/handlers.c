@@ -96,7 +96,10 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
     s->window.writable = acked(s, BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK));
     /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither. */
     s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD));
+    /* Only QEMU takes SHARED_OBJECT for these devices. Others answer when they have mapped, and
+     * some want each request in one piece. */
     s->window.needs_barrier = acked(s, BIT(SHARED_OBJECT));
+    s->window.channel.knock = s->window.needs_barrier;
     explain_negotiation(s);
     return 0;
 }

@@ -106,6 +106,7 @@ static void on_message(void *data, const struct vhost_user_message *m, struct fd
     } else if (r <= 0) {
         connection_ack(&s->connection, m, reply_ack, r);
     }
+    back_channel_poke(&s->window.channel);
 }
 
 static const struct connection_handler connection_handler = {on_message, on_closed};
@@ -140,16 +141,26 @@ static void on_window_done(void *data, uint64_t ticket, int result)
     keeper_send(s->lent.keeper, &m, NULL, 0, false);
 }
 
-static const struct guest_window_handler guest_window_handler = {on_window_changed, on_window_done};
+static bool on_quiet(void *data)
+{
+    const struct session *s = data;
+    return s->waits_for == 0 && connection_quiet(&s->connection);
+}
+
+static const struct guest_window_handler guest_window_handler = {on_window_changed, on_window_done,
+                                                                 on_quiet};
 
 /* ---- the worker's news ---- */
 
 void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t value)
 {
-    if (serial == s->waits_for)
-        answer_waiting(s, result, value);
-    else if (result < 0)
-        log_error("The new worker could not take over: %s.", strerror(-result));
+    if (serial != s->waits_for) {
+        if (result < 0)
+            log_error("The new worker could not take over: %s.", strerror(-result));
+        return;
+    }
+    answer_waiting(s, result, value);
+    back_channel_poke(&s->window.channel);
 }
 
 void session_worker_died(struct session *s)

@@ -94,8 +94,13 @@ static void host_config_changed(struct device_host *host, const void *config, ui
 
 static void run_queue(struct worker *w, unsigned index)
 {
-    if (w->queues[index].started && w->queues[index].enabled)
-        w->device->impl->queue_ready(w->device, index);
+    struct virtqueue *queue = &w->queues[index];
+
+    if (!queue->started || !queue->enabled || queue->broken)
+        return;
+    w->device->impl->queue_ready(w->device, index);
+    if (queue->broken)
+        stats_add(&w->journal.page->stats.chains_bad, 1);
 }
 
 static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -237,6 +242,9 @@ static void take_memory(struct worker *w, const struct link_message *m, struct f
         r = guest_memory_set(&w->memory, specs, owned, count);
     }
     acknowledge(w, m, r, 0);
+    /* A request may have waited for the memory that it lies in. */
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        run_queue(w, i);
 }
 
 static void take_ring_start(struct worker *w, const struct link_message *m, struct fd_list *fds)
