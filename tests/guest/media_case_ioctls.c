@@ -68,6 +68,7 @@ int media_case_ioctls(struct media_case *c)
     media_story_formats(&story);
     media_story_inputs(&story);
     media_story_queue(&story);
+    media_story_create(&story);
     media_story_controls(&story);
     media_story_mapping(&story);
     media_story_wire(&story);

@@ -39,6 +39,7 @@ int media_story_query(struct media_story *story, uint32_t index, uint32_t *mem_o
 void media_story_formats(struct media_story *story);  /* ENUM_*, G/S/TRY_FMT, G/S_PARM */
 void media_story_inputs(struct media_story *story);   /* ENUMINPUT, G/S_INPUT */
 void media_story_queue(struct media_story *story);    /* REQBUFS to STREAMOFF, out of order too */
+void media_story_create(struct media_story *story);   /* CREATE_BUFS, PREPARE_BUF, where there */
 void media_story_controls(struct media_story *story); /* extended controls: echo, count 0 */
 void media_story_mapping(
     struct media_story *story);                   /* MMAP and MUNMAP: counts, who outlives whom */

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "media_story.h"
-#include "protocol/virtio_media.h"
+
+/* QBUF or another ioctl of that shape. */
+static int on_buffer(struct media_story *s, uint32_t code, uint32_t index,
+                     struct media_frame_info *info)
+{
+    struct media_stream shape = {.type = s->type, .planes = s->planes};
+
+    shape.check.multi_planar = s->type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
+    return media_story_ioctl(s, code, info, media_stream_buffer(&shape, index, info));
+}
 
 static int qbuf(struct media_story *s, uint32_t index)
 {
-    struct media_stream shape = {.type = s->type, .planes = s->planes};
     struct media_frame_info info;
 
-    shape.check.multi_planar = s->type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
-    return media_story_ioctl(s, VIDIOC_QBUF, &info, media_stream_buffer(&shape, index, &info));
+    return on_buffer(s, VIDIOC_QBUF, index, &info);
 }
 
 static int on_off(struct media_story *s, uint32_t code)
@@ -79,83 +84,53 @@ void media_story_queue(struct media_story *s)
     media_story_expect(s, "QBUF after REQBUFS 0", qbuf(s, 0), -EINVAL);
 }
 
-/* Two windows of one buffer are one memory; it lives until both are gone. */
-static void map_twice(struct media_story *s, uint32_t at)
+static int create(struct media_story *s, uint32_t count, uint32_t *first)
 {
-    struct media_window one, two;
-    struct virtio_media_cmd_munmap cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_MUNMAP};
-    struct virtio_media_resp_header answer = {0};
+    struct v4l2_create_buffers ask = {.count = count, .memory = V4L2_MEMORY_MMAP};
+    int rc;
 
-    media_story_expect(s, "MMAP", media_client_mmap(s->client, s->session, at, &one), 0);
-    media_story_expect(s, "MMAP twice", media_client_mmap(s->client, s->session, at, &two), 0);
-    if (s->bad)
-        return;
-    media_story_expect(s, "MMAP twice: one place", one.offset == two.offset, 1);
-    memset(one.at, 0x5a, 4096);
-    media_story_expect(s, "MMAP twice: one memory", two.at[4095], 0x5a);
-    media_story_expect(s, "MUNMAP", media_client_munmap(s->client, &two), 0);
-    media_story_expect(s, "the other window lives", one.at[1], 0x5a);
-    media_story_expect(s, "MMAP a third time", media_client_mmap(s->client, s->session, at, &two),
-                       0);
-    media_story_expect(s, "MMAP a third time: one place", one.offset == two.offset, 1);
-    media_story_expect(s, "MUNMAP again", media_client_munmap(s->client, &two), 0);
-    media_story_expect(s, "MUNMAP of the last", media_client_munmap(s->client, &one), 0);
-    cmd.shm_offset = one.offset;
-    media_client_raw(s->client, &cmd, sizeof(cmd), &answer, sizeof(answer));
-    media_story_expect(s, "MUNMAP of what is gone", (int)answer.status, EINVAL);
+    ask.format.type = s->type;
+    rc = media_story_ioctl(s, VIDIOC_G_FMT, &ask.format, sizeof(ask.format));
+    if (!rc)
+        rc = media_story_ioctl(s, VIDIOC_CREATE_BUFS, &ask, sizeof(ask));
+    *first = ask.index;
+    if (!rc && count)
+        media_story_expect(s, "CREATE_BUFS: the count", (int)ask.count, (int)count);
+    return rc;
 }
 
-/* A window outlives its buffer and its session, and nobody else gets its place meanwhile. */
-static void outlive(struct media_story *s, uint32_t at)
+void media_story_create(struct media_story *s)
 {
-    struct media_window old, fresh;
-    uint32_t session, fresh_at, length;
+    struct media_frame_info info;
+    uint32_t first = 77, at, length;
+    int rc = create(s, 0, &first);
 
-    media_story_expect(s, "MMAP before REQBUFS 0",
-                       media_client_mmap(s->client, s->session, at, &old), 0);
-    if (s->bad)
+    if (rc == -ENOTTY)
         return;
-    memset(old.at, 0xa5, 4096);
-    media_story_expect(s, "REQBUFS 0 with a window", media_story_request(s, 0), 0);
-    media_story_expect(s, "the window outlives its buffer", old.at[100], 0xa5);
-    media_story_expect(s, "MMAP of a buffer that is gone",
-                       media_client_mmap(s->client, s->session, at, &fresh), -EINVAL);
-    media_story_expect(s, "REQBUFS 2", media_story_request(s, 2), 0);
-    media_story_expect(s, "QUERYBUF", media_story_query(s, 0, &fresh_at, &length), 0);
-    media_story_expect(s, "MMAP of the new buffer",
-                       media_client_mmap(s->client, s->session, fresh_at, &fresh), 0);
-    if (s->bad)
-        return;
-    media_story_expect(s, "the new buffer has another place", fresh.offset != old.offset, 1);
-    memset(fresh.at, 0x11, 4096);
-    media_story_expect(s, "the old window is not the new buffer", old.at[100], 0xa5);
-    media_story_expect(s, "CLOSE with windows", media_client_close(s->client, s->session), 0);
-    media_story_expect(s, "the windows outlive the session",
-                       old.at[100] == 0xa5 && fresh.at[100] == 0x11, 1);
-    media_story_expect(s, "MUNMAP after CLOSE", media_client_munmap(s->client, &old), 0);
-    media_story_expect(s, "MUNMAP of the other", media_client_munmap(s->client, &fresh), 0);
-    media_story_expect(s, "OPEN", media_client_open(s->client, &session), 0);
-    s->session = session;
-}
-
-void media_story_mapping(struct media_story *s)
-{
-    uint32_t at = 0, length = 0, first, bad = s->bad;
-    struct media_window none;
-
-    media_story_expect(s, "REQBUFS 2", media_story_request(s, 2), 0);
-    media_story_expect(s, "QUERYBUF 0", media_story_query(s, 0, &first, &length), 0);
-    media_story_expect(s, "QUERYBUF 1", media_story_query(s, 1, &at, &length), 0);
-    media_story_expect(s, "two buffers have two offsets", first != at, 1);
-    media_story_expect(s, "the offset is a page's", at % 4096 == 0, 1);
-    media_story_expect(s, "MMAP of no buffer",
-                       media_client_mmap(s->client, s->session, 0x7ffff000, &none), -EINVAL);
-    media_story_expect(s, "MMAP inside a buffer",
-                       media_client_mmap(s->client, s->session, at + 512, &none), -EINVAL);
-    /* The rest looks into windows, so it needs them. */
-    s->bad = 0;
-    map_twice(s, at);
-    if (!s->bad)
-        outlive(s, at);
-    s->bad += bad;
+    media_story_expect(s, "CREATE_BUFS of 0", rc, 0);
+    media_story_expect(s, "CREATE_BUFS of 0: the next index", (int)first, 0);
+    media_story_expect(s, "CREATE_BUFS of 2", create(s, 2, &first), 0);
+    media_story_expect(s, "CREATE_BUFS of 2: the first", (int)first, 0);
+    media_story_expect(s, "CREATE_BUFS of 1 more", create(s, 1, &first), 0);
+    media_story_expect(s, "CREATE_BUFS of 1 more: its index", (int)first, 2);
+    media_story_expect(s, "QUERYBUF of the third", media_story_query(s, 2, &at, &length), 0);
+    media_story_expect(s, "QUERYBUF of a fourth", media_story_query(s, 3, &at, &length), -EINVAL);
+    rc = on_buffer(s, VIDIOC_PREPARE_BUF, 1, &info);
+    if (rc != -ENOTTY) {
+        media_story_expect(s, "PREPARE_BUF", rc, 0);
+        media_story_expect(s, "PREPARE_BUF: the flag",
+                           !!(info.buffer.flags & V4L2_BUF_FLAG_PREPARED), 1);
+        media_story_expect(s, "PREPARE_BUF twice", on_buffer(s, VIDIOC_PREPARE_BUF, 1, &info),
+                           -EINVAL);
+    }
+    media_story_expect(s, "QBUF of a created buffer", qbuf(s, 1), 0);
+    media_story_expect(s, "QBUF of the third", qbuf(s, 2), 0);
+    media_story_expect(s, "STREAMON", on_off(s, VIDIOC_STREAMON), 0);
+    media_story_expect(s, "a frame", media_client_dqbuf(s->client, s->session, 5000, &info), 0);
+    media_story_expect(s, "a frame: the first that was queued", (int)info.buffer.index, 1);
+    media_story_expect(s, "a frame of the third",
+                       media_client_dqbuf(s->client, s->session, 5000, &info), 0);
+    media_story_expect(s, "a frame of the third: its index", (int)info.buffer.index, 2);
+    media_story_expect(s, "STREAMOFF", on_off(s, VIDIOC_STREAMOFF), 0);
+    media_story_expect(s, "REQBUFS 0", media_story_request(s, 0), 0);
 }
