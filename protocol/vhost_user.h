@@ -63,6 +63,9 @@ enum vhost_user_backend_request {
     VHOST_USER_BACKEND_SHMEM_UNMAP = 10,
 };
 
+/* Makes the number of a request that was begun one that nobody knows: the request is withdrawn. */
+#define VHOST_USER_BACKEND_WITHDRAWN 0x7f000000u
+
 /* The virtio feature bit that says that protocol features exist. */
 #define VHOST_USER_F_PROTOCOL_FEATURES 30u
 

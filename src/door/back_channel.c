@@ -136,7 +136,9 @@ static void enter(struct back_channel *ch)
 {
     int unread = 0;
 
-    if (ch->phase != BACK_CHANNEL_KNOCKED || ioctl(ch->fd, SIOCOUTQ, &unread) < 0 || unread != 0 ||
+    /* The kernel wakes us while it still counts 1 for what was just read; an unread byte counts for
+     * hundreds. */
+    if (ch->phase != BACK_CHANNEL_KNOCKED || ioctl(ch->fd, SIOCOUTQ, &unread) < 0 || unread > 1 ||
         !ch->quiet(ch->quiet_data))
         return;
     watch_reading(ch, false);
@@ -148,7 +150,7 @@ static void walk_away(struct back_channel *ch)
 {
     struct vhost_user_header nonsense = TAILQ_FIRST(&ch->queue)->header;
 
-    nonsense.request |= UINT32_C(0x7f000000);
+    nonsense.request |= VHOST_USER_BACKEND_WITHDRAWN;
     nonsense.flags = VHOST_USER_VERSION;
     nonsense.size = 0;
     watch_reading(ch, false);
@@ -170,7 +172,7 @@ static void pump(struct back_channel *ch)
         sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
         return;
     }
-    if (ch->knock)
+    if (ch->knock && first->header.request != VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE)
         knock(ch);
     else
         send_first(ch, 0);

@@ -134,7 +134,8 @@ void connection_answer(struct connection *c, const struct vhost_user_message *re
     if (c->broken)
         return;
     memcpy(answer, &header, sizeof(header));
-    memcpy(answer + sizeof(header), payload, size);
+    if (size > 0)
+        memcpy(answer + sizeof(header), payload, size);
     n = fd_send(c->fd, answer, total, NULL, 0);
     if (n != (ssize_t)total)
         connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)

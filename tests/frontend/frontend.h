@@ -63,9 +63,10 @@ struct frontend_counts {
     unsigned maps, unmaps;   /* SHMEM requests that came */
     unsigned refused;        /* of them, those refused for what they are */
     unsigned barriers;       /* SHARED_OBJECT_REMOVE */
+    unsigned withdrawn;      /* requests that were begun and not meant any more */
     unsigned config_changes; /* CONFIG_CHANGE */
     unsigned tables;         /* memory tables and regions sent */
-    unsigned late;           /* SHMEM requests sent just before a stop: bad luck, not a fault */
+    unsigned abandoned;      /* requests begun and made into nothing when the rings stopped */
     unsigned violations;
 };
 

@@ -163,19 +163,6 @@ static void check_form(struct frontend *frontend, const struct asked *asked, uns
         frontend_violate(frontend, "two SHMEM requests at once");
 }
 
-/* Whether the request comes at a time at which the front-end can take it. */
-static bool timely(struct frontend *frontend)
-{
-    if (frontend->running != 0)
-        return true;
-    if (frontend->counts.late > 0) {
-        frontend->counts.late--;
-        return false;
-    }
-    frontend_violate(frontend, "SHMEM request while no ring runs: QEMU crashes");
-    return false;
-}
-
 /* A request that cannot be carried out: crosvm stops the VM over it. */
 static void refuse(struct frontend *frontend, const struct asked *asked, const char *reason)
 {
@@ -258,7 +245,8 @@ static void serve_shmem(struct frontend *frontend, const struct asked *asked)
     frontend->counts.maps += map;
     frontend->counts.unmaps += !map;
     check_form(frontend, asked, map);
-    if (!timely(frontend)) {
+    if (frontend->running == 0) {
+        frontend_violate(frontend, "SHMEM request while no ring runs: QEMU crashes");
         answer(frontend, asked, 1);
         return;
     }
@@ -273,6 +261,14 @@ static void serve_shmem(struct frontend *frontend, const struct asked *asked)
         serve_map(frontend, asked);
     else
         serve_unmap(frontend, asked);
+}
+
+/* A request that was begun, and withdrawn when the rings stopped: QEMU ignores what it does not
+ * know. */
+static bool withdrawn(const struct vhost_user_header *header)
+{
+    return (header->request & VHOST_USER_BACKEND_WITHDRAWN) == VHOST_USER_BACKEND_WITHDRAWN &&
+           header->flags == VHOST_USER_VERSION && header->size == 0;
 }
 
 /* Not SHMEM. */
@@ -293,6 +289,10 @@ static void serve_other(struct frontend *frontend, const struct asked *asked)
         answer(frontend, asked, 0);
         break;
     default:
+        if (withdrawn(&asked->message.header)) {
+            frontend->counts.withdrawn++;
+            break;
+        }
         frontend_violate(frontend, "unknown request %u on the back-end channel",
                          asked->message.header.request);
         answer(frontend, asked, 1);
@@ -329,7 +329,8 @@ int frontend_pump(struct frontend *frontend, int wake, int milliseconds)
     int64_t end = now_us() + milliseconds * 1000ll;
 
     for (;;) {
-        bool deaf = frontend->mischief.deaf;
+        /* crosvm reads requests only while the device is active. */
+        bool deaf = frontend->mischief.deaf || (!is_qemu(frontend) && frontend->running == 0);
         int64_t left = (end - now_us()) / 1000;
         struct pollfd polled[] = {
             {.fd = deaf ? -1 : frontend->channel, .events = POLLIN},
