@@ -63,10 +63,9 @@ struct frontend_counts {
     unsigned maps, unmaps;   /* SHMEM requests that came */
     unsigned refused;        /* of them, those refused for what they are */
     unsigned barriers;       /* SHARED_OBJECT_REMOVE */
-    unsigned withdrawn;      /* requests that were begun and not meant any more */
+    unsigned withdrawn;      /* requests begun when the rings stopped, and made harmless */
     unsigned config_changes; /* CONFIG_CHANGE */
     unsigned tables;         /* memory tables and regions sent */
-    unsigned abandoned;      /* requests begun and made into nothing when the rings stopped */
     unsigned violations;
 };
 

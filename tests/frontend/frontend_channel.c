@@ -289,7 +289,7 @@ static void serve_other(struct frontend *frontend, const struct asked *asked)
         answer(frontend, asked, 0);
         break;
     default:
-        if (withdrawn(&asked->message.header)) {
+        if (is_qemu(frontend) && withdrawn(&asked->message.header)) {
             frontend->counts.withdrawn++;
             break;
         }

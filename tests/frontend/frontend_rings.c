@@ -2,10 +2,7 @@
 #include "tests/frontend/frontend.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-#define SHMEM_REQUEST_SIZE (VHOST_USER_HEADER_SIZE + sizeof(struct vhost_user_mmap))
 
 static bool is_qemu(const struct frontend *frontend)
 {
@@ -102,28 +99,14 @@ int frontend_stop_ring(struct frontend *frontend, unsigned ring)
     return 0;
 }
 
-/* Requests that the back-end sent before it could know of the stop. QEMU 11.1 would crash on them,
- * and no back-end can help it. */
-static unsigned sent_too_late(const struct frontend *frontend)
-{
-    int bytes = 0;
-
-    if (frontend->channel < 0 || ioctl(frontend->channel, FIONREAD, &bytes) < 0)
-        return 0;
-    return (unsigned)((size_t)bytes / SHMEM_REQUEST_SIZE);
-}
-
 int frontend_stop(struct frontend *frontend)
 {
     unsigned stopping = frontend->running;
     int r = 0;
 
-    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++) {
+    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++)
         if (stopping & (1u << i))
             r = frontend_enable_ring(frontend, i, false);
-        if (i == 0)
-            frontend->counts.late += sent_too_late(frontend);
-    }
     for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++)
         if (stopping & (1u << i))
             r = frontend_stop_ring(frontend, i);

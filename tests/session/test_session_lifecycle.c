@@ -2,6 +2,7 @@
 #include "gpu_story.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void start(struct story *s)
@@ -251,6 +252,43 @@ static void a_pause_comes_in_the_middle_of_a_map_that_fails(void **state)
     stop_in_the_middle(story(state), SPOIL_REFUSE);
 }
 
+/* The driver stops the device after our request was begun, and before QEMU turned to read it. QEMU
+ * 11.1 would crash on a SHMEM request then: what it finds must be none. */
+static void a_stop_comes_before_a_request_is_read(void **state)
+{
+    struct virtio_gpu_resp_map_info answer;
+    struct story *s = story(state);
+
+    gpu_story_open(s, NULL);
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned requests;
+        int slot, unread = 0;
+
+        gpu_story_create(s, 1, MIB);
+        requests = story_shmem_requests(s);
+        s->frontend.mischief.deaf = true;
+        slot = gpu_guest_map_begin(&s->frontend, 1, MIB);
+        for (unsigned n = 0; n < 1000 && unread == 0; n++) {
+            usleep(1000);
+            assert_int_equal(ioctl(s->frontend.channel, FIONREAD, &unread), 0);
+        }
+        assert_int_not_equal(unread, 0);
+        assert_int_equal(frontend_stop(&s->frontend), 0);
+        s->frontend.mischief.deaf = false;
+        watch_the_channel(s, 20);
+        if (s->cast.habit == HABIT_QEMU)
+            assert_int_equal(s->frontend.counts.withdrawn, i + 1);
+        assert_int_equal(story_shmem_requests(s), requests);
+        start(s);
+        if (gpu_guest_end(&s->frontend, slot, &answer, sizeof(answer), FRONTEND_PATIENCE) != MAPPED)
+            assert_int_equal(gpu_guest_map(&s->frontend, 1, MIB), MAPPED);
+        gpu_story_verify_up(s, 1, MIB, MIB, 55 + i);
+        assert_int_equal(gpu_guest_unref(&s->frontend, 1), OK);
+        story_await(s, "/ledger", 1);
+    }
+    story_end(s);
+}
+
 /* A guest resets while a map is under way. */
 static void a_reset_comes_in_the_middle_of_a_map(void **state)
 {
@@ -303,6 +341,8 @@ int main(void)
         STORY(a_pause_comes_in_the_middle_of_a_map, gpu_qemu_single),
         STORY(a_pause_comes_in_the_middle_of_a_map, gpu_crosvm_single),
         STORY(a_pause_comes_in_the_middle_of_a_map_that_fails, gpu_qemu_single),
+        STORY(a_stop_comes_before_a_request_is_read, gpu_qemu_single),
+        STORY(a_stop_comes_before_a_request_is_read, gpu_crosvm_single),
         STORY(a_reset_comes_in_the_middle_of_a_map, gpu_qemu_single),
         STORY(a_reset_comes_in_the_middle_of_a_map, gpu_crosvm_single),
     };
