@@ -42,7 +42,9 @@ static inline int shm_port_map(struct shm_port *port, struct buffer *buffer, uin
 }
 
 /* Asks to take out 'buffer', mapped at 'offset'. The buffer must live until the answer, and may be
- * destroyed in it. -ENOENT when it is not mapped. */
+ * destroyed in it, whatever the answer is: the port has forgotten the mapping then, and the door
+ * keeps its own hold on the memory until the front-end has let go. -ENOENT when it is not mapped.
+ */
 static inline int shm_port_unmap(struct shm_port *port, struct buffer *buffer, uint64_t offset,
                                  shm_port_done *done, void *data)
 {
