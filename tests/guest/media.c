@@ -27,6 +27,7 @@ static const char usage[] =
     "  buffers32   32 buffers, all in use\n"
     "  busy        two clients: who owns the queue\n"
     "  killed      clients killed while they stream\n"
+    "  rounds      map, write at once, unmap, look again (--frames N rounds)\n"
     "  reset       the driver goes while a client streams, three times\n"
     "  ioctls      every ioctl, mappings, malformed commands\n"
     "  selftest    PCI and rings on a virtio-rng device (--virtio-id 4)\n"
@@ -43,15 +44,11 @@ static const struct {
     int (*run)(struct media_case *c);
     unsigned frames; /* when none are asked for */
 } commands[] = {
-    {"info", media_case_info, 0},
-    {"stream", media_case_stream, 300},
-    {"formats", media_case_formats, 5},
-    {"buffers32", media_case_buffers32, 128},
-    {"busy", media_case_busy, 0},
-    {"killed", media_case_killed, 0},
-    {"ioctls", media_case_ioctls, 0},
-    {"reset", media_case_fresh, 0},
-    {"selftest", NULL, 0},
+    {"info", media_case_info, 0},       {"stream", media_case_stream, 300},
+    {"formats", media_case_formats, 5}, {"buffers32", media_case_buffers32, 128},
+    {"busy", media_case_busy, 0},       {"killed", media_case_killed, 0},
+    {"ioctls", media_case_ioctls, 0},   {"reset", media_case_fresh, 0},
+    {"rounds", media_case_rounds, 0},   {"selftest", NULL, 0},
 };
 
 #define ABANDONED_ROUNDS 3

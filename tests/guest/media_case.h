@@ -23,7 +23,6 @@ struct media_case {
     struct media_stream_ask ask;
     unsigned frames;
     unsigned buffers;
-    unsigned rounds;
     bool no_drops;    /* a dropped frame is a failure */
     const char *save; /* NULL: nothing is saved */
 };
@@ -36,6 +35,7 @@ int media_case_buffers32(struct media_case *c);
 int media_case_busy(struct media_case *c);
 int media_case_killed(struct media_case *c);
 int media_case_ioctls(struct media_case *c);
+int media_case_rounds(struct media_case *c);
 /* Leaves a session that streams, with all it has mapped. */
 int media_case_abandon(struct media_case *c);
 /* What comes after a reset: new buffers are empty, and a stream runs. */
