@@ -226,6 +226,7 @@ static void test_controls(void **state)
 {
     struct media_fixture *f = *state;
     uint32_t session = media_session(f);
+    struct v4l2_ext_controls none = {0};
     struct __attribute__((packed)) {
         struct v4l2_ext_controls head;
         struct v4l2_ext_control controls[3];
@@ -245,13 +246,12 @@ static void test_controls(void **state)
     assert_int_equal(MEDIA_IOCTL(f, session, G_EXT_CTRLS, &payload), EINVAL);
     assert_int_equal(f->written, 8 + 32 + 60);
 
-    memset(&payload, 0, sizeof(payload));
-    assert_int_equal(MEDIA_IOCTL(f, session, G_EXT_CTRLS, &payload.head), 0);
-    assert_int_equal(MEDIA_IOCTL(f, session, S_EXT_CTRLS, &payload.head), 0);
-    assert_int_equal(MEDIA_IOCTL(f, session, TRY_EXT_CTRLS, &payload.head), 0);
-    payload.head.which = V4L2_CTRL_WHICH_DEF_VAL;
-    assert_int_equal(MEDIA_IOCTL(f, session, G_EXT_CTRLS, &payload.head), 0);
-    assert_int_equal(MEDIA_IOCTL(f, session, S_EXT_CTRLS, &payload.head), EINVAL);
+    assert_int_equal(MEDIA_IOCTL(f, session, G_EXT_CTRLS, &none), 0);
+    assert_int_equal(MEDIA_IOCTL(f, session, S_EXT_CTRLS, &none), 0);
+    assert_int_equal(MEDIA_IOCTL(f, session, TRY_EXT_CTRLS, &none), 0);
+    none.which = V4L2_CTRL_WHICH_DEF_VAL;
+    assert_int_equal(MEDIA_IOCTL(f, session, G_EXT_CTRLS, &none), 0);
+    assert_int_equal(MEDIA_IOCTL(f, session, S_EXT_CTRLS, &none), EINVAL);
 }
 
 static void test_inputs_and_events(void **state)
