@@ -249,11 +249,26 @@ static bool arena_there(const struct guest_window *w)
     return m != NULL && m->state == SHM_MAPPED;
 }
 
+/* Whether something that nobody owns is still on its way out: a mapping whose answer came after the
+ * window was shut. */
+static bool leaving(const struct guest_window *w)
+{
+    struct shm_mapping *m = shm_ledger_first(&w->ledger);
+
+    while (m != NULL && !(m->orphan && m->state == SHM_LEAVING && !m->doubtful))
+        m = shm_ledger_next(m);
+    return m != NULL;
+}
+
 static void opened(void *data, int result)
 {
     struct guest_window *w = data;
 
     if (w->state != GUEST_WINDOW_OPENING)
+        return;
+    /* Its place must be free before the worker may ask for it. */
+    if (result == 0 && leaving(w) &&
+        back_channel_barrier(&w->channel, w->needs_barrier, opened, w) == 0)
         return;
     w->state = GUEST_WINDOW_OPEN;
     if (result < 0 || !arena_there(w)) {
