@@ -195,17 +195,33 @@ uint32_t blob_detach_backing(struct gpu *gpu, struct request *request)
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static void map_done(void *data, int result)
+/* Undoes what was mapped for a command that will come again. */
+static void stale_unmap_done(void *data, int result)
 {
     struct request *request = data;
 
+    control_answer(request->control, VIRTIO_GPU_RESP_ERR_UNSPEC);
+}
+
+static void map_done(void *data, int result)
+{
+    struct request *request = data;
+    struct control *control = request->control;
+
+    if (result == -ECANCELED) {
+        control_hold(control);
+        return;
+    }
+    if (result == 0 && control_is_stale(control) &&
+        resource_unmap(request->resource, stale_unmap_done, request) == 0)
+        return;
     if (result < 0) {
-        control_answer(request->control, request_fail(request, result, "the window refused it"));
+        control_answer(control, request_fail(request, result, "the window refused it"));
         return;
     }
     writer_u32(&request->answer, VIRTIO_GPU_MAP_CACHE_CACHED);
     writer_u32(&request->answer, 0);
-    control_answer(request->control, VIRTIO_GPU_RESP_OK_MAP_INFO);
+    control_answer(control, VIRTIO_GPU_RESP_OK_MAP_INFO);
 }
 
 uint32_t blob_map(struct gpu *gpu, struct request *request)
@@ -237,6 +253,10 @@ static void unmap_done(void *data, int result)
     struct request *request = data;
     uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
 
+    if (result == -ECANCELED) {
+        control_hold(request->control);
+        return;
+    }
     if (result < 0)
         type = request_fail(request, result, "the window did not let go");
     control_answer(request->control, type);
@@ -258,12 +278,10 @@ uint32_t blob_unmap(struct gpu *gpu, struct request *request)
                       : REQUEST_PENDING;
 }
 
-/* The mapping is gone, or cannot be got rid of: the driver forgets the id either way, so do we. But
- * where the ring stopped, the command comes again. */
+/* The mapping is gone, or cannot be got rid of: the driver forgets the id either way, so do we. */
 static uint32_t unref(struct request *request, int result)
 {
-    if (result != -ECANCELED)
-        resource_destroy(request->resource);
+    resource_destroy(request->resource);
     return result < 0 ? request_fail(request, result, "the window did not let go")
                       : (uint32_t)VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -271,8 +289,14 @@ static uint32_t unref(struct request *request, int result)
 static void unref_done(void *data, int result)
 {
     struct request *request = data;
+    struct control *control = request->control;
 
-    control_answer(request->control, unref(request, result));
+    if (result == -ECANCELED)
+        control_hold(control);
+    else if (control_is_stale(control)) /* it comes again, and wants to find the resource */
+        control_answer(control, VIRTIO_GPU_RESP_ERR_UNSPEC);
+    else
+        control_answer(control, unref(request, result));
 }
 
 /* Linux gives the place in the window to the next blob as soon as this is answered: so the mapping

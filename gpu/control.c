@@ -6,9 +6,14 @@
 #include "gpu/command.h"
 #include "gpu/gpu.h"
 
-static struct virtqueue *control_queue(struct control *control)
+static struct virtqueue *control_queue(const struct control *control)
 {
     return &control->gpu->device.host->queues[control->queue];
+}
+
+bool control_is_stale(const struct control *control)
+{
+    return control->request.chain->generation != control_queue(control)->generation;
 }
 
 static int control_more(sd_event_source *source, void *data)
@@ -43,6 +48,7 @@ void control_reset(struct control *control)
     virtqueue_drop(control_queue(control), control->request.chain);
     request_finish(&control->request);
     control->busy = false;
+    control->held = false;
 }
 
 static void control_log(const struct control *control, uint32_t type)
@@ -54,17 +60,27 @@ static void control_log(const struct control *control, uint32_t type)
                  request->reason[0] ? request->reason : "no reason given");
 }
 
-/* Gives the request in hand back with the answer 'type'. */
+static void control_count(const struct control *control, uint32_t type)
+{
+    struct stats *stats = control->gpu->device.host->stats;
+
+    stats_add(&stats->commands, 1);
+    if (!request_answer_is_error(type))
+        return;
+    stats_add(&stats->command_errors, 1);
+    control_log(control, type);
+}
+
+/* Gives the request in hand back with the answer 'type'. If its ring stopped meanwhile nothing is
+ * written: a driver that reset the ring may have other things there by now. */
 static void control_push(struct control *control, uint32_t type)
 {
-    struct device_host *host = control->gpu->device.host;
     struct request *request = &control->request;
-    uint32_t written = request_write_answer(request, host->memory, type);
+    uint32_t written = 0;
 
-    stats_add(&host->stats->commands, 1);
-    if (request_answer_is_error(type)) {
-        stats_add(&host->stats->command_errors, 1);
-        control_log(control, type);
+    if (!control_is_stale(control)) {
+        written = request_write_answer(request, control->gpu->device.host->memory, type);
+        control_count(control, type);
     }
     virtqueue_push(control_queue(control), request->chain, written);
     request_finish(request);
@@ -90,6 +106,30 @@ void control_answer(struct control *control, uint32_t type)
     sd_event_source_set_enabled(control->more, SD_EVENT_ONESHOT);
 }
 
+void control_hold(struct control *control)
+{
+    control->held = true;
+}
+
+/* Takes the held command up again, or drops it. */
+static void control_resume(struct control *control)
+{
+    const struct virtqueue *queue = control_queue(control);
+    uint32_t type;
+
+    if (control_is_stale(control)) {
+        control_reset(control);
+        return;
+    }
+    if (!queue->started || !queue->enabled)
+        return;
+    control->held = false;
+    request_rewind(&control->request);
+    type = command_run(control->gpu, &control->request);
+    if (type != REQUEST_PENDING)
+        control_push(control, type);
+}
+
 void control_run(struct control *control)
 {
     struct device_host *host = control->gpu->device.host;
@@ -97,6 +137,8 @@ void control_run(struct control *control)
     unsigned done = 0;
     uint32_t type;
 
+    if (control->held)
+        control_resume(control);
     while (!control->busy && done < CONTROL_BATCH) {
         chain = virtqueue_pop(control_queue(control));
         if (chain == NULL)

@@ -16,6 +16,7 @@
 #define V_BACK_MIN 6u
 #define V_BLANK_US 460u
 #define MAX_CLOCK 65535u /* in 10 kHz */
+#define MIN_CLOCK 1000u  /* below, readers take a timing for something else */
 
 struct timing {
     uint32_t v_blank; /* lines */
@@ -129,7 +130,7 @@ bool edid_write(uint8_t edid[static EDID_SIZE], uint32_t width, uint32_t height,
     uint8_t sum = 0;
 
     if (width < EDID_MIN_SIDE || width > EDID_MAX_WIDTH || height < EDID_MIN_SIDE ||
-        height > EDID_MAX_HEIGHT)
+        height > EDID_MAX_HEIGHT || timing_of(width, height).clock < MIN_CLOCK)
         return false;
     memset(edid, 0, EDID_SIZE);
     write_head(edid, width, height, serial);

@@ -13,7 +13,8 @@
 
 /* Writes an EDID 1.4 of a digital monitor whose one mode is 'width' x 'height' pixels, at 60 Hz or
  * as near as the format allows, 96 dots per inch; 'serial' tells the outputs apart. Returns false
- * when the size is outside the limits above. */
+ * when the size is outside the limits above, or so small that the pixel clock is below 10 MHz (400
+ * x 300 is not). */
 bool edid_write(uint8_t edid[static EDID_SIZE], uint32_t width, uint32_t height, uint32_t serial);
 
 #endif

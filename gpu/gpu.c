@@ -156,8 +156,8 @@ static int gpu_choose(struct gpu *gpu, const struct gpu_options *options)
         return -EINVAL;
     }
     if (!edid_write(edid, gpu->width, gpu->height, 1)) {
-        log_error("%u x %u pixels: each side must be %u to %u", gpu->width, gpu->height,
-                  EDID_MIN_SIDE, EDID_MAX_WIDTH);
+        log_error("no display has %u x %u pixels: from 400 x 300 to %u x %u will do", gpu->width,
+                  gpu->height, EDID_MAX_WIDTH, EDID_MAX_HEIGHT);
         return -EINVAL;
     }
     gpu->config.num_scanouts = options->outputs;

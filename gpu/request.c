@@ -23,7 +23,7 @@ static int request_copy(struct request *request, struct guest_memory *memory, si
     return request->size == size ? 0 : -EFAULT;
 }
 
-static bool request_parse_header(struct request *request)
+static void request_parse_header(struct request *request)
 {
     reader_init(&request->args, request->bytes, request->size);
     request->type = reader_u32(&request->args);
@@ -32,7 +32,6 @@ static bool request_parse_header(struct request *request)
     request->ctx_id = reader_u32(&request->args);
     request->ring_idx = reader_u8(&request->args);
     reader_skip(&request->args, 3);
-    return !request->args.bad;
 }
 
 uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
@@ -44,11 +43,9 @@ uint32_t request_init(struct request *request, struct control *control, struct c
 
     request->control = control;
     request->chain = chain;
-    request->reason[0] = '\0';
-    request->resource = NULL;
-    writer_init(&request->answer, request->payload, sizeof(request->payload));
     result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
-    if (!request_parse_header(request)) {
+    request_rewind(request);
+    if (request->args.bad) {
         request->type = 0;
         request->flags = 0;
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
@@ -64,6 +61,14 @@ uint32_t request_init(struct request *request, struct control *control, struct c
     if (result < 0)
         return request_fail(request, result, "it could not be read");
     return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void request_rewind(struct request *request)
+{
+    request->reason[0] = '\0';
+    request->resource = NULL;
+    writer_init(&request->answer, request->payload, sizeof(request->payload));
+    request_parse_header(request);
 }
 
 void request_finish(struct request *request)

@@ -53,6 +53,8 @@ struct request {
  * was one. */
 uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
                       struct guest_memory *memory);
+/* Makes it as it was after request_init, so that it can be done again. */
+void request_rewind(struct request *request);
 /* Frees the copy. The chain is not touched. */
 void request_finish(struct request *request);
 

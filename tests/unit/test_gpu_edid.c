@@ -59,8 +59,10 @@ static void the_mode_is_the_one_asked_for(void **state)
     check(640, 480, 60);
     check(1920, 1080, 60);
     check(3840, 2160, 60);
-    check(64, 64, 60);
+    check(400, 300, 60);
+    check(480, 800, 60);
     check(4095, 64, 60);
+    check(64, 4095, 60);
 }
 
 static void a_mode_too_fast_for_the_format_is_slower(void **state)
@@ -75,6 +77,7 @@ static void a_size_that_does_not_fit_is_refused(void **state)
     assert_false(edid_write(edid, 4096, 800, 1));
     assert_false(edid_write(edid, 1280, 4096, 1));
     assert_false(edid_write(edid, 63, 800, 1));
+    assert_false(edid_write(edid, 320, 200, 1));
     assert_false(edid_write(edid, 1280, 0, 1));
 }
 
