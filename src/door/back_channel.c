@@ -13,7 +13,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-#define NOT_SENT 0u /* the 'request' that only waits for those before it */
+#define NOT_SENT 0u       /* the 'request' that only waits for those before it */
+#define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 static const uint8_t nobodys_uuid[16] = "hostblob-barrier";
 
@@ -270,8 +271,8 @@ int back_channel_attach(struct back_channel *ch, int fd)
     if (r == 0)
         r = sd_event_add_io(ch->loop, &ch->io, fd, EPOLLIN, on_io, ch);
     if (r >= 0)
-        r = sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, ch->limit_us, 0,
-                                       on_time, ch);
+        r = sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, ch->limit_us,
+                                       ACCURACY_US, on_time, ch);
     if (r >= 0)
         r = sd_event_source_set_enabled(ch->timer, SD_EVENT_OFF);
     if (r < 0)

@@ -20,6 +20,7 @@
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
 #define ARGUMENTS_MAX 256u
+#define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 static void limit_set(struct keeper *k, bool on)
 {
@@ -224,7 +225,7 @@ void keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *
     };
     sd_event_add_time_relative(loop, &k->limit, CLOCK_MONOTONIC, 0, 0, on_limit, k);
     sd_event_source_set_enabled(k->limit, SD_EVENT_OFF);
-    sd_event_add_time_relative(loop, &k->again, CLOCK_MONOTONIC, 0, 0, on_again, k);
+    sd_event_add_time_relative(loop, &k->again, CLOCK_MONOTONIC, 0, ACCURACY_US, on_again, k);
     sd_event_source_set_enabled(k->again, SD_EVENT_OFF);
 }
 
