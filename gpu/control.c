@@ -64,6 +64,8 @@ static void control_count(const struct control *control, uint32_t type)
 {
     struct stats *stats = control->gpu->device.host->stats;
 
+    log_debug("%s in context %u is answered %s", virtio_gpu_command_name(control->request.type),
+              control->request.ctx_id, virtio_gpu_answer_name(type));
     stats_add(&stats->commands, 1);
     if (!request_answer_is_error(type))
         return;
