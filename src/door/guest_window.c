@@ -10,12 +10,13 @@
 
 #define NO_TICKET 0u
 
-/* One request under way. It names the mapping by its range: the mapping may be gone before the
- * answer. */
+/* One request under way. It names the mapping by its range and serial: the mapping may be gone
+ * before the answer, and another in its place. */
 struct guest_window_request {
     struct guest_window *w;
-    uint64_t offset, size;
+    uint64_t offset, size, serial;
     uint64_t ticket;
+    unsigned owner;
     bool second_try;
 };
 
@@ -25,13 +26,29 @@ static void answer(struct guest_window *w, uint64_t ticket, int result)
         w->handler->done(w->data, ticket, result);
 }
 
+/* The end of a request. Another worker than the one who asked has the same tickets for requests of
+ * its own. */
+static void finish_request(struct guest_window_request *r, int result)
+{
+    if (r->owner == r->w->owner)
+        answer(r->w, r->ticket, result);
+    free(r);
+}
+
 static struct guest_window_request *request_create(struct guest_window *w,
                                                    const struct shm_mapping *m, uint64_t ticket)
 {
     struct guest_window_request *r = malloc(sizeof(*r));
 
     if (r != NULL)
-        *r = (struct guest_window_request){w, m->range.start, m->range.size, ticket, false};
+        *r = (struct guest_window_request){
+            .w = w,
+            .offset = m->range.start,
+            .size = m->range.size,
+            .serial = m->serial,
+            .ticket = ticket,
+            .owner = w->owner,
+        };
     return r;
 }
 
@@ -40,7 +57,7 @@ static struct shm_mapping *request_mapping(const struct guest_window_request *r,
                                            enum shm_state state)
 {
     struct shm_mapping *m = shm_ledger_find(&r->w->ledger, r->offset, r->size);
-    return m != NULL && m->state == state ? m : NULL;
+    return m != NULL && m->serial == r->serial && m->state == state ? m : NULL;
 }
 
 static struct vhost_user_mmap mmap_of(const struct guest_window *w, uint64_t offset, uint64_t size,
@@ -91,8 +108,7 @@ static void unmapped(void *data, int result)
         m->orphan = true;
         m->doubtful = true;
     }
-    answer(w, r->ticket, result == -EIO ? 0 : result);
-    free(r);
+    finish_request(r, result == -EIO ? 0 : result);
 }
 
 static void unmap(struct guest_window *w, struct shm_mapping *m, uint64_t ticket)
@@ -130,13 +146,15 @@ static void unmap_orphans(struct guest_window *w)
 static void barrier_passed(void *data, int result)
 {
     struct guest_window_request *r = data;
-    struct guest_window *w = r->w;
     struct shm_mapping *m = request_mapping(r, SHM_MAPPED);
 
-    if (result < 0 && m != NULL && m->id != GUEST_WINDOW_ARENA_ID)
+    if (result == 0 && m == NULL)
+        result = -ECANCELED;
+    if (result == 0)
+        m->told = true;
+    else if (m != NULL && m->id != GUEST_WINDOW_ARENA_ID)
         m->orphan = true;
-    answer(w, r->ticket, result);
-    free(r);
+    finish_request(r, result);
 }
 
 static void mapped(void *data, int result);
@@ -167,8 +185,7 @@ static void map_failed(struct guest_window *w, struct guest_window_request *r,
     }
     if (m != NULL)
         shm_ledger_gone(&w->ledger, m);
-    answer(w, r->ticket, result);
-    free(r);
+    finish_request(r, result);
 }
 
 static void mapped(void *data, int result)
@@ -212,7 +229,7 @@ void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int f
 {
     int result;
 
-    if (w->state != GUEST_WINDOW_OPEN || w->arena_fd >= 0) {
+    if (w->state != GUEST_WINDOW_OPEN || !w->writable || w->arena_fd >= 0) {
         fd_close(&fd);
         result = w->state != GUEST_WINDOW_OPEN ? -ECANCELED : -EINVAL;
     } else {
@@ -228,7 +245,7 @@ void guest_window_unmap(struct guest_window *w, const struct shm_wish *wish)
 
     if (m == NULL || m->id == GUEST_WINDOW_ARENA_ID || m->state != SHM_MAPPED) {
         answer(w, wish->ticket, -ENOENT);
-    } else if (w->state != GUEST_WINDOW_OPEN) {
+    } else if (w->state == GUEST_WINDOW_SHUT) {
         m->orphan = true;
         answer(w, wish->ticket, -ECANCELED);
     } else {
@@ -260,15 +277,12 @@ static bool leaving(const struct guest_window *w)
     return m != NULL;
 }
 
-static void opened(void *data, int result)
-{
-    struct guest_window *w = data;
+static int opening_barrier(struct guest_window *w);
 
-    if (w->state != GUEST_WINDOW_OPENING)
-        return;
+static void opening_done(struct guest_window *w, int result)
+{
     /* Its place must be free before the worker may ask for it. */
-    if (result == 0 && leaving(w) &&
-        back_channel_barrier(&w->channel, w->needs_barrier, opened, w) == 0)
+    if (result == 0 && leaving(w) && opening_barrier(w) == 0)
         return;
     w->state = GUEST_WINDOW_OPEN;
     if (result < 0 || !arena_there(w)) {
@@ -278,6 +292,24 @@ static void opened(void *data, int result)
         return;
     }
     w->handler->changed(w->data, GUEST_WINDOW_IS_OPEN);
+}
+
+static void opened(void *data, int result)
+{
+    struct guest_window *w = data;
+
+    if (--w->openings == 0 && w->state == GUEST_WINDOW_OPENING)
+        opening_done(w, result);
+}
+
+/* Asks for the answer that everything before it is answered. */
+static int opening_barrier(struct guest_window *w)
+{
+    int r = back_channel_barrier(&w->channel, w->needs_barrier, opened, w);
+
+    if (r == 0)
+        w->openings++;
+    return r;
 }
 
 /* Gives the whole arena to the front-end, unless it has it already. */
@@ -301,17 +333,17 @@ void guest_window_open(struct guest_window *w)
     if (w->state != GUEST_WINDOW_SHUT)
         return;
     w->state = GUEST_WINDOW_OPENING;
-    if (!w->writable || !back_channel_attached(&w->channel)) {
-        opened(w, -ENOTCONN);
+    back_channel_hold(&w->channel, false);
+    if (!w->writable) {
+        opening_done(w, -ENOTCONN);
         return;
     }
-    back_channel_hold(&w->channel, false);
     unmap_orphans(w);
     map_arena(w);
     /* Opens when all before it is answered: the channel keeps the order. */
-    result = back_channel_barrier(&w->channel, w->needs_barrier, opened, w);
+    result = opening_barrier(w);
     if (result < 0)
-        opened(w, result);
+        opening_done(w, result);
 }
 
 void guest_window_shut(struct guest_window *w)
@@ -320,15 +352,15 @@ void guest_window_shut(struct guest_window *w)
 
     if (w->state == GUEST_WINDOW_SHUT)
         return;
+    back_channel_hold(&w->channel, true);
     /* An answer that the front-end gave before it began to stop the rings counts. */
     back_channel_drain(&w->channel);
     w->state = GUEST_WINDOW_SHUT;
     w->handler->changed(w->data, GUEST_WINDOW_IS_SHUT);
-    back_channel_hold(&w->channel, true);
     back_channel_cancel_unsent(&w->channel);
     /* What is under way now will be answered, if ever, when nobody waits for it any more. */
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if (m->state != SHM_MAPPED && m->id != GUEST_WINDOW_ARENA_ID)
+        if ((m->state != SHM_MAPPED || !m->told) && m->id != GUEST_WINDOW_ARENA_ID)
             m->orphan = true;
 }
 
@@ -348,6 +380,7 @@ void guest_window_orphan_all(struct guest_window *w)
 {
     struct shm_mapping *m;
 
+    w->owner++;
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
         if (m->id != GUEST_WINDOW_ARENA_ID)
             m->orphan = true;

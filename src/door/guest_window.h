@@ -39,6 +39,8 @@ struct guest_window_handler {
 
 struct guest_window {
     enum guest_window_state state;
+    unsigned openings; /* barriers of openings that are not answered yet: the last one counts */
+    unsigned owner;    /* changes with the worker: an answer is for the one who asked */
     struct shm_ledger ledger;
     struct back_channel channel;
     const struct guest_window_handler *handler;

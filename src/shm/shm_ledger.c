@@ -74,6 +74,7 @@ int shm_ledger_ask(struct shm_ledger *ledger, const struct shm_wish *wish, int f
             .fd = fd,
             .fd_offset = wish->fd_offset,
             .ticket = wish->ticket,
+            .serial = ++ledger->last_serial,
             .id = wish->id,
         };
         r = range_set_add(&ledger->set, &m->range);

@@ -40,15 +40,18 @@ struct shm_mapping {
     enum shm_state state;
     bool doubtful;
     bool orphan; /* its owner is gone: to be unmapped when that is possible */
+    bool told;   /* its owner knows that it is mapped */
     int fd;      /* owned */
     uint64_t fd_offset;
     uint64_t ticket; /* its owner's name for the request under way */
+    uint64_t serial; /* tells it from every other that was ever at its place */
     uint32_t id;     /* for people */
 };
 
 struct shm_ledger {
     struct shm_region region;
     struct range_set set;
+    uint64_t last_serial;
 };
 
 /* What is to be mapped. */
