@@ -154,7 +154,7 @@ static const struct guest_window_handler guest_window_handler = {on_window_chang
 
 void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t value)
 {
-    if (serial != s->waits_for) {
+    if (s->waits_for == 0 || serial != s->waits_for) {
         if (result < 0)
             log_error("The new worker could not take over: %s.", strerror(-result));
         return;
@@ -169,6 +169,7 @@ void session_worker_died(struct session *s)
     journal_clear(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
+    back_channel_poke(&s->window.channel);
 }
 
 static void resume_ring(struct session *s, unsigned index)
