@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "fd_count.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "back_end_peer.h"
+#include "base/units.h"
+#include "door/handlers.h"
+#include "door/session.h"
+
+/* What a session does when its worker is not what it should be. The front-end is a socket pair, and
+ * so is the worker: the keeper believes that it runs. */
+#define F(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
+
+static sd_event *loop;
+static struct session session;
+static struct keeper keeper;
+static struct journal journal;
+static struct link_hello facts;
+static struct peer peer; /* of the back-end channel */
+static int front, worker;
+static unsigned closed_count;
+
+static void on_closed(void *data)
+{
+    closed_count++;
+}
+
+static void begin(bool with_worker)
+{
+    struct session_lent lent = {
+        .keeper = &keeper,
+        .journal = &journal,
+        .facts = &facts,
+        .window_size = 64 * units_page_size(),
+        .arena_fd = -1,
+    };
+    int fronts[2], links[2];
+
+    assert_true(sd_event_new(&loop) >= 0);
+    assert_int_equal(journal_create(&journal), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fronts), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, links), 0);
+    facts = (struct link_hello){.queues = 2, .shmid = 1};
+    closed_count = 0;
+    keeper_init(&keeper, loop, NULL, NULL, NULL);
+    keeper.fd = links[0];
+    keeper.ready = with_worker;
+    worker = links[1];
+    assert_int_equal(fd_set_nonblock(worker), 0);
+    front = fronts[0];
+    assert_int_equal(fd_set_nonblock(front), 0);
+    lent.loop = loop;
+    assert_int_equal(session_init(&session, &lent, fronts[1], on_closed, NULL), 0);
+}
+
+static void end(void)
+{
+    session_finish(&session);
+    assert_int_equal(session.window.ledger.set.count, 0);
+    keeper_finish(&keeper);
+    journal_finish(&journal);
+    fd_close(&front);
+    fd_close(&worker);
+    loop = sd_event_unref(loop);
+}
+
+static void tell(uint32_t request, const void *payload, uint32_t size, int fd)
+{
+    struct vhost_user_header header = {request, VHOST_USER_VERSION | VHOST_USER_FLAG_NEED_REPLY,
+                                       size};
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + 64];
+
+    memcpy(bytes, &header, VHOST_USER_HEADER_SIZE);
+    if (size > 0)
+        memcpy(bytes + VHOST_USER_HEADER_SIZE, payload, size);
+    assert_int_equal(fd_send(front, bytes, VHOST_USER_HEADER_SIZE + size, &fd, fd >= 0),
+                     VHOST_USER_HEADER_SIZE + size);
+    loop_turns(loop);
+}
+
+static void tell_u64(uint32_t request, uint64_t value)
+{
+    tell(request, &value, sizeof(value), -1);
+}
+
+/* The answer, whose value is returned; -1 when there is none. */
+static int64_t answered(uint32_t request)
+{
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(uint64_t)];
+    struct vhost_user_header header;
+    struct fd_list fds = {0};
+    uint64_t value;
+
+    if (fd_receive(front, bytes, sizeof(bytes), &fds) != sizeof(bytes))
+        return -1;
+    memcpy(&header, bytes, sizeof(header));
+    memcpy(&value, bytes + sizeof(header), sizeof(value));
+    assert_int_equal(header.request, request);
+    return (int64_t)value;
+}
+
+/* The next message that the worker gets: its serial. */
+static uint32_t told(uint32_t type)
+{
+    struct link_message m;
+    struct fd_list fds = {0};
+
+    do {
+        assert_true(fd_receive(worker, &m, sizeof(m), &fds) > 0);
+        fd_list_finish(&fds);
+    } while (m.type != type);
+    return m.serial;
+}
+
+/* As QEMU negotiates, with one ring that could start. */
+static void negotiate(void)
+{
+    struct vhost_user_vring_state size = {0, 64};
+    struct vhost_user_vring_addr addr = {0};
+    int channel_fd;
+
+    tell_u64(VHOST_USER_SET_FEATURES, VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES));
+    tell_u64(VHOST_USER_SET_PROTOCOL_FEATURES, handlers_protocol_features(&session));
+    assert_int_equal(answered(VHOST_USER_SET_PROTOCOL_FEATURES), -1); /* REPLY_ACK begins here */
+    channel_fd = peer_init(&peer);
+    tell(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, channel_fd);
+    close(channel_fd);
+    assert_int_equal(answered(VHOST_USER_SET_BACKEND_REQ_FD), 0);
+    tell(VHOST_USER_SET_VRING_NUM, &size, sizeof(size), -1);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_NUM), 0);
+    tell(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_ADDR), 0);
+}
+
+static void start_ring(void)
+{
+    struct vhost_user_vring_state on = {0, 1};
+    uint64_t index = 0;
+    int kick = eventfd(0, 0);
+
+    tell(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), kick);
+    close(kick);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), -1); /* the worker has to start it */
+    session_worker_ack(&session, told(LINK_RING_START), 0, 1);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), 0);
+    tell(VHOST_USER_SET_VRING_ENABLE, &on, sizeof(on), -1);
+    session_worker_ack(&session, told(LINK_RING_ENABLE), 0, 0);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_ENABLE), 0);
+    peer_run(&peer, loop);
+    assert_int_equal(session.news, GUEST_WINDOW_IS_OPEN);
+}
+
+static void finish_peer(void)
+{
+    peer_finish(&peer);
+    end();
+}
+
+static void request_map(uint64_t ticket)
+{
+    struct link_message m = {.type = LINK_SHM_MAP};
+    struct fd_list fds = {.count = 1};
+
+    m.shm = (struct link_shm){.ticket = ticket, .size = units_page_size()};
+    fds.fds[0] = fd_memfd("test", units_page_size());
+    session_worker_request(&session, &m, &fds);
+    fd_list_finish(&fds);
+}
+
+/* The worker parses what guests write: it may say anything. */
+static void an_answer_that_nobody_awaits_is_no_answer(void **state)
+{
+    struct vhost_user_vring_state ring = {0, 0};
+
+    begin(true);
+    negotiate();
+    start_ring();
+    tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
+    session_worker_ack(&session, 12345, 0, 7); /* another than the one awaited */
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
+    session_worker_ack(&session, told(LINK_RING_STOP), 0, 7);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(7) << 32);
+    session_worker_ack(&session, 0, 0, 9);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
+    finish_peer();
+}
+
+/* A request that the front-end has begun to read must not be left waiting for it to speak. */
+static void a_death_lets_a_knock_in(void **state)
+{
+    struct vhost_user_mem_table table = {0};
+
+    begin(true);
+    negotiate();
+    start_ring();
+    request_map(1);
+    tell(VHOST_USER_SET_MEM_TABLE, &table, 8, -1); /* the worker never answers */
+    peer_read(&peer, 1);
+    assert_int_equal(peer.have, 1);
+    loop_turns(loop);
+    assert_int_equal(peer_unread(&peer), 0); /* not now: the front-end awaits its answer */
+    keeper.ready = false;
+    session_worker_died(&session);
+    assert_int_equal(answered(VHOST_USER_SET_MEM_TABLE), 0);
+    assert_true(peer_unread(&peer) > 0);
+    peer_run(&peer, loop);
+    assert_int_equal(peer.maps, 1);
+    assert_int_equal(peer.count, 0); /* its owner is dead */
+    assert_int_equal(session.window.ledger.set.count, 0);
+    finish_peer();
+}
+
+/* What the worker would have to do counts as done. */
+static void without_a_worker_the_front_end_is_served(void **state)
+{
+    struct vhost_user_vring_state ring = {0, 1};
+    struct vhost_user_mem_table table = {0};
+    uint64_t index = 0;
+    int kick = eventfd(0, 0);
+
+    begin(false);
+    negotiate();
+    tell(VHOST_USER_SET_MEM_TABLE, &table, 8, -1);
+    assert_int_equal(answered(VHOST_USER_SET_MEM_TABLE), 0);
+    tell(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), kick);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), 0);
+    tell(VHOST_USER_SET_VRING_ENABLE, &ring, sizeof(ring), -1);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_ENABLE), 0);
+    journal_ring_progress(&journal, 0, 6, 5); /* as far as it came before it died */
+    tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(5) << 32);
+    tell(VHOST_USER_RESET_DEVICE, NULL, 0, -1);
+    assert_int_equal(answered(VHOST_USER_RESET_DEVICE), 0);
+    close(kick);
+    finish_peer();
+}
+
+static void who_breaks_the_protocol_is_left(void **state)
+{
+    begin(false);
+    tell_u64(VHOST_USER_GET_FEATURES, 0); /* has no payload */
+    assert_int_equal(closed_count, 1);
+    tell_u64(VHOST_USER_SET_FEATURES, 0); /* nobody listens any more */
+    assert_int_equal(session.features, 0);
+    assert_int_equal(closed_count, 1);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FD_TEST(an_answer_that_nobody_awaits_is_no_answer),
+        FD_TEST(a_death_lets_a_knock_in),
+        FD_TEST(without_a_worker_the_front_end_is_served),
+        FD_TEST(who_breaks_the_protocol_is_left),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
