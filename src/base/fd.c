@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -155,6 +156,24 @@ ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list)
     return received;
 }
 
+bool fd_leaves_room(int fd)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+           (rlim_t)fd + FD_RESERVE < limit.rlim_cur;
+}
+
+void fd_raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int fd_memfd(const char *name, uint64_t size)
 {
     int fd;
@@ -168,6 +187,10 @@ int fd_memfd(const char *name, uint64_t size)
         fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
+    if (!fd_leaves_room(fd)) {
+        fd_close(&fd);
+        return -EMFILE;
+    }
     if (ftruncate(fd, (off_t)size) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         int error = -errno;

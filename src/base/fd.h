@@ -60,6 +60,17 @@ int fd_memfd(const char *name, uint64_t size);
  */
 int fd_file_size(int fd, uint64_t *size);
 
+/* Descriptors that a stranger's wishes may not use up: without them no message could be received,
+ * no front-end let in. */
+#define FD_RESERVE 64u
+
+/* Whether 'fd' is low enough that FD_RESERVE more can be opened (the kernel gives the lowest number
+ * that is free). */
+bool fd_leaves_room(int fd);
+
+/* Raises the number of descriptors that this process may open as far as it is allowed to. */
+void fd_raise_limit(void);
+
 /* Whether both descriptors are the same file (device and inode). */
 bool fd_same_file(int a, int b);
 

@@ -196,5 +196,6 @@ int program_main(const struct program *program, int argc, char **argv)
     }
     if (options.print_capabilities)
         return print_capabilities(program);
+    fd_raise_limit();
     return options.is_worker ? run_worker(program, &options) : run_door(program, &options, argv);
 }

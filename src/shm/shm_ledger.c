@@ -63,6 +63,8 @@ int shm_ledger_ask(struct shm_ledger *ledger, const struct shm_wish *wish, int f
     struct shm_mapping *m = NULL;
     int r = wish_fits(ledger, wish, fd) ? 0 : -EINVAL;
 
+    if (r == 0 && !fd_leaves_room(fd))
+        r = -EMFILE;
     if (r == 0) {
         m = calloc(1, sizeof(*m));
         r = m != NULL ? 0 : -ENOMEM;

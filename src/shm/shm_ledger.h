@@ -70,7 +70,8 @@ void shm_ledger_finish(struct shm_ledger *ledger);
 /*
  * Checks a wish against all that a front-end might refuse, and enters it as asked. Takes ownership
  * of 'fd' even on error. -EINVAL: empty, not page aligned, outside the region, past the end of the
- * file, or not open for reading and writing; -EEXIST: overlaps a mapping; -ENOMEM.
+ * file, or not open for reading and writing; -EEXIST: overlaps a mapping; -ENOMEM; -EMFILE: this
+ * process would run out of descriptors.
  */
 int shm_ledger_ask(struct shm_ledger *ledger, const struct shm_wish *wish, int fd,
                    struct shm_mapping **mapping);

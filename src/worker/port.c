@@ -40,6 +40,7 @@ static void complete_first(struct port *port)
             arena_unpin(port->arena, m->buffer);
         mapping_destroy(port, m);
     } else {
+        m->there = true;
         m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->range.start,
                                    m->range.size);
     }
@@ -195,7 +196,7 @@ static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t off
     struct port_mapping *m = MAPPING_OF(range_set_at(&port->mappings, offset));
     int r;
 
-    if (m == NULL || m->buffer != buffer || m->range.start != offset || m->leaving)
+    if (m == NULL || m->buffer != buffer || m->range.start != offset || !m->there || m->leaving)
         return -ENOENT;
     r = request(port, m, false, done, data);
     m->leaving = r == 0;
@@ -234,9 +235,13 @@ void port_done(struct port *port, const struct link_shm *shm)
 
 void port_forget(struct port *port)
 {
+    enum link_window_news news = port->news;
     struct port_mapping *m;
 
-    fail_all(port, -ECANCELED);
+    port->news = LINK_WINDOW_NONE;
+    while (!TAILQ_EMPTY(&port->requests)) /* whoever is told may take something out */
+        fail_all(port, -ECANCELED);
+    port->news = news;
     while ((m = first_mapping(port)) != NULL) {
         if (m->buffer->kind == BUFFER_ARENA)
             arena_unpin(port->arena, m->buffer);

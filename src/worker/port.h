@@ -30,7 +30,8 @@ struct port_request {
 struct port_mapping {
     struct range range; // port::mappings
     struct buffer *buffer;
-    int slot; /* in the journal, or -1 */
+    int slot;   /* in the journal, or -1 */
+    bool there; /* its mapping was answered */
     bool leaving;
 };
 
@@ -54,7 +55,8 @@ void port_finish(struct port *port);
 void port_window(struct port *port, enum link_window_news news);
 /* The door's answer. */
 void port_done(struct port *port, const struct link_shm *shm);
-/* A fresh driver: fails what waits, and forgets every mapping. */
+/* A fresh driver: fails what waits, and forgets every mapping. Whoever is told of it cannot map
+ * anything until this returns. */
 void port_forget(struct port *port);
 
 #endif

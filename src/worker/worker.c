@@ -103,6 +103,12 @@ static void run_queue(struct worker *w, unsigned index)
         stats_add(&w->journal.page->stats.chains_bad, 1);
 }
 
+static void run_queues(struct worker *w)
+{
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        run_queue(w, i);
+}
+
 static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
 {
     struct worker_ring *ring = data;
@@ -243,8 +249,7 @@ static void take_memory(struct worker *w, const struct link_message *m, struct f
     }
     acknowledge(w, m, r, 0);
     /* A request may have waited for the memory that it lies in. */
-    for (unsigned i = 0; i < w->facts.queues; i++)
-        run_queue(w, i);
+    run_queues(w);
 }
 
 static void take_ring_start(struct worker *w, const struct link_message *m, struct fd_list *fds)
@@ -314,6 +319,9 @@ static void take_config_write(struct worker *w, const struct link_message *m, st
 static void take_window(struct worker *w, const struct link_message *m, struct fd_list *fds)
 {
     port_window(&w->port, (enum link_window_news)m->window.news);
+    /* A request that was cancelled when the window shut is in hand still, if its ring ran on. */
+    if (m->window.news != LINK_WINDOW_SHUT)
+        run_queues(w);
 }
 
 static void take_shm_done(struct worker *w, const struct link_message *m, struct fd_list *fds)
