@@ -36,10 +36,13 @@ def main(bench):
 
 @gpu.case
 def rounds(bench):
-    """10,000 rounds of map, write at once, verify on the host: none lost, nothing left behind."""
+    """10,000 rounds of map, write at once, verify on the host: none lost, nothing left behind, and
+    the front-end not asked once."""
+    before = bench.gpu.state()["counters"]["shmem_requests"]
     values = bench.run("blob rounds 10000", 400).values
     expect("10000", rounds=values["rounds"])
     expect("0", lost=values["lost"])
+    expect(before, shmem_requests=bench.gpu.state()["counters"]["shmem_requests"])
 
 
 @gpu.case
@@ -147,8 +150,15 @@ def single_main(bench):
 @single.case
 def single_rounds(bench):
     """10,000 rounds, the first write as soon as it can be: decision 3's barrier."""
+    before = bench.gpu.state()["counters"]
     values = bench.run("blob rounds 10000", 400).values
+    expect("10000", rounds=values["rounds"])
     expect("0", lost=values["lost"])
+    after = bench.gpu.state()
+    expect("single", mapping_mode=after["mapping_mode"])
+    # One more for the program's own blob.
+    for key in ("maps", "unmaps"):
+        expect(10001, **{key: after["counters"][key] - before[key]})
 
 
 @single.case

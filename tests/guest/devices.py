@@ -15,12 +15,11 @@ SICK = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehav
 
 
 def program(build, name):
-    """The path of a program in a build tree, where each lies beside its sources' folder."""
-    for folder in ("", name.partition("-")[2], "src/hostblob"):
-        path = os.path.join(build, folder, name)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    raise Failure(f"there is no {name} in {build}")
+    """The path of a program in a build tree."""
+    path = os.path.join(build, name)
+    if not os.access(path, os.X_OK):
+        raise Failure(f"there is no {name} in {build}")
+    return path
 
 
 def ask(path, limit=5):
@@ -49,8 +48,11 @@ def usage(pid):
         raise Failure(f"process {pid} is gone") from None
     if "Z" in status["State"]:
         raise Failure(f"process {pid} is dead")
+    with open(f"/proc/{pid}/maps") as file:
+        sanitized = "libasan" in file.read()
     own, shared = (int(status[key].split()[0]) for key in ("RssAnon", "RssShmem"))
-    return {"fds": fds, "own_kb": own, "shared_kb": shared}
+    # A sanitizer keeps what was freed, so what it has says nothing.
+    return {"fds": fds, "own_kb": 0 if sanitized else own, "shared_kb": shared}
 
 
 class Control:

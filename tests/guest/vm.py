@@ -218,7 +218,7 @@ class Machine:
 
     # What the host asks.
 
-    def ready(self, limit=90):
+    def ready(self, limit=240):
         """Waits for the end of a boot; returns its seconds."""
         start = time.monotonic()
         while self.next_line(start + limit, "the guest to boot") != "@@ ready":
