@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 void front_memory_init(struct front_memory *memory)
 {
@@ -19,18 +17,13 @@ void front_memory_finish(struct front_memory *memory)
 }
 
 /* A region's bytes must all be in its file; what has no size of its own (a character device) is
- * believed. */
+ * believed, as far as a file's offset goes. */
 static bool file_covers(int fd, uint64_t offset, uint64_t size)
 {
-    struct stat st;
-    off_t end;
+    uint64_t end;
 
-    if (fstat(fd, &st) < 0)
-        return false;
-    end = S_ISREG(st.st_mode) ? st.st_size : lseek(fd, 0, SEEK_END);
-    if (!S_ISREG(st.st_mode) && end <= 0)
-        return true;
-    return offset <= (uint64_t)end && size <= (uint64_t)end - offset;
+    return offset <= INT64_MAX && size <= INT64_MAX - offset && fd_file_size(fd, &end) == 0 &&
+           offset + size <= end;
 }
 
 static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -41,7 +34,7 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 static bool region_good(const struct vhost_user_region *r, int fd)
 {
     return r->size > 0 && r->gpa + r->size > r->gpa && r->user + r->size > r->user &&
-           r->mmap_offset + r->size > r->mmap_offset && file_covers(fd, r->mmap_offset, r->size);
+           file_covers(fd, r->mmap_offset, r->size);
 }
 
 static bool regions_clash(const struct link_region *a, const struct vhost_user_region *b)
