@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "fd_count.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/units.h"
+#include "journal/journal.h"
+
+static struct journal door, worker;
+
+static void begin(void)
+{
+    assert_int_equal(journal_create(&door), 0);
+    assert_int_equal(journal_attach(&worker, fd_duplicate(door.fd)), 0);
+}
+
+static void end(void)
+{
+    journal_finish(&worker);
+    journal_finish(&door);
+    journal_finish(&door); /* twice is once */
+    assert_int_equal(door.fd, -1);
+    assert_null(door.page);
+}
+
+static unsigned count(void)
+{
+    struct journal_loan loan;
+    uint32_t slot = 0;
+    unsigned n = 0;
+
+    while (journal_loan_next(&door, &slot, &loan))
+        n++;
+    return n;
+}
+
+static void both_see_the_same_page(void **state)
+{
+    begin();
+    assert_int_equal(door.page->version, JOURNAL_VERSION);
+    assert_true(worker.page != door.page);
+    worker.page->stats.maps = 7;
+    assert_int_equal(door.page->stats.maps, 7);
+    end();
+}
+
+static void refuse(int fd)
+{
+    struct journal journal;
+
+    assert_int_equal(journal_attach(&journal, fd), -EPROTO);
+    assert_null(journal.page);
+    assert_int_equal(journal.fd, -1);
+}
+
+/* The descriptor is closed each time. */
+static void a_strange_journal_is_refused(void **state)
+{
+    struct journal journal;
+    char path[32];
+
+    begin();
+    refuse(-1);
+    refuse(fd_memfd("empty", 0));
+    refuse(fd_memfd("short", units_page_size()));
+    refuse(fd_memfd("zeros", 4 << 20));
+    door.page->magic++;
+    refuse(fd_duplicate(door.fd));
+    door.page->magic--;
+    door.page->version++;
+    refuse(fd_duplicate(door.fd));
+    door.page->version--;
+    door.page->size--;
+    refuse(fd_duplicate(door.fd));
+    door.page->size++;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", door.fd);
+    assert_int_equal(journal_attach(&journal, open(path, O_RDONLY | O_CLOEXEC)), -EACCES);
+    assert_int_equal(journal.fd, -1);
+    assert_int_equal(journal_attach(&journal, fd_duplicate(door.fd)), 0);
+    journal_finish(&journal);
+    end();
+}
+
+static void a_ring_goes_on_from_what_was_answered(void **state)
+{
+    begin();
+    assert_int_equal(journal_ring_base(&door, 0), 0);
+    journal_ring_progress(&worker, 0, 12, 10);
+    journal_ring_progress(&worker, JOURNAL_RINGS - 1, 3, 65535);
+    assert_int_equal(journal_ring_base(&door, 0), 10);
+    assert_int_equal(door.page->rings[0].taken, 12);
+    assert_int_equal(journal_ring_base(&door, 1), 0);
+    assert_int_equal(journal_ring_base(&door, JOURNAL_RINGS - 1), 65535);
+    end();
+}
+
+static void loans_come_and_go(void **state)
+{
+    struct journal_loan loan;
+    uint32_t slot = 0;
+    int a, b, c;
+
+    begin();
+    assert_false(journal_loan_next(&door, &slot, &loan));
+    a = journal_loan_put(&worker, 1, 10, 0x1000, 0x2000);
+    b = journal_loan_put(&worker, 2, 11, 0x3000, 0x4000);
+    c = journal_loan_put(&worker, 3, 12, 0x5000, 0x6000);
+    assert_true(a >= 0 && b >= 0 && c >= 0 && a != b && b != c && a != c);
+    journal_loan_erase(&worker, b);
+    assert_true(journal_loan_next(&door, &slot, &loan));
+    assert_int_equal(loan.kind, 1);
+    assert_int_equal(loan.id, 10);
+    assert_int_equal(loan.offset, 0x1000);
+    assert_int_equal(loan.size, 0x2000);
+    assert_true(journal_loan_next(&door, &slot, &loan));
+    assert_int_equal(loan.id, 12);
+    assert_false(journal_loan_next(&door, &slot, &loan));
+    assert_false(journal_loan_next(&door, &slot, &loan));
+    assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 1), b); /* the lowest that is free */
+    assert_int_equal(count(), 3);
+    end();
+}
+
+static void a_full_journal_says_so(void **state)
+{
+    begin();
+    for (unsigned i = 0; i < JOURNAL_LOANS; i++)
+        assert_true(journal_loan_put(&worker, 1, i, 0, 1) >= 0);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), -ENOSPC);
+    assert_int_equal(count(), JOURNAL_LOANS);
+    journal_loan_erase(&worker, JOURNAL_LOANS - 1);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), JOURNAL_LOANS - 1);
+    journal_loan_erase(&worker, 5);
+    journal_loan_erase(&worker, 9);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 5);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 9);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), -ENOSPC);
+    end();
+}
+
+/* The door clears what a dead worker wrote: nothing of it is believed on the way. */
+static void a_clear_journal_is_empty(void **state)
+{
+    begin();
+    for (unsigned i = 0; i < 100; i++)
+        journal_loan_put(&worker, 1, i, 0, 1);
+    worker.page->census.resources = 5;
+    journal_ring_progress(&worker, 0, 4, 4);
+    worker.page->loans_high = UINT32_MAX; /* as wrong as it can be */
+    assert_int_equal(count(), 100);
+    journal_clear(&door);
+    assert_int_equal(count(), 0);
+    assert_int_equal(door.page->census.resources, 0);
+    assert_int_equal(journal_ring_base(&door, 0), 4); /* the rings go on */
+    assert_int_equal(journal_loan_put(&door, 1, 0, 0, 1), 0);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FD_TEST(both_see_the_same_page),
+        FD_TEST(a_strange_journal_is_refused),
+        FD_TEST(a_ring_goes_on_from_what_was_answered),
+        FD_TEST(loans_come_and_go),
+        FD_TEST(a_full_journal_says_so),
+        FD_TEST(a_clear_journal_is_empty),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
