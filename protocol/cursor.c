@@ -9,6 +9,14 @@ void reader_init(struct reader *r, const void *data, size_t size)
     *r = (struct reader){.at = data, .left = size};
 }
 
+/* A reader of nothing may stand at NULL, to which C lets nothing be added, not even 0. */
+static void pass(struct reader *r, size_t size)
+{
+    if (size > 0)
+        r->at += size;
+    r->left -= size;
+}
+
 bool reader_get(struct reader *r, void *to, size_t size)
 {
     if (r->bad || size > r->left) {
@@ -18,8 +26,7 @@ bool reader_get(struct reader *r, void *to, size_t size)
     }
     if (size > 0)
         memcpy(to, r->at, size);
-    r->at += size;
-    r->left -= size;
+    pass(r, size);
     return true;
 }
 
@@ -50,8 +57,7 @@ void reader_skip(struct reader *r, size_t size)
         r->bad = true;
         return;
     }
-    r->at += size;
-    r->left -= size;
+    pass(r, size);
 }
 
 bool reader_sub(struct reader *r, struct reader *sub, size_t size)
@@ -62,8 +68,7 @@ bool reader_sub(struct reader *r, struct reader *sub, size_t size)
         return false;
     }
     reader_init(sub, r->at, size);
-    r->at += size;
-    r->left -= size;
+    pass(r, size);
     return true;
 }
 
@@ -102,7 +107,8 @@ bool writer_zero(struct writer *w, size_t size)
         w->bad = true;
         return false;
     }
-    memset(w->start + w->used, 0, size);
+    if (size > 0)
+        memset(w->start + w->used, 0, size);
     w->used += size;
     return true;
 }
