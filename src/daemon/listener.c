@@ -13,16 +13,16 @@
 
 #define BACKLOG 4
 
-/* Whether somebody answers at 'path'. */
-static bool alive(const struct sockaddr_un *address)
+/* Whether nobody has the socket at 'path' any more. Whatever else connect says, somebody may: it is
+ * busy, of another type, or not ours to connect to. */
+static bool dead(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool answered =
-        fd >= 0 &&
-        (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+                   errno == ECONNREFUSED;
 
     fd_close(&fd);
-    return answered;
+    return refused;
 }
 
 /* Makes way for a new socket: only a dead one is removed. */
@@ -37,8 +37,8 @@ static int clear_path(const struct sockaddr_un *address)
                   address->sun_path);
         return -EEXIST;
     }
-    if (alive(address)) {
-        log_error("Another program listens on %s. Choose another path, or stop it.",
+    if (!dead(address)) {
+        log_error("Another program has the socket %s. Choose another path, or stop it.",
                   address->sun_path);
         return -EADDRINUSE;
     }
