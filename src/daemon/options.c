@@ -71,6 +71,7 @@ static const char *take_mapping(void *target, const char *argument)
     if (strcmp(argument, "arena") != 0 && strcmp(argument, "single") != 0)
         return "it must be 'arena' or 'single'";
     o->arena = strcmp(argument, "arena") == 0;
+    o->arena_asked = o->arena;
     return NULL;
 }
 
@@ -84,7 +85,7 @@ static const char *take_exporter(void *target, const char *argument)
         o->exporter = EXPORTER_UDMABUF;
     else
         return "it must be 'memfd' or 'udmabuf'";
-    o->arena = false;
+    o->exporter_asked = true;
     return NULL;
 }
 
@@ -212,6 +213,9 @@ static enum options_outcome check_whole(struct options *o, const struct options_
 {
     if (o->socket_path != NULL && o->fd >= 0)
         return wrong(program, "--socket-path and --fd exclude each other.");
+    if (o->arena_asked && o->exporter_asked)
+        return wrong(program, "--exporter and --mapping=arena exclude each other.");
+    o->arena = o->arena && !o->exporter_asked;
     if (o->arena)
         o->exporter = EXPORTER_ARENA;
     return OPTIONS_RUN;

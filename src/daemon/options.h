@@ -26,6 +26,7 @@ struct options {
     uint64_t window; /* bytes */
     bool arena;      /* --mapping */
     enum exporter_kind exporter;
+    bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;
     enum log_level log_level;
     bool is_worker;
