@@ -134,7 +134,8 @@ class Bench:
 
 def summary(state):
     """What of a state has to be the same again."""
-    return {"ledger": [(entry["state"], entry["size"], entry.get("name")) for entry in state["ledger"]],
+    ledger = [(entry["state"], entry["size"], entry.get("name")) for entry in state["ledger"]]
+    return {"ledger": ledger,
             "device": {key: state["device"].get(key, 0) for key in CENSUS},
             "door": state["door"]["pid"], "worker": state["worker"]["pid"],
             "starts": state["worker"]["starts"]}
@@ -164,7 +165,8 @@ def end_case(bench):
     """The end of a group: the guest powers off; ledger, back-end and QEMU leave nothing."""
     complaint = bench.complaint()
     for kind, device in bench.devices.items():
-        state = device.wait(lambda state: state["front_end"] == "none", f"{kind}: QEMU's end noticed")
+        state = device.wait(lambda state: state["front_end"] == "none",
+                            f"{kind}: the news of QEMU's end")
         if state["ledger"]:
             raise Failure(f"{kind}: the ledger holds {state['ledger']}")
         for key in CENSUS:

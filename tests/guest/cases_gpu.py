@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The GPU's cases, with blobs in the arena and with a mapping for each."""
+import os
+import signal
 import time
 
 from bench import Group, expect
@@ -121,6 +123,22 @@ def picture(bench):
     expect(values["sum"], sum=f"{stream_sum(data):x}")
     bench.machine.say("go on")
     expect(0, status=bench.machine.end("blob picture").status)
+
+
+@gpu.case
+def worker_dies(bench):
+    """The worker is killed while blobs are mapped: the door starts another, QEMU notices nothing,
+    and after a reset the guest has its device again."""
+    bench.machine.begin("blob hold 16 256")
+    bench.machine.until("held", 60)
+    old = bench.gpu.state()["worker"]
+    os.kill(old["pid"], signal.SIGKILL)
+    new = bench.gpu.wait(lambda state: state["worker"]["starts"] > old["starts"], "a new worker")
+    expect(old["starts"] + 1, starts=new["worker"]["starts"])
+    bench.machine.qmp("system_reset")
+    bench.machine.ready()
+    bench.run("blob fresh 16 256")
+    bench.remember()
 
 
 def stream_sum(data):

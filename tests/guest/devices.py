@@ -105,7 +105,8 @@ class Device(Control):
         self.socket = os.path.join(folder, kind + ".socket")
         self.log_path = os.path.join(folder, kind + ".log")
         self.status = None
-        command = [program(build, "hostblob-" + kind), f"--socket-path={self.socket}", f"--control-path={self.path}", *options]
+        command = [program(build, "hostblob-" + kind), f"--socket-path={self.socket}",
+                   f"--control-path={self.path}", *options]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
@@ -139,7 +140,8 @@ class Device(Control):
                 self.process.wait()
                 return f"hostblob-{self.kind} did not end within {limit} s of SIGTERM"
             if early:
-                return f"hostblob-{self.kind} ended by itself with {self.status}: {self.log()[-400:]}"
+                return (f"hostblob-{self.kind} ended by itself with {self.status}: "
+                        f"{self.log()[-400:]}")
         if self.status:
             return f"hostblob-{self.kind} ended with {self.status}: {self.log()[-400:]}"
         sick = SICK.search(self.log())

@@ -75,7 +75,8 @@ def write_png(path, data, name, width, height, stride):
         raise Failure(f"{len(data)} bytes are too few for {width} x {height} of {name}")
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
 
     with open(path, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")

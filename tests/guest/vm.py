@@ -31,7 +31,8 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 # What the kernel says when it is not well; a test whose guest said so has failed.
-ILL = ("Kernel panic", "BUG:", "UBSAN:", "Oops:", "WARNING:", "general protection fault", "INFO: task")
+ILL = ("Kernel panic", "BUG:", "UBSAN:", "Oops:", "WARNING:", "general protection fault",
+       "INFO: task")
 
 # virtio-id of each device kind. 45 stands for media (48), at which QEMU 11.1 aborts; the back-end
 # never sees it.
@@ -170,7 +171,8 @@ class Machine:
         command += ["-serial", "chardev:console", "-serial", "chardev:guest",
                     "-object", "monitor-qmp,id=monitor,chardev=qmp",
                     "-chardev", f"file,id=bulk,path={self.path('bulk')}",
-                    "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=bulk,name=bulk",
+                    "-device", "virtio-serial-pci",
+                    "-device", "virtserialport,chardev=bulk,name=bulk",
                     "-kernel", self.kernel, "-initrd", self.initramfs,
                     "-append", "console=ttyS0 quiet panic=5"]
         for number, (kind, path) in enumerate(devices):
@@ -242,7 +244,8 @@ class Machine:
             if result.records and key in result.records[-1]:
                 return result.records[-1]
             if "exit" in result.values:
-                raise Failure("the command ended without '%s': %s" % (key, " / ".join(result.lines)))
+                raise Failure("the command ended without '%s': %s" %
+                              (key, " / ".join(result.lines)))
 
     def end(self, command, limit=60):
         """Waits for the end of the command that runs."""
