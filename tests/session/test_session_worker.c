@@ -111,6 +111,32 @@ static void the_worker_dies_in_the_middle_of_a_map(void **state)
     story_end(s);
 }
 
+/* The worker that could have wiped a blob's bytes out is dead: the next driver must not see them.
+ */
+static void the_next_driver_sees_nothing_of_a_dead_worker(void **state)
+{
+    struct story *s = story(state);
+    volatile uint64_t *words;
+    uint64_t left = 0;
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    gpu_story_create_mapped(s, 1, MIB, MIB);
+    gpu_story_verify_down(s, 1, MIB, MIB, 71);
+    worker = story_worker(s);
+    kill(worker, SIGKILL);
+    await_another(s, worker);
+    assert_int_equal(frontend_reset(&s->frontend), 0);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, 2 * MIB, MIB);
+    words = gpu_story_seen(s, MIB, 2 * MIB);
+    for (uint64_t i = 0; i < 2 * MIB / 8; i++)
+        left += words[i] != 0;
+    assert_int_equal(left, 0);
+    story_end(s);
+}
+
 /* A worker that hangs is replaced when it owes the door an answer for too long. */
 static void a_stopped_worker_is_replaced(void **state)
 {
@@ -178,6 +204,8 @@ int main(void)
         STORY(requests_outlive_the_worker, gpu_crosvm_arena),
         STORY(the_worker_dies_in_the_middle_of_a_map, gpu_qemu_single),
         STORY(the_worker_dies_in_the_middle_of_a_map, gpu_crosvm_single),
+        STORY(the_next_driver_sees_nothing_of_a_dead_worker, gpu_qemu_arena),
+        STORY(the_next_driver_sees_nothing_of_a_dead_worker, gpu_crosvm_arena),
         STORY(a_stopped_worker_is_replaced, gpu_qemu_arena),
         STORY(a_stopped_worker_is_replaced, gpu_crosvm_single),
         STORY(an_idle_worker_is_replaced, gpu_qemu_arena),
