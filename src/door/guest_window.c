@@ -286,8 +286,8 @@ static void opening_done(struct guest_window *w, int result)
         return;
     w->state = GUEST_WINDOW_OPEN;
     if (result < 0 || !arena_there(w)) {
-        log_error("The guest's window cannot be used: %s.",
-                  result < 0 ? strerror(-result) : "the front-end refused the arena");
+        log_stranger("The guest's window cannot be used: %s.",
+                     result < 0 ? strerror(-result) : "the front-end refused the arena");
         w->handler->changed(w->data, GUEST_WINDOW_IS_NONE);
         return;
     }
@@ -323,7 +323,7 @@ static void map_arena(struct guest_window *w)
     fd = fd_duplicate(w->arena_fd);
     result = fd >= 0 ? map(w, &wish, fd) : fd;
     if (result < 0)
-        log_error("The arena cannot be mapped: %s.", strerror(-result));
+        log_stranger("The arena cannot be mapped: %s.", strerror(-result));
 }
 
 void guest_window_open(struct guest_window *w)

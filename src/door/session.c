@@ -156,7 +156,7 @@ void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t
 {
     if (s->waits_for == 0 || serial != s->waits_for) {
         if (result < 0)
-            log_error("The new worker could not take over: %s.", strerror(-result));
+            log_stranger("The new worker could not take over: %s.", strerror(-result));
         return;
     }
     answer_waiting(s, result, value);
