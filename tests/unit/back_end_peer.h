@@ -218,13 +218,16 @@ static inline void loop_turns(sd_event *loop)
 static inline void peer_run(struct peer *peer, sd_event *loop)
 {
     unsigned before;
+    bool served;
 
     do {
         before = peer->bytes;
+        served = false;
         loop_turns(loop);
-        while (peer_has_request(peer))
+        for (; peer_has_request(peer); served = true)
             peer_serve(peer);
-    } while (peer->bytes != before); /* a request that was knocked for comes in two pieces */
+    } while (served ||
+             peer->bytes != before); /* a request that was knocked for comes in two pieces */
     loop_turns(loop);
 }
 
