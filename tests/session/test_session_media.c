@@ -2,6 +2,7 @@
 #include "story.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -246,6 +247,31 @@ static void a_reset_ends_the_stream(void **state)
     story_end(s);
 }
 
+/* The stream dies with the worker, and the guest's programs are told so; then all works again. */
+static void a_killed_worker_ends_the_stream(void **state)
+{
+    struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+    struct story *s = story(state);
+    struct stream stream;
+    uint32_t session;
+    pid_t worker;
+
+    open_device(s);
+    begin_stream(s, &stream, WIDTH, HEIGHT, BUFFERS);
+    take_frame(s, &stream);
+    session = stream.session;
+    worker = story_worker(s);
+    kill(worker, SIGKILL);
+    assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_G_FMT, &format), EINVAL);
+    assert_int_not_equal(story_worker(s), worker);
+    assert_true(media_guest_close(&s->frontend, session) >= 0);
+    begin_stream(s, &stream, WIDTH, HEIGHT, BUFFERS);
+    for (unsigned frame = 0; frame < 10; frame++)
+        take_frame(s, &stream);
+    end_stream(s, &stream);
+    story_end(s);
+}
+
 /* A paused VM: no event comes, and the stream goes on afterwards. */
 static void a_pause_interrupts_the_stream(void **state)
 {
@@ -348,6 +374,8 @@ int main(void)
         STORY(a_front_end_goes_while_it_streams, media_crosvm),
         STORY(a_reset_ends_the_stream, media_qemu),
         STORY(a_reset_ends_the_stream, media_crosvm),
+        STORY(a_killed_worker_ends_the_stream, media_qemu),
+        STORY(a_killed_worker_ends_the_stream, media_crosvm),
         STORY(a_pause_interrupts_the_stream, media_qemu),
         STORY(events_wait_for_their_buffers, media_qemu),
         STORY(who_has_the_buffers_shuts_the_others_out, media_qemu),
