@@ -95,7 +95,7 @@ class Bench:
         for kind, device in self.devices.items():
             self.baseline[kind] = (device.state(), device.usage())
 
-    def at_rest(self, slack_kb=4096):
+    def at_rest(self, slack_kb=2048):
         """Raises Failure unless every back-end is as remember() found it."""
         for kind, device in self.devices.items():
             before, used = self.baseline[kind]
