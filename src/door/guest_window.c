@@ -52,6 +52,13 @@ static struct guest_window_request *request_create(struct guest_window *w,
     return r;
 }
 
+/* The arena takes up the whole window: where it is, nothing else is. A buffer's id says nothing, a
+ * guest may have chosen it. */
+static bool has_arena(const struct guest_window *w)
+{
+    return w->arena_fd >= 0;
+}
+
 /* The mapping that the request is about, if it still is in that state. */
 static struct shm_mapping *request_mapping(const struct guest_window_request *r,
                                            enum shm_state state)
@@ -152,7 +159,7 @@ static void barrier_passed(void *data, int result)
         result = -ECANCELED;
     if (result == 0)
         m->told = true;
-    else if (m != NULL && m->id != GUEST_WINDOW_ARENA_ID)
+    else if (m != NULL && !has_arena(r->w))
         m->orphan = true;
     finish_request(r, result);
 }
@@ -229,7 +236,7 @@ void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int f
 {
     int result;
 
-    if (w->state != GUEST_WINDOW_OPEN || !w->writable || w->arena_fd >= 0) {
+    if (w->state != GUEST_WINDOW_OPEN || !w->writable || has_arena(w)) {
         fd_close(&fd);
         result = w->state != GUEST_WINDOW_OPEN ? -ECANCELED : -EINVAL;
     } else {
@@ -243,7 +250,7 @@ void guest_window_unmap(struct guest_window *w, const struct shm_wish *wish)
 {
     struct shm_mapping *m = shm_ledger_find(&w->ledger, wish->offset, wish->size);
 
-    if (m == NULL || m->id == GUEST_WINDOW_ARENA_ID || m->state != SHM_MAPPED) {
+    if (m == NULL || has_arena(w) || m->orphan || m->state != SHM_MAPPED) {
         answer(w, wish->ticket, -ENOENT);
     } else if (w->state == GUEST_WINDOW_SHUT) {
         m->orphan = true;
@@ -360,7 +367,7 @@ void guest_window_shut(struct guest_window *w)
     back_channel_cancel_unsent(&w->channel);
     /* What is under way now will be answered, if ever, when nobody waits for it any more. */
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if ((m->state != SHM_MAPPED || !m->told) && m->id != GUEST_WINDOW_ARENA_ID)
+        if ((m->state != SHM_MAPPED || !m->told) && !has_arena(w))
             m->orphan = true;
 }
 
@@ -382,7 +389,7 @@ void guest_window_orphan_all(struct guest_window *w)
 
     w->owner++;
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if (m->id != GUEST_WINDOW_ARENA_ID)
+        if (!has_arena(w))
             m->orphan = true;
     if (w->state != GUEST_WINDOW_SHUT)
         unmap_orphans(w);

@@ -53,7 +53,7 @@ struct guest_window {
     bool writable;       /* SHMEM and REPLY_ACK are negotiated */
 };
 
-#define GUEST_WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger */
+#define GUEST_WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger, for people */
 
 void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
                        const struct guest_window_handler *handler, void *data);
