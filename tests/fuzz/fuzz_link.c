@@ -31,18 +31,37 @@ static struct {
     uint64_t page;
     bool qemu;
     uint64_t next_ticket;
-    bool waits[TICKETS + 1]; /* by ticket */
+    struct {
+        bool waits;
+        bool unmap;     /* else map */
+        bool forgotten; /* the worker gave it up when the window shut */
+    } tickets[TICKETS + 1];
+    unsigned owned; /* mappings that the worker believes in */
 } f;
 
+/* When the window shuts, a worker gives up what waits: a mapping is not there, an unmapping is the
+ * door's matter. */
 static void on_changed(void *data, enum guest_window_news news)
 {
+    for (unsigned i = 0; i <= TICKETS && news == GUEST_WINDOW_IS_SHUT; i++) {
+        if (!f.tickets[i].waits || f.tickets[i].forgotten)
+            continue;
+        f.tickets[i].forgotten = true;
+        f.owned -= f.tickets[i].unmap;
+    }
 }
 
 static void on_done(void *data, uint64_t ticket, int result)
 {
-    PEER_MUST(ticket > 0 && ticket <= TICKETS && f.waits[ticket]);
+    PEER_MUST(ticket > 0 && ticket <= TICKETS && f.tickets[ticket].waits);
     PEER_MUST(result <= 0);
-    f.waits[ticket] = false;
+    f.tickets[ticket].waits = false;
+    if (f.tickets[ticket].forgotten)
+        return;
+    if (f.tickets[ticket].unmap)
+        f.owned -= result != -ENOENT;
+    else
+        f.owned += result == 0;
 }
 
 static bool on_quiet(void *data)
@@ -54,7 +73,8 @@ static const struct guest_window_handler handler = {on_changed, on_done, on_quie
 
 static void owner_is_gone(void)
 {
-    memset(f.waits, 0, sizeof(f.waits));
+    memset(f.tickets, 0, sizeof(f.tickets));
+    f.owned = 0;
 }
 
 /* What the front-end has is what the ledger says, when nothing is under way. */
@@ -63,6 +83,7 @@ static void check_books(void)
     struct shm_mapping *m;
 
     PEER_MUST(f.peer.count == f.window.ledger.set.count);
+    PEER_MUST(f.peer.count == f.owned + (f.window.arena_fd >= 0));
     for (m = shm_ledger_first(&f.window.ledger); m != NULL; m = shm_ledger_next(m)) {
         unsigned at = peer_find(&f.peer, m->range.start, m->range.size);
 
@@ -81,7 +102,7 @@ static void settle(void)
     PEER_MUST(f.window.state == GUEST_WINDOW_OPEN);
     check_books();
     for (unsigned i = 0; i <= TICKETS; i++)
-        PEER_MUST(!f.waits[i]);
+        PEER_MUST(!f.tickets[i].waits);
 }
 
 /* QEMU has begun to handle what was let in, and handles it to its end before it stops. */
@@ -130,7 +151,8 @@ static void take(struct link_message *m, uint32_t size, unsigned fds, uint8_t ki
         return;
     wish = (struct shm_wish){m->shm.shm_offset, m->shm.size, m->shm.fd_offset, ++f.next_ticket,
                              m->shm.id};
-    f.waits[wish.ticket] = true;
+    f.tickets[wish.ticket].waits = true;
+    f.tickets[wish.ticket].unmap = m->type == LINK_SHM_UNMAP;
     if (m->type == LINK_SHM_MAP)
         guest_window_map(&f.window, &wish, some_fd(kind));
     else

@@ -243,6 +243,25 @@ static void what_is_leaving_cannot_leave_twice(void **state)
     end();
 }
 
+/* A guest may call its buffer what it likes. */
+static void the_highest_id_is_none_of_the_arenas(void **state)
+{
+    struct shm_wish w;
+
+    begin_open(CROSVM, false);
+    w = wish(1, 0);
+    w.id = UINT32_MAX;
+    guest_window_map(&window, &w, fd_memfd("test", page));
+    peer_run(&peer, loop);
+    expect(0, 1, 0);
+    unmap(2, 0);
+    peer_run(&peer, loop);
+    expect(1, 2, 0);
+    assert_int_equal(in_ledger(), 0);
+    assert_int_equal(peer.count, 0);
+    end();
+}
+
 static void a_refused_unmapping_is_as_good(void **state)
 {
     begin_open(QEMU, false);
@@ -549,6 +568,8 @@ static void an_unmapping_while_shut_is_done_later(void **state)
     guest_window_shut(&window);
     unmap(2, 0);
     expect(1, 2, -ECANCELED);
+    unmap(3, 0);
+    expect(2, 3, -ENOENT); /* it is the worker's no more */
     assert_int_equal(in_ledger(), 1);
     guest_window_open(&window);
     peer_run(&peer, loop);
@@ -688,6 +709,7 @@ int main(void)
         FD_TEST(an_answer_is_not_yet_the_mapping),
         FD_TEST(what_cannot_be_is_refused_at_once),
         FD_TEST(what_is_leaving_cannot_leave_twice),
+        FD_TEST(the_highest_id_is_none_of_the_arenas),
         FD_TEST(a_refused_unmapping_is_as_good),
         FD_TEST(crosvm_is_asked_once),
         FD_TEST(qemu_may_have_an_old_mapping_there),
