@@ -10,26 +10,6 @@
 #include "gpu/renderer.h"
 #include "protocol/virtio_gpu.h"
 
-#define GPU_DEFAULT_WIDTH 1280u
-#define GPU_DEFAULT_HEIGHT 800u
-#define GPU_DEFAULT_RESOURCES 65536u
-#define GPU_DEFAULT_CONTEXTS 1024u
-
-/* What a person chooses. 0 and NULL stand for the default. */
-struct gpu_options {
-    const char *renderer; /* "memory" is the default */
-    /*
-     * Outputs that the guest sees, 0 to 16. The default is none: a stock Linux driver that is shown
-     * an output brings up a console on it with 2D commands, which this device refuses so far, and
-     * fills its log with the refusals. With 0 it says 'KMS disabled' and serves its render node.
-     */
-    unsigned outputs;
-    uint32_t width, height; /* of each output, pixels */
-    uint32_t max_resources;
-    uint32_t max_contexts;
-    uint64_t max_bytes; /* of host memory for blobs; the default is four times the window */
-};
-
 /* How much one guest may hold; more is answered with ERR_OUT_OF_MEMORY. */
 struct gpu_limits {
     uint32_t resources;
@@ -58,11 +38,6 @@ struct gpu {
     struct control control;
     struct control cursor;
 };
-
-/* Makes the device; 'host' is borrowed for its life. The options are copied. NULL with errno set:
- * EINVAL with a log line for options that make no sense, ENOMEM. Destroyed through its device_impl.
- */
-struct device *gpu_create(struct device_host *host, const struct gpu_options *options);
 
 /* Whether all of these feature bits (as masks) were negotiated. */
 static inline bool gpu_has(const struct gpu *gpu, uint64_t features)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/program.h"
-#include "gpu/gpu.h"
+#include "gpu/gpu_device.h"
 
 static struct gpu_options gpu_options;
 
@@ -40,7 +40,7 @@ static const struct options_row rows[] = {
 
 static struct device *create(struct device_host *host, const void *options)
 {
-    return gpu_create(host, options);
+    return gpu_device_create(host, options);
 }
 
 /* QEMU's schema knows the words 'render-node' and 'virgl', and this program can do neither so far.

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "daemon/program.h"
-#include "media/media.h"
+#include "media/media_device.h"
+#include "media/media_kind.h"
 
 static struct media_options media_options;
 
@@ -48,7 +49,7 @@ static const struct options_row rows[] = {
 
 static struct device *create(struct device_host *host, const void *options)
 {
-    return media_create(host, options);
+    return media_device_create(host, options);
 }
 
 /* QEMU's schema names none for this type. */

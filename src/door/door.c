@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "door/conversation.h"
 
 #define RING_FEATURES_OK(facts) ((facts)->queues > 0 && (facts)->queues <= JOURNAL_RINGS)
 
@@ -29,7 +30,7 @@ static int on_leave(sd_event_source *source, void *data)
 {
     struct door *door = data;
 
-    session_finish(door->session);
+    conversation_end(door->session);
     free(door->session);
     door->session = NULL;
     journal_clear(&door->journal);
@@ -56,7 +57,7 @@ static void session_begin(struct door *door, int fd)
     if (door->session == NULL)
         fd_close(&fd);
     else
-        r = session_init(door->session, &lent, fd, on_session_closed, door);
+        r = conversation_begin(door->session, &lent, fd, on_session_closed, door);
     if (r < 0) {
         log_error("The front-end cannot be served: %s.", strerror(-r));
         if (door->session != NULL)
@@ -120,7 +121,7 @@ static void on_hello(void *data, const struct link_hello *facts)
             log_warning("The new worker describes the device in other words than the first: the "
                         "front-end keeps the first.");
         if (door->session != NULL)
-            session_worker_ready(door->session);
+            conversation_worker_ready(door->session);
         return;
     }
     if (!RING_FEATURES_OK(facts) || facts->shmid > UINT8_MAX) {
@@ -141,7 +142,7 @@ static void on_ack(void *data, uint32_t serial, int result, uint64_t value)
 {
     struct door *door = data;
     if (door->session != NULL)
-        session_worker_ack(door->session, serial, result, value);
+        conversation_worker_ack(door->session, serial, result, value);
 }
 
 static void on_request(void *data, const struct link_message *message, struct fd_list *fds)
@@ -151,7 +152,7 @@ static void on_request(void *data, const struct link_message *message, struct fd
     if (message->type == LINK_CONFIG_CHANGED && message->config.size <= LINK_MAX_CONFIG)
         memcpy(door->facts.config, message->config.data, message->config.size);
     if (door->session != NULL)
-        session_worker_request(door->session, message, fds);
+        conversation_worker_request(door->session, message, fds);
 }
 
 static void on_died(void *data)
@@ -159,7 +160,7 @@ static void on_died(void *data)
     struct door *door = data;
 
     if (door->session != NULL)
-        session_worker_died(door->session);
+        conversation_worker_died(door->session);
 }
 
 static const struct keeper_handler keeper_handler = {on_hello, on_ack, on_request, on_died};
@@ -208,7 +209,7 @@ void door_finish(struct door *door)
     door->accept = sd_event_source_disable_unref(door->accept);
     door->leave = sd_event_source_disable_unref(door->leave);
     if (door->session != NULL) {
-        session_finish(door->session);
+        conversation_end(door->session);
         free(door->session);
         door->session = NULL;
     }

@@ -51,24 +51,12 @@ struct session {
 #define SESSION_ANSWERED 1 /* the handler has answered */
 #define SESSION_WAITS 2    /* it is answered when the worker has */
 
-/* Takes ownership of 'fd' even on error. 'closed' comes once, when the front-end is gone. 0 or
- * -errno. */
-int session_init(struct session *s, const struct session_lent *lent, int fd,
-                 void (*closed)(void *data), void *data);
-/* Stops the worker's rings, empties the ledger, forgets the front-end. */
-void session_finish(struct session *s);
-
-/* The worker's news, see keeper_handler. */
-void session_worker_ready(struct session *s);
-void session_worker_ack(struct session *s, uint32_t serial, int result, uint64_t value);
-void session_worker_request(struct session *s, const struct link_message *message,
-                            struct fd_list *fds);
-void session_worker_died(struct session *s);
-
+/* The counters of the device. */
+struct stats *session_stats(struct session *s);
 /* How many rings run. */
 unsigned session_rings_started(const struct session *s);
-/* Has the worker carry out 'm' for the request that is being handled. SESSION_WAITS; 0 when there
- * is no worker. */
+/* Has the worker carry out 'm' for the request that is being handled. Always SESSION_WAITS; without
+ * a worker s->waits_for is 0. */
 int session_ask_worker(struct session *s, struct link_message *m, const int *fds, unsigned count);
 
 #endif

@@ -12,8 +12,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "door/conversation.h"
 #include "door/handlers.h"
-#include "door/session.h"
 #include "protocol/cursor.h"
 #include "tests/unit/back_end_peer.h"
 
@@ -342,7 +342,7 @@ static void request_as_worker(struct reader *r)
     }
     if (m.type == LINK_SHM_MAP)
         fds.fds[fds.count++] = some_fd(reader_u8(r) % 2 ? 15 : reader_u8(r));
-    session_worker_request(&f.session, &m, &fds);
+    conversation_worker_request(&f.session, &m, &fds);
     fd_list_finish(&fds);
 }
 
@@ -352,15 +352,16 @@ static void act_as_worker(struct reader *r)
 
     if (choice == 0 && f.keeper.ready) {
         f.keeper.ready = false;
-        session_worker_died(&f.session);
+        conversation_worker_died(&f.session);
     } else if (choice == 1 && !f.keeper.ready) {
         f.keeper.ready = true;
-        session_worker_ready(&f.session);
+        conversation_worker_ready(&f.session);
     } else if (choice == 2) {
-        session_worker_ack(&f.session, reader_u8(r) % 4, -(int)(reader_u8(r) % 2), reader_u8(r));
+        conversation_worker_ack(&f.session, reader_u8(r) % 4, -(int)(reader_u8(r) % 2),
+                                reader_u8(r));
     } else if (choice < 9) {
         listen_as_worker();
-        session_worker_ack(&f.session, f.serial, -(int)(choice == 3), reader_u8(r) % 2);
+        conversation_worker_ack(&f.session, f.serial, -(int)(choice == 3), reader_u8(r) % 2);
     } else if (f.keeper.ready) {
         request_as_worker(r);
     }
@@ -410,10 +411,10 @@ static void negotiate(uint8_t setup)
         ask(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
         ask(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), 0);
         listen_as_worker();
-        session_worker_ack(&f.session, f.serial, 0, 1);
+        conversation_worker_ack(&f.session, f.serial, 0, 1);
         ask(VHOST_USER_SET_VRING_ENABLE, &on, sizeof(on), -1);
         listen_as_worker();
-        session_worker_ack(&f.session, f.serial, 0, 0);
+        conversation_worker_ack(&f.session, f.serial, 0, 0);
     }
     serve_back();
 }
@@ -447,14 +448,14 @@ static void begin(uint8_t setup)
     f.arena_fd = setup & 16 ? fd_memfd("arena", lent.window_size) : -1;
     lent.arena_fd = f.arena_fd;
     lent.loop = f.loop;
-    PEER_MUST(session_init(&f.session, &lent, fronts[1], on_closed, NULL) == 0);
+    PEER_MUST(conversation_begin(&f.session, &lent, fronts[1], on_closed, NULL) == 0);
     if (setup & 1)
         negotiate(setup);
 }
 
 static void end(void)
 {
-    session_finish(&f.session);
+    conversation_end(&f.session);
     PEER_MUST(f.session.window.ledger.set.count == 0);
     PEER_MUST(f.session.memory.count == 0);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "gpu/gpu.h"
+#include "gpu/gpu_device.h"
 #include "protocol/memory_stream.h"
 
 #define WINDOW (256ull << 20)
@@ -73,7 +74,7 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
         .call = gpu_called,
         .config_changed = gpu_config_changed,
     };
-    f->device = gpu_create(&f->host, options);
+    f->device = gpu_device_create(&f->host, options);
     RING_DRIVER_MUST(f->device != NULL);
     f->device->impl->reset(f->device);
     f->device->impl->set_features(f->device, ALL_FEATURES);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "media/media.h"
+#include "media/media_device.h"
 #include "protocol/v4l2_ioctl.h"
 
 #define MEDIA_WINDOW (64ull << 20)
@@ -72,7 +73,7 @@ static inline struct media_fixture *media_fixture_create(const struct media_opti
         .call = media_fixture_called,
         .config_changed = media_fixture_config_changed,
     };
-    f->device = media_create(&f->host, options);
+    f->device = media_device_create(&f->host, options);
     RING_DRIVER_MUST(f->device != NULL);
     f->media = (struct media *)(void *)f->device;
     f->device->impl->reset(f->device);

@@ -154,7 +154,7 @@ static void options_without_sense_are_refused(void **state)
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         errno = 0;
-        assert_null(gpu_create(&f->host, &bad[i]));
+        assert_null(gpu_device_create(&f->host, &bad[i]));
         assert_int_equal(errno, EINVAL);
     }
 }

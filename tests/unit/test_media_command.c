@@ -8,6 +8,7 @@ static void test_facts(void **state)
                                   .card = "a card with a name that is too long"};
     struct device_facts facts;
     struct virtio_media_config config;
+    struct device *device;
 
     f->device->impl->facts(f->device, &facts);
     assert_int_equal(facts.features, 0);
@@ -19,12 +20,14 @@ static void test_facts(void **state)
     assert_int_equal(config.device_type, 0);
     assert_string_equal((char *)config.card, MEDIA_DEFAULT_CARD);
 
-    assert_true(media_facts(&multi, &facts));
+    device = media_device_create(&f->host, &multi);
+    assert_non_null(device);
+    device->impl->facts(device, &facts);
+    device->impl->destroy(device);
     memcpy(&config, facts.config, sizeof(config));
     assert_int_equal(config.device_caps, 0x04001000);
     assert_string_equal((char *)config.card, "a card with a name that is too ");
-    assert_false(media_facts(&(struct media_options){.kind = "teapot"}, &facts));
-    assert_null(media_create(&f->host, &(struct media_options){.kind = "teapot"}));
+    assert_null(media_device_create(&f->host, &(struct media_options){.kind = "teapot"}));
 }
 
 static void test_sessions(void **state)

@@ -9,8 +9,8 @@
 
 #include "back_end_peer.h"
 #include "base/units.h"
+#include "door/conversation.h"
 #include "door/handlers.h"
-#include "door/session.h"
 
 /* What a session does when its worker is not what it should be. The front-end is a socket pair, and
  * so is the worker: the keeper believes that it runs. */
@@ -55,12 +55,12 @@ static void begin(bool with_worker)
     front = fronts[0];
     assert_int_equal(fd_set_nonblock(front), 0);
     lent.loop = loop;
-    assert_int_equal(session_init(&session, &lent, fronts[1], on_closed, NULL), 0);
+    assert_int_equal(conversation_begin(&session, &lent, fronts[1], on_closed, NULL), 0);
 }
 
 static void end(void)
 {
-    session_finish(&session);
+    conversation_end(&session);
     assert_int_equal(session.window.ledger.set.count, 0);
     keeper_finish(&keeper);
     journal_finish(&journal);
@@ -146,10 +146,10 @@ static void start_ring(void)
     tell(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), kick);
     close(kick);
     assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), -1); /* the worker has to start it */
-    session_worker_ack(&session, told(LINK_RING_START), 0, 1);
+    conversation_worker_ack(&session, told(LINK_RING_START), 0, 1);
     assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), 0);
     tell(VHOST_USER_SET_VRING_ENABLE, &on, sizeof(on), -1);
-    session_worker_ack(&session, told(LINK_RING_ENABLE), 0, 0);
+    conversation_worker_ack(&session, told(LINK_RING_ENABLE), 0, 0);
     assert_int_equal(answered(VHOST_USER_SET_VRING_ENABLE), 0);
     peer_run(&peer, loop);
     assert_int_equal(session.news, GUEST_WINDOW_IS_OPEN);
@@ -168,7 +168,7 @@ static void request_map(uint64_t ticket)
 
     m.shm = (struct link_shm){.ticket = ticket, .size = units_page_size()};
     fds.fds[0] = fd_memfd("test", units_page_size());
-    session_worker_request(&session, &m, &fds);
+    conversation_worker_request(&session, &m, &fds);
     fd_list_finish(&fds);
 }
 
@@ -181,11 +181,11 @@ static void an_answer_that_nobody_awaits_is_no_answer(void **state)
     negotiate();
     start_ring();
     tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
-    session_worker_ack(&session, 12345, 0, 7); /* another than the one awaited */
+    conversation_worker_ack(&session, 12345, 0, 7); /* another than the one awaited */
     assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
-    session_worker_ack(&session, told(LINK_RING_STOP), 0, 7);
+    conversation_worker_ack(&session, told(LINK_RING_STOP), 0, 7);
     assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(7) << 32);
-    session_worker_ack(&session, 0, 0, 9);
+    conversation_worker_ack(&session, 0, 0, 9);
     assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
     finish_peer();
 }
@@ -205,7 +205,7 @@ static void a_death_lets_a_knock_in(void **state)
     loop_turns(loop);
     assert_int_equal(peer_unread(&peer), 0); /* not now: the front-end awaits its answer */
     keeper.ready = false;
-    session_worker_died(&session);
+    conversation_worker_died(&session);
     assert_int_equal(answered(VHOST_USER_SET_MEM_TABLE), 0);
     assert_true(peer_unread(&peer) > 0);
     peer_run(&peer, loop);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/gpu_device.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "gpu/context.h"
+#include "gpu/edid.h"
+#include "gpu/gpu.h"
+#include "gpu/resource.h"
+
+/* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
+#define MAX_ENTRIES (4u << 20)
+#define ATTACHMENTS_PER_RESOURCE 4u
+
+static struct gpu *gpu_of(struct device *device)
+{
+    return (struct gpu *)(void *)device;
+}
+
+/* The config space as the guest reads it. */
+static struct virtio_gpu_config_space config_bytes(const struct gpu *gpu)
+{
+    return (struct virtio_gpu_config_space){
+        .events_read = htole32(gpu->config.events_read),
+        .num_scanouts = htole32(gpu->config.num_scanouts),
+        .num_capsets = htole32(gpu->config.num_capsets),
+        .blob_alignment = htole32(gpu->config.blob_alignment),
+    };
+}
+
+static void gpu_facts(struct device *device, struct device_facts *facts)
+{
+    struct virtio_gpu_config_space config = config_bytes(gpu_of(device));
+
+    *facts = (struct device_facts){
+        .features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
+                    1ull << VIRTIO_GPU_F_RESOURCE_BLOB | 1ull << VIRTIO_GPU_F_CONTEXT_INIT,
+        .queues = VIRTIO_GPU_QUEUES,
+        .shmid = VIRTIO_GPU_SHM_ID_HOST_VISIBLE,
+        .config_size = sizeof(config),
+    };
+    memcpy(facts->config, &config, sizeof(config));
+}
+
+/* The commands in hand, then the stream that one of them may wait for, then what streams use, and
+ * at last what contexts use. A resource that is in the window is not taken out: see device.h. */
+static void gpu_reset(struct device *device)
+{
+    struct gpu *gpu = gpu_of(device);
+    struct id_node *node;
+
+    control_reset(&gpu->control);
+    control_reset(&gpu->cursor);
+    gpu->renderer->impl->reset(gpu->renderer);
+    while ((node = id_map_first(&gpu->contexts)) != NULL)
+        context_destroy(ID_MAP_OF(node, struct context, node));
+    while ((node = id_map_first(&gpu->resources)) != NULL)
+        resource_destroy(ID_MAP_OF(node, struct resource, node));
+    gpu->config.events_read = 0;
+    gpu_count(gpu);
+    gpu->device.host->census->mapped = 0;
+}
+
+static void gpu_queue_ready(struct device *device, unsigned queue)
+{
+    struct gpu *gpu = gpu_of(device);
+
+    if (queue == VIRTIO_GPU_CONTROLQ)
+        control_run(&gpu->control);
+    else if (queue == VIRTIO_GPU_CURSORQ)
+        control_run(&gpu->cursor);
+}
+
+static void gpu_set_features(struct device *device, uint64_t features)
+{
+    gpu_of(device)->features = features;
+}
+
+/* All that a driver may write is events_clear, whole: it acknowledges events_read. */
+static void gpu_write_config(struct device *device, uint32_t offset, const void *bytes,
+                             uint32_t size)
+{
+    struct gpu *gpu = gpu_of(device);
+    struct virtio_gpu_config_space config;
+    uint32_t before = gpu->config.events_read;
+    struct reader reader;
+
+    if (offset != offsetof(struct virtio_gpu_config_space, events_clear) ||
+        size != sizeof(config.events_clear)) {
+        log_stranger("the driver writes %u bytes at %u of the config space", size, offset);
+        return;
+    }
+    reader_init(&reader, bytes, size);
+    gpu->config.events_read &= ~reader_u32(&reader);
+    if (gpu->config.events_read == before)
+        return;
+    config = config_bytes(gpu);
+    gpu->device.host->config_changed(gpu->device.host, &config, sizeof(config));
+}
+
+static void gpu_destroy(struct device *device)
+{
+    struct gpu *gpu = gpu_of(device);
+
+    gpu_reset(device);
+    control_finish(&gpu->control);
+    control_finish(&gpu->cursor);
+    gpu->renderer->impl->destroy(gpu->renderer);
+    free(gpu);
+}
+
+static const struct device_impl gpu_impl = {
+    .name = "gpu",
+    .facts = gpu_facts,
+    .reset = gpu_reset,
+    .queue_ready = gpu_queue_ready,
+    .set_features = gpu_set_features,
+    .write_config = gpu_write_config,
+    .destroy = gpu_destroy,
+};
+
+static int gpu_choose(struct gpu *gpu, const struct gpu_options *options)
+{
+    uint8_t edid[EDID_SIZE];
+
+    gpu->width = options->width ? options->width : GPU_DEFAULT_WIDTH;
+    gpu->height = options->height ? options->height : GPU_DEFAULT_HEIGHT;
+    if (options->outputs > VIRTIO_GPU_MAX_SCANOUTS) {
+        log_error("%u outputs are too many: a virtio-gpu has at most %u", options->outputs,
+                  VIRTIO_GPU_MAX_SCANOUTS);
+        return -EINVAL;
+    }
+    if (!edid_write(edid, gpu->width, gpu->height, 1)) {
+        log_error("no display has %u x %u pixels: from 400 x 300 to %u x %u will do", gpu->width,
+                  gpu->height, EDID_MAX_WIDTH, EDID_MAX_HEIGHT);
+        return -EINVAL;
+    }
+    gpu->config.num_scanouts = options->outputs;
+    gpu->limits.resources = options->max_resources ? options->max_resources : GPU_DEFAULT_RESOURCES;
+    gpu->limits.contexts = options->max_contexts ? options->max_contexts : GPU_DEFAULT_CONTEXTS;
+    gpu->limits.bytes = options->max_bytes;
+    gpu->limits.entries = MAX_ENTRIES;
+    gpu->limits.attachments = (uint64_t)gpu->limits.resources * ATTACHMENTS_PER_RESOURCE;
+    return 0;
+}
+
+static int gpu_choose_renderer(struct gpu *gpu, const char *name)
+{
+    const struct renderer_impl *impl = renderer_find(name ? name : renderer_memory_impl.name);
+
+    if (impl == NULL) {
+        log_error("there is no renderer '%s'", name);
+        return -EINVAL;
+    }
+    gpu->renderer = impl->create(gpu->device.host);
+    if (gpu->renderer == NULL)
+        return -errno;
+    gpu->config.num_capsets = gpu->renderer->capset_count;
+    return 0;
+}
+
+static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
+{
+    int result = gpu_choose(gpu, options);
+
+    if (result == 0)
+        result = control_init(&gpu->control, gpu, VIRTIO_GPU_CONTROLQ);
+    if (result == 0)
+        result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ);
+    if (result == 0)
+        result = gpu_choose_renderer(gpu, options->renderer);
+    return result;
+}
+
+struct device *gpu_device_create(struct device_host *host, const struct gpu_options *options)
+{
+    struct gpu *gpu = calloc(1, sizeof(*gpu));
+    int result;
+
+    if (gpu == NULL)
+        return NULL;
+    gpu->device = (struct device){&gpu_impl, host};
+    id_map_init(&gpu->resources);
+    id_map_init(&gpu->contexts);
+    result = gpu_init(gpu, options);
+    if (result < 0) {
+        control_finish(&gpu->control);
+        control_finish(&gpu->cursor);
+        free(gpu);
+        errno = -result;
+        return NULL;
+    }
+    gpu_count(gpu);
+    return &gpu->device;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "door/conversation.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "door/handlers.h"
+
+/* ---- the front-end's requests ---- */
+
+static void on_closed(void *data, const char *reason)
+{
+    struct session *s = data;
+
+    log_info("The front-end is gone: %s.", reason);
+    connection_hold(&s->connection, true);
+    s->closed(s->data);
+}
+
+static void answer_waiting(struct session *s, int result, uint64_t value)
+{
+    s->waits_for = 0;
+    connection_hold(&s->connection, false);
+    handlers_worker_done(s, result, value);
+}
+
+/* There is no worker to carry out what waits. The next one is brought up to date from our copies,
+ * so it is as if it were done. A driver that begins at base 0 begins anew, as far as can be seen
+ * from here. */
+static void answer_without_worker(struct session *s)
+{
+    const struct vhost_user_message *m = &s->waiting;
+    uint64_t value = 0;
+
+    if (m->header.request == VHOST_USER_GET_VRING_BASE)
+        value = journal_ring_base(s->lent.journal, m->state.index);
+    else if (m->header.request == VHOST_USER_SET_VRING_KICK)
+        value = session_rings_started(s) == 1 &&
+                s->rings[m->u64 & VHOST_USER_VRING_INDEX_MASK].base == 0;
+    answer_waiting(s, 0, value);
+}
+
+/* A request that breaks its rule leaves nothing to trust: the conversation is over. */
+static bool request_good(struct session *s, const struct vhost_user_message *m,
+                         const struct fd_list *fds)
+{
+    unsigned state = session_rings_started(s) > 0 ? VHOST_USER_RUNNING : VHOST_USER_IDLE;
+    const char *reason = vhost_user_check(&m->header, fds->count, s->protocol_features, state);
+
+    if (reason == NULL)
+        return true;
+    stats_add(&session_stats(s)->front_end_errors, 1);
+    log_stranger("The front-end's request %u (%s) is refused: %s.", m->header.request,
+                 vhost_user_request_name(m->header.request), reason);
+    return false;
+}
+
+static void on_message(void *data, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    struct session *s = data;
+    bool reply_ack = s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK);
+    int r;
+
+    if (!request_good(s, m, fds)) {
+        on_closed(s, "it broke the protocol");
+        return;
+    }
+    log_debug("Front-end: %s, %u bytes, %u descriptors", vhost_user_request_name(m->header.request),
+              m->header.size, fds->count);
+    r = handlers_find(m->header.request)(s, m, fds);
+    if (r < 0) {
+        stats_add(&session_stats(s)->front_end_errors, 1);
+        log_stranger("The front-end's %s is refused: %s.",
+                     vhost_user_request_name(m->header.request), strerror(-r));
+    }
+    if (r == -EPROTO) {
+        on_closed(s, "it broke the protocol");
+    } else if (r == SESSION_WAITS) {
+        s->waiting = *m;
+        connection_hold(&s->connection, true);
+        if (s->waits_for == 0)
+            answer_without_worker(s);
+    } else if (r <= 0) {
+        connection_ack(&s->connection, m, reply_ack, r);
+    }
+    back_channel_poke(&s->window.channel);
+}
+
+static const struct connection_handler connection_handler = {on_message, on_closed};
+
+/* ---- the window's news ---- */
+
+static void tell_window(struct session *s, enum guest_window_news news)
+{
+    static const uint32_t words[] = {
+        [GUEST_WINDOW_IS_SHUT] = LINK_WINDOW_SHUT,
+        [GUEST_WINDOW_IS_OPEN] = LINK_WINDOW_OPEN,
+        [GUEST_WINDOW_IS_NONE] = LINK_WINDOW_NONE,
+    };
+    struct link_message m = {.type = LINK_WINDOW, .window.news = words[news]};
+
+    s->news = news;
+    keeper_send(s->lent.keeper, &m, NULL, 0, false);
+}
+
+static void on_window_changed(void *data, enum guest_window_news news)
+{
+    tell_window(data, news);
+}
+
+static void on_window_done(void *data, uint64_t ticket, int result)
+{
+    struct session *s = data;
+    struct link_message m = {.type = LINK_SHM_DONE};
+
+    m.shm.ticket = ticket;
+    m.shm.result = result;
+    keeper_send(s->lent.keeper, &m, NULL, 0, false);
+}
+
+static bool on_quiet(void *data)
+{
+    const struct session *s = data;
+    return s->waits_for == 0 && connection_quiet(&s->connection);
+}
+
+static const struct guest_window_handler guest_window_handler = {on_window_changed, on_window_done,
+                                                                 on_quiet};
+
+/* ---- the worker's news ---- */
+
+void conversation_worker_ack(struct session *s, uint32_t serial, int result, uint64_t value)
+{
+    if (s->waits_for == 0 || serial != s->waits_for) {
+        if (result < 0)
+            log_stranger("The new worker could not take over: %s.", strerror(-result));
+        return;
+    }
+    answer_waiting(s, result, value);
+    back_channel_poke(&s->window.channel);
+}
+
+void conversation_worker_died(struct session *s)
+{
+    guest_window_orphan_all(&s->window);
+    journal_clear(s->lent.journal);
+    if (s->waits_for != 0)
+        answer_without_worker(s);
+    back_channel_poke(&s->window.channel);
+}
+
+static void resume_ring(struct session *s, unsigned index)
+{
+    struct ring *ring = &s->rings[index];
+    struct link_message m;
+    int fds[2];
+    unsigned count;
+
+    ring->base = journal_ring_base(s->lent.journal, index);
+    count = ring_message(ring, index, &m, fds);
+    m.ring_start.flags |= LINK_RING_RESUMED;
+    keeper_send(s->lent.keeper, &m, fds, count, true);
+}
+
+void conversation_worker_ready(struct session *s)
+{
+    struct link_message m = {.type = LINK_FEATURES, .features = s->features};
+
+    keeper_send(s->lent.keeper, &m, NULL, 0, false);
+    front_memory_message(&s->memory, &m);
+    keeper_send(s->lent.keeper, &m, s->memory.fds, s->memory.count, true);
+    for (unsigned i = 0; i < s->lent.facts->queues; i++)
+        if (s->rings[i].started)
+            resume_ring(s, i);
+    tell_window(s, s->news);
+}
+
+void conversation_worker_request(struct session *s, const struct link_message *m,
+                                 struct fd_list *fds)
+{
+    struct shm_wish wish = {
+        .offset = m->shm.shm_offset,
+        .size = m->shm.size,
+        .fd_offset = m->shm.fd_offset,
+        .ticket = m->shm.ticket,
+        .id = m->shm.id,
+    };
+
+    if (m->type == LINK_SHM_MAP)
+        guest_window_map(&s->window, &wish, fd_list_take(fds, 0));
+    else if (m->type == LINK_SHM_UNMAP)
+        guest_window_unmap(&s->window, &wish);
+    else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0)
+        back_channel_config_change(&s->window.channel);
+}
+
+/* ---- life ---- */
+
+int conversation_begin(struct session *s, const struct session_lent *lent, int fd,
+                       void (*closed)(void *data), void *data)
+{
+    struct shm_region region = {.shmid = (uint8_t)lent->facts->shmid, .size = lent->window_size};
+
+    *s = (struct session){.lent = *lent, .closed = closed, .data = data};
+    guest_window_init(&s->window, lent->loop, region, &guest_window_handler, s);
+    s->window.stats = session_stats(s);
+    s->window.arena_fd = lent->arena_fd;
+    front_memory_init(&s->memory);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
+        ring_init(&s->rings[i]);
+    stats_add(&session_stats(s)->connections, 1);
+    return connection_init(&s->connection, lent->loop, fd, &connection_handler, s);
+}
+
+/* The worker forgets this front-end: its rings, its memory, the device's state. */
+static void dismiss(struct session *s)
+{
+    struct link_message m = {.type = LINK_RESET};
+
+    tell_window(s, GUEST_WINDOW_IS_SHUT);
+    keeper_send(s->lent.keeper, &m, NULL, 0, true);
+    m = (struct link_message){.type = LINK_MEM_TABLE};
+    keeper_send(s->lent.keeper, &m, NULL, 0, true);
+}
+
+void conversation_end(struct session *s)
+{
+    connection_finish(&s->connection);
+    dismiss(s);
+    guest_window_finish(&s->window);
+    front_memory_finish(&s->memory);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
+        ring_finish(&s->rings[i]);
+        s->lent.journal->page->rings[i] = (struct journal_ring){0};
+    }
+}
