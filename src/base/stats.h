@@ -18,6 +18,7 @@
     X(chains_bad)       /* descriptor chains that broke the rules */                               \
     X(front_end_errors) /* requests of the front-end that were refused */                          \
     X(connections)      /* front-ends that came */                                                 \
+    X(left_mapped)      /* buffers that were in the window when a front-end left */                \
     X(worker_starts)    /* times that the worker was started */                                    \
     X(events_sent)      /* buffers of the event queue that were filled */                          \
     X(frames)           /* media frames given to the guest */                                      \

@@ -2,6 +2,7 @@
 #include "door/conversation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -25,6 +26,15 @@ static void answer_waiting(struct session *s, int result, uint64_t value)
     handlers_worker_done(s, result, value);
 }
 
+/* The next driver must not see the last one's bytes. Who keeps them is dead, or about to be. */
+static void wipe_arena(struct session *s)
+{
+    if (s->lent.arena_fd >= 0 &&
+        fallocate(s->lent.arena_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                  (off_t)s->lent.window_size) < 0)
+        log_error("The arena cannot be emptied: %s.", strerror(errno));
+}
+
 /* There is no worker to carry out what waits. The next one is brought up to date from our copies,
  * so it is as if it were done. A driver that begins at base 0 begins anew, as far as can be seen
  * from here. */
@@ -38,6 +48,9 @@ static void answer_without_worker(struct session *s)
     else if (m->header.request == VHOST_USER_SET_VRING_KICK)
         value = session_rings_started(s) == 1 &&
                 s->rings[m->u64 & VHOST_USER_VRING_INDEX_MASK].base == 0;
+    if (m->header.request == VHOST_USER_RESET_DEVICE ||
+        (m->header.request == VHOST_USER_SET_VRING_KICK && value != 0))
+        wipe_arena(s);
     answer_waiting(s, 0, value);
 }
 
@@ -224,8 +237,27 @@ static void dismiss(struct session *s)
     keeper_send(s->lent.keeper, &m, NULL, 0, true);
 }
 
+/* What the front-end took along: none, if every buffer was taken out as its owner died. */
+static void count_left(struct session *s)
+{
+    struct shm_mapping *m;
+    struct journal_loan loan;
+    uint32_t slot = 0;
+    unsigned left = 0;
+
+    if (s->lent.arena_fd >= 0)
+        while (journal_loan_next(s->lent.journal, &slot, &loan))
+            left++;
+    for (m = shm_ledger_first(&s->window.ledger); m != NULL; m = shm_ledger_next(m))
+        left += m->id != GUEST_WINDOW_ARENA_ID;
+    stats_add(&session_stats(s)->left_mapped, left);
+    if (left > 0)
+        log_info("The front-end left with %u buffers mapped.", left);
+}
+
 void conversation_end(struct session *s)
 {
+    count_left(s);
     connection_finish(&s->connection);
     dismiss(s);
     guest_window_finish(&s->window);
