@@ -23,6 +23,7 @@ static struct journal journal;
 static struct link_hello facts;
 static struct peer peer; /* of the back-end channel */
 static int front, worker;
+static int arena_fd = -1; /* -1: none */
 static unsigned closed_count;
 
 static void on_closed(void *data)
@@ -37,7 +38,7 @@ static void begin(bool with_worker)
         .journal = &journal,
         .facts = &facts,
         .window_size = 64 * units_page_size(),
-        .arena_fd = -1,
+        .arena_fd = arena_fd,
     };
     int fronts[2], links[2];
 
@@ -240,6 +241,32 @@ static void without_a_worker_the_front_end_is_served(void **state)
     finish_peer();
 }
 
+/* Nobody else can: the next worker takes over rings that run. */
+static void the_next_driver_sees_nothing_of_a_dead_worker(void **state)
+{
+    uint64_t index = 0, size = 64 * units_page_size();
+    int kick = eventfd(0, 0);
+    char byte = 'x';
+
+    arena_fd = fd_memfd("arena", size);
+    begin(false);
+    negotiate();
+    assert_int_equal(pwrite(arena_fd, &byte, 1, (off_t)size - 1), 1);
+    tell(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), kick);
+    assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), 0);
+    assert_int_equal(pread(arena_fd, &byte, 1, (off_t)size - 1), 1);
+    assert_int_equal(byte, 0);
+    byte = 'x';
+    assert_int_equal(pwrite(arena_fd, &byte, 1, 0), 1);
+    tell(VHOST_USER_RESET_DEVICE, NULL, 0, -1);
+    assert_int_equal(answered(VHOST_USER_RESET_DEVICE), 0);
+    assert_int_equal(pread(arena_fd, &byte, 1, 0), 1);
+    assert_int_equal(byte, 0);
+    close(kick);
+    finish_peer();
+    fd_close(&arena_fd);
+}
+
 static void who_breaks_the_protocol_is_left(void **state)
 {
     begin(false);
@@ -257,6 +284,7 @@ int main(void)
         FD_TEST(an_answer_that_nobody_awaits_is_no_answer),
         FD_TEST(a_death_lets_a_knock_in),
         FD_TEST(without_a_worker_the_front_end_is_served),
+        FD_TEST(the_next_driver_sees_nothing_of_a_dead_worker),
         FD_TEST(who_breaks_the_protocol_is_left),
     };
 
