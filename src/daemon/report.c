@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/report.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,14 +26,14 @@ static struct json_object *put_object(struct json_object *to, const char *key)
     return object;
 }
 
-static void put_mapping(struct json_object *array, const struct shm_mapping *m)
+static void put_mapping(struct json_object *array, const struct shm_mapping *m, bool arena)
 {
     struct json_object *o = json_object_new_object();
 
     put_number(o, "shm_offset", m->range.start);
     put_number(o, "size", m->range.size);
     put_text(o, "state", shm_state_name(m->state));
-    if (m->id == GUEST_WINDOW_ARENA_ID)
+    if (arena)
         put_text(o, "name", "arena");
     else
         put_number(o, "id", m->id);
@@ -45,7 +46,7 @@ static void put_ledger(struct json_object *root, const struct session *session)
     struct shm_mapping *m = session != NULL ? shm_ledger_first(&session->window.ledger) : NULL;
 
     for (; m != NULL; m = shm_ledger_next(m))
-        put_mapping(array, m);
+        put_mapping(array, m, session->window.arena_fd >= 0);
     json_object_object_add(root, "ledger", array);
 }
 

@@ -416,6 +416,11 @@ int back_channel_config_change(struct back_channel *ch)
 
     if (ch->fd < 0)
         return -ENOTCONN;
+    /* One that waits to be sent says as much as two. */
+    TAILQ_FOREACH(r, &ch->queue, link)
+    if (r->header.request == VHOST_USER_BACKEND_CONFIG_CHANGE &&
+        (r != TAILQ_FIRST(&ch->queue) || ch->phase == BACK_CHANNEL_IDLE))
+        return 0;
     r = request_create(VHOST_USER_BACKEND_CONFIG_CHANGE, 0, NULL, NULL);
     return r != NULL ? enqueue(ch, r) : -ENOMEM;
 }

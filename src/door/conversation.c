@@ -204,7 +204,8 @@ void conversation_worker_request(struct session *s, const struct link_message *m
         guest_window_map(&s->window, &wish, fd_list_take(fds, 0));
     else if (m->type == LINK_SHM_UNMAP)
         guest_window_unmap(&s->window, &wish);
-    else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0)
+    else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0 &&
+             (s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)))
         back_channel_config_change(&s->window.channel);
 }
 
@@ -245,11 +246,14 @@ static void count_left(struct session *s)
     uint32_t slot = 0;
     unsigned left = 0;
 
-    if (s->lent.arena_fd >= 0)
+    if (s->lent.arena_fd < 0) {
+        for (m = shm_ledger_first(&s->window.ledger); m != NULL; m = shm_ledger_next(m))
+            left++;
+    } else {
+        /* The ledger has the arena; what lies in it is in the journal. */
         while (journal_loan_next(s->lent.journal, &slot, &loan))
             left++;
-    for (m = shm_ledger_first(&s->window.ledger); m != NULL; m = shm_ledger_next(m))
-        left += m->id != GUEST_WINDOW_ARENA_ID;
+    }
     stats_add(&session_stats(s)->left_mapped, left);
     if (left > 0)
         log_info("The front-end left with %u buffers mapped.", left);

@@ -72,20 +72,23 @@ static int get_protocol_features(struct session *s, const struct vhost_user_mess
 /* Says what will not work, before a guest finds out. */
 static void explain_negotiation(const struct session *s)
 {
+    static struct log_limit limit;
     uint64_t taken = s->protocol_features;
 
-    log_info("The front-end took protocol features %#llx.", (unsigned long long)taken);
+    if (log_limit_allows(&limit))
+        log_info("The front-end took protocol features %#llx.", (unsigned long long)taken);
     if (taken & BIT(SHMEM)) {
         if (!acked(s, BIT(BACKEND_REQ) | BIT(REPLY_ACK)))
-            log_warning(
+            log_stranger(
                 "The front-end took SHMEM without BACKEND_REQ and REPLY_ACK: buffers cannot "
                 "be mapped into the guest.");
     } else if (taken & (BIT(OLD_SHMEM_20) | BIT(OLD_SHMEM_21))) {
-        log_warning("The front-end speaks an old draft of SHMEM (bit 20 or 21, not 22): buffers "
-                    "cannot be mapped into the guest. QEMU 11.0 or newer is needed.");
+        log_stranger("The front-end speaks an old draft of SHMEM (bit 20 or 21, not 22): buffers "
+                     "cannot be mapped into the guest. QEMU 11.0 or newer is needed.");
     } else {
-        log_warning("The front-end does not know SHMEM (bit 22): buffers cannot be mapped into the "
-                    "guest. QEMU 11.0 or newer is needed.");
+        log_stranger(
+            "The front-end does not know SHMEM (bit 22): buffers cannot be mapped into the "
+            "guest. QEMU 11.0 or newer is needed.");
     }
 }
 
