@@ -61,6 +61,21 @@ def ioctls(bench):
 
 
 @media.case
+def rounds(bench):
+    """500 rounds of map, write at once, unmap, look again: nothing is lost."""
+    values = bench.run("media rounds --frames 500", 120).values
+    expect("500", rounds=values["rounds"])
+    expect("0", lost_words=values["lost_words"])
+
+
+@media.case
+def reset(bench):
+    """Drivers that go without a word while frames stream; the next finds clean buffers."""
+    values = bench.run("media reset", 120).values
+    expect("20", after_reset=values["after_reset"])
+
+
+@media.case
 def reboot(bench):
     """A reboot while frames stream."""
     bench.machine.begin("media stream --frames 100000")
@@ -69,6 +84,26 @@ def reboot(bench):
     bench.machine.qmp("system_reset")
     bench.machine.ready()
     bench.run("media stream --frames 30")
+
+
+# The camera with V4L2's multi-planar API: a mapping for each plane of a buffer.
+
+planes = Group("planes", {"media": ["--window=256M", "--kind=pattern", "--planes=multi"]})
+
+
+@planes.case
+def formats(bench):
+    """Some frames of every format and size; NV12M's two planes are two mappings."""
+    records = bench.run("media formats", 300).records
+    count = {record["format"]: record["planes"] for record in records if "planes" in record}
+    expect("2", planes_of_NV12M=count.pop("NM12", None))
+    expect({"1"}, planes_of_others=set(count.values()))
+
+
+@planes.case
+def busy(bench):
+    """Two clients: EBUSY where V4L2 says so."""
+    bench.run("media busy", 120)
 
 
 # Both at the same time: each mapping of the one is a new memory table for the other.
