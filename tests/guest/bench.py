@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 
+from cargo import archive
 from devices import Device
-from vm import Failure, Machine
+from vm import HERE, Failure, Machine
 
 CENSUS = ("resources", "contexts", "mapped", "bytes", "sessions")
+TOP = os.path.dirname(os.path.dirname(HERE))
 GROUPS = {}  # name -> Group, in the order written
 
 
@@ -20,13 +22,15 @@ class Skip(Exception):
 
 class Group:
     """Cases that share a boot. devices: {kind: options of its program}. noise: what QEMU may say
-    on its standard error without being at fault. extra: more words for its command line."""
+    on its standard error without being at fault. extra: more words for its command line. cargo:
+    programs, of the build tree or of this one, that are put into the guest."""
 
-    def __init__(self, name, devices, noise=(), extra=()):
+    def __init__(self, name, devices, noise=(), extra=(), cargo=()):
         self.name = name
         self.devices = devices
         self.noise = noise
         self.extra = extra
+        self.cargo = cargo
         self.cases = {}
         GROUPS[name] = self
 
@@ -53,7 +57,8 @@ class Bench:
                 self.devices[kind] = Device(options.build, kind, self.folder, arguments)
             self.machine = Machine([(kind, device.socket) for kind, device in self.devices.items()],
                                    limit=1500, show=self.show, accelerator=options.accel,
-                                   console=self.note, extra=group.extra)
+                                   console=self.note, extra=group.extra,
+                                   archive=self.load(options.build))
             self.boot_seconds = self.machine.ready()
             self.seen = len(self.machine.console)
             self.baseline = {}
@@ -68,6 +73,17 @@ class Bench:
             return self.__dict__["devices"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+    def load(self, build):
+        """The group's cargo as an archive; empty if it has none."""
+        paths = []
+        for name in self.group.cargo:
+            places = [os.path.join(folder, name) for folder in (build, TOP)]
+            found = [path for path in places if os.access(path, os.X_OK)]
+            if not found:
+                raise Skip(f"there is no {name} in {build}")
+            paths.append(found[0])
+        return archive(paths) if paths else b""
 
     def show(self, line):
         if self.verbose:

@@ -110,16 +110,18 @@ class Machine:
     """One QEMU with one guest. Use it in a 'with' block; finish() is called at its end."""
 
     def __init__(self, devices=(), smp=1, limit=300, show=None, console=None, accelerator=None,
-                 memory="1G", extra=()):
+                 memory="1G", extra=(), archive=b""):
         """devices: pairs (kind, socket path), the back-ends already listening. limit: seconds
         until everything is killed. show, console: called with each line of the guest's programs
-        and of its kernel."""
+        and of its kernel. archive: a cpio archive that is unpacked over the initramfs."""
         self.show = show or (lambda line: None)
         self.show_console = console or (lambda line: None)
         self.root = made("root")
         self.kernel = self.kernel_path()
         self.initramfs = made("initramfs")
         self.work = tempfile.mkdtemp(prefix="hostblob-vm-")
+        if archive:
+            self.initramfs = self.enlarged(archive)
         self.lines = queue.Queue()
         self.answers = queue.Queue()
         self.console = []
@@ -154,6 +156,14 @@ class Machine:
         with open(os.path.join(self.root, "packages")) as file:
             self.versions = dict(line.split() for line in file)
         return os.path.join(self.root, "usr/lib/modules", self.versions["kernel"], "vmlinuz")
+
+    def enlarged(self, archive):
+        """A copy of the initramfs with another archive behind it: the kernel takes both."""
+        path = self.path("initramfs")
+        shutil.copy(self.initramfs, path)
+        with open(path, "ab") as file:
+            file.write(bytes(-file.tell() % 4) + archive)
+        return path
 
     def command(self, devices, smp, memory, accelerator):
         """The command line. QEMU runs by the root's own loader, so no privileges are needed."""
