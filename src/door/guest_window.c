@@ -391,8 +391,14 @@ void guest_window_orphan_all(struct guest_window *w)
     for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
         if (!has_arena(w))
             m->orphan = true;
-    if (w->state != GUEST_WINDOW_SHUT)
-        unmap_orphans(w);
+    if (w->state == GUEST_WINDOW_SHUT)
+        return;
+    unmap_orphans(w);
+    /* Their places must be free before the next worker asks for them. */
+    if (w->state == GUEST_WINDOW_OPEN && leaving(w) && opening_barrier(w) == 0) {
+        w->state = GUEST_WINDOW_OPENING;
+        w->handler->changed(w->data, GUEST_WINDOW_IS_SHUT);
+    }
 }
 
 void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,

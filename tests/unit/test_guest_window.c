@@ -671,9 +671,13 @@ static void what_a_dead_worker_left_is_taken_out(void **state)
     map_well(2, 1);
     unmap(3, 1);
     guest_window_orphan_all(&window);
-    map_well(4, 2); /* the next worker's */
+    assert_int_equal(news, GUEST_WINDOW_IS_SHUT); /* until their places are free */
+    peer_run(&peer, loop);
+    assert_int_equal(news, GUEST_WINDOW_IS_OPEN);
+    assert_int_equal(in_ledger(), 0);
+    map_well(4, 0); /* the next worker's */
     assert_int_equal(in_ledger(), 1);
-    assert_int_equal(at(2)->ticket, 4);
+    assert_int_equal(at(0)->ticket, 4);
     assert_int_equal(peer.count, 1);
     end();
 }
