@@ -226,8 +226,9 @@ static int add_mem_reg(struct session *s, const struct vhost_user_message *m, st
     int r;
 
     /* QEMU 11.1 dies at the next start if it has to remove a region of ours that a reset took away;
-     * one that was refused it does not remember. */
-    if (is_ours(s, fds->fds[0]))
+     * one that was refused it does not remember. Without a running ring it is about to start the
+     * device again after a pause, and would give up over a refusal. */
+    if (session_rings_started(s) > 0 && is_ours(s, fds->fds[0]))
         return -EEXIST;
     r = front_memory_add(&s->memory, &m->mem_reg.region, fds);
     return r < 0 ? r : tell_memory(s);
