@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What guest tests are made of: groups of cases, and the bench on which a group's cases run."""
+import contextlib
 import json
 import os
 import shutil
@@ -61,6 +62,7 @@ class Bench:
                                    archive=self.load(options.build))
             self.boot_seconds = self.machine.ready()
             self.seen = len(self.machine.console)
+            self.tolerated = []  # (first line, line after the last, what it may say)
             self.baseline = {}
             self.remember()
         except BaseException:
@@ -127,13 +129,30 @@ class Bench:
         if errors:
             raise Failure("the guest's kernel said: " + errors[0])
 
+    @contextlib.contextmanager
+    def tolerate(self, noise):
+        """For as long as it lasts QEMU may say 'noise'. Yields a function that tells how often it
+        has said so."""
+        def lines():
+            return self.machine.stderr().splitlines()
+
+        first = len(lines())
+        yield lambda: sum(noise in line for line in lines()[first:])
+        self.tolerated.append((first, len(lines()), noise))
+
+    def is_noise(self, number, line):
+        if any(noise in line for noise in self.group.noise):
+            return True
+        return any(first <= number < end and noise in line for first, end, noise in self.tolerated)
+
     def complaint(self):
         """Ends the guest; what QEMU or the kernel had to complain of beyond the group's noise."""
         text = self.machine.finish()
         if not text.startswith("QEMU said: "):
             return text
-        lines = [line for line in text.split("\n") if not any(n in line for n in self.group.noise)]
-        return "\n".join(lines)
+        lines = enumerate(self.machine.stderr().splitlines())
+        rest = [line for number, line in lines if not self.is_noise(number, line)]
+        return "QEMU said: " + "\n".join(rest) if rest else ""
 
     def discard(self):
         """Ends everything, whatever its state."""

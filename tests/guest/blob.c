@@ -12,7 +12,7 @@ static const struct {
     {"info", blob_job_info},       {"main", blob_job_main},     {"rounds", blob_job_rounds},
     {"exhaust", blob_job_exhaust}, {"killed", blob_job_killed}, {"rebind", blob_job_rebind},
     {"hold", blob_job_hold},       {"reboot", blob_job_reboot}, {"fresh", blob_job_fresh},
-    {"picture", blob_job_picture},
+    {"picture", blob_job_picture}, {"race", blob_job_race},     {"storm", blob_job_storm},
 };
 
 int main(int argc, char **argv)

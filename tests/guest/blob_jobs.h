@@ -26,6 +26,13 @@ int blob_job_killed(int argc, char **argv);
 /* rebind [COUNT]: take the device from its driver and give it back; it works again. */
 int blob_job_rebind(int argc, char **argv);
 
+/* race [COUNT]: kill a process that makes, maps and closes blobs, and at once take the device from
+ * its driver; then give it back. */
+int blob_job_race(int argc, char **argv);
+
+/* storm: make, map and close blobs until the machine is reset. */
+int blob_job_storm(int argc, char **argv);
+
 /* hold COUNT KIB: make so many blobs, map and fill them, and keep them until a line of input. */
 int blob_job_hold(int argc, char **argv);
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +8,12 @@
 #include <unistd.h>
 
 #include "blob_card.h"
+#include "blob_driver.h"
 #include "blob_jobs.h"
 
 /* The jobs in which blobs end in another way than by being destroyed. */
 
 enum { MANY = 64 };
-
-#define DRIVER "/sys/bus/virtio/drivers/virtio_gpu"
 
 static unsigned number(int argc, char **argv, int which, unsigned otherwise)
 {
@@ -122,45 +119,18 @@ int blob_job_killed(int argc, char **argv)
     return !(killed == count && good == count && dirty == 0);
 }
 
-static void tell_driver(const char *file, const char *device)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), DRIVER "/%s", file);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, device, strlen(device)) != (ssize_t)strlen(device))
-        blob_card_fail("%s: %m", path);
-    close(fd);
-}
-
-/* 'name' has room for 256 bytes, as long as a file name can be. */
-static void find_device(char *name)
-{
-    DIR *folder = opendir(DRIVER);
-    struct dirent *entry;
-
-    name[0] = '\0';
-    while (folder && (entry = readdir(folder)))
-        if (strncmp(entry->d_name, "virtio", 6) == 0)
-            snprintf(name, 256, "%s", entry->d_name);
-    if (folder)
-        closedir(folder);
-    if (!name[0])
-        blob_card_fail("the driver has no device");
-}
-
 int blob_job_rebind(int argc, char **argv)
 {
     unsigned count = number(argc, argv, 1, 2), good = 0, dirty = 0;
-    char device[256];
+    char device[BLOB_DRIVER_NAME];
 
-    find_device(device);
+    blob_driver_device(device);
     for (unsigned i = 0; i < count; i++) {
         good += works(16, 256 << 10, &dirty) != 0;
-        tell_driver("unbind", device);
+        blob_driver_unbind(device);
         if (blob_card_path())
             blob_card_fail("the render node outlives its driver");
-        tell_driver("bind", device);
+        blob_driver_bind(device);
     }
     good += works(16, 256 << 10, &dirty) != 0;
     printf("@@ rebound=%u works=%u dirty=%u\n", count, good, dirty);

@@ -8,6 +8,7 @@ from bench import Group, expect
 from vm import Failure
 
 WINDOW = 256 << 20
+RESETS = 2
 
 
 # The GPU with its arena: blobs are arithmetic in one mapping.
@@ -204,3 +205,66 @@ def single_reboot(bench):
         reboot_by_guest(bench, 4, 512)
         bench.at_rest()
     reboot_by_host(bench, 20, 512)
+
+
+# What QEMU says of a request that the door has withdrawn, because the device stops.
+WITHDRAWN = "Received unexpected msg type"
+
+
+@single.case
+def single_race(bench):
+    """The device stops while mappings come and go: the driver unbound at once after a process was
+    killed, and the machine reset. QEMU 11.1 would die of a request that it reads too late."""
+    with bench.tolerate(WITHDRAWN) as withdrawn:
+        expect("20", raced=bench.run("blob race 20", 200).values["raced"])
+        bench.show(f"@@ withdrawn={withdrawn()}")
+        for turn in range(RESETS):
+            bench.machine.begin("blob storm")
+            bench.machine.until("storming", 60)
+            time.sleep(turn * 0.0137)
+            bench.machine.qmp("system_reset")
+            bench.machine.ready()
+        bench.show(f"@@ withdrawn={withdrawn()}")
+        bench.run("blob fresh 4 512")
+
+
+# Offering memory slots, QEMU tells of each region by itself. It says so when the door refuses one
+# that is a mapping of its own, once for each; and there may be more than eight.
+
+slots = Group("slots", {"gpu": ["--window=256M", "--mapping=single", "--mem-slots"]},
+              ["vhost_set_mem_table failed: Input/output error"])
+
+
+@slots.case
+def slots_main(bench):
+    """100 blobs, 20 live at a time."""
+    expect("100", blobs=bench.run("blob main 100 20", 400).values["blobs"])
+
+
+@slots.case
+def slots_race(bench):
+    """The driver unbound at once after a process with blobs was killed."""
+    with bench.tolerate(WITHDRAWN):
+        expect("5", raced=bench.run("blob race 5", 120).values["raced"])
+        bench.run("blob fresh 4 512")
+
+
+@slots.case
+def slots_reset(bench):
+    """The machine reset while blobs are mapped: QEMU must not have them in its list."""
+    reboot_by_host(bench, 20, 64)
+
+
+@slots.case
+def slots_pause(bench):
+    """Stopped and continued with more mappings than eight: the device works. With them still there
+    a reset would now kill QEMU 11.1, which has taken them into its list; so they go first."""
+    bench.machine.begin("blob hold 20 64")
+    bench.machine.until("held", 60)
+    bench.machine.qmp("stop")
+    time.sleep(0.5)
+    bench.machine.qmp("cont")
+    time.sleep(0.5)
+    bench.machine.say("go on")
+    expect(0, status=bench.machine.end("blob hold").status)
+    bench.run("blob fresh 20 64")
