@@ -37,9 +37,26 @@ def ask(path, limit=5):
         raise Failure(f"control socket {path}: {error}: {text[:200]!r}") from None
 
 
+GUEST_RAM = "/memfd:memory-backend-memfd"
+
+
+def guest_ram_kb(pid):
+    """How much of the guest's memory the process has touched: another part after each boot."""
+    total = 0
+    with open(f"/proc/{pid}/smaps") as file:
+        inside = False
+        for line in file:
+            words = line.split()
+            if not words[0].endswith(":"):
+                inside = GUEST_RAM in line
+            elif inside and words[0] == "Rss:":
+                total += int(words[1])
+    return total
+
+
 def usage(pid):
     """Descriptors and resident kilobytes of a process. Pages of shared memory that it has merely
-    touched are told apart from what it has of its own."""
+    touched are told apart from what it has of its own; those of the guest's memory do not count."""
     try:
         fds = len(os.listdir(f"/proc/{pid}/fd"))
         with open(f"/proc/{pid}/status") as file:
@@ -51,6 +68,7 @@ def usage(pid):
     with open(f"/proc/{pid}/maps") as file:
         sanitized = "libasan" in file.read()
     own, shared = (int(status[key].split()[0]) for key in ("RssAnon", "RssShmem"))
+    shared = max(0, shared - guest_ram_kb(pid))
     # A sanitizer keeps what was freed, so what it has says nothing.
     return {"fds": fds, "own_kb": 0 if sanitized else own, "shared_kb": shared}
 
