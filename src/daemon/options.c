@@ -136,8 +136,9 @@ static const struct options_row shared_rows[] = {
      "dmabuf, which needs /dev/udmabuf. Implies --mapping=single.",
      take_exporter},
     {"mem-slots", NULL,
-     "Offer CONFIGURE_MEM_SLOTS: more than 8 memory regions survive a pause of the\n"
-     "VM, but QEMU 11.1 aborts at 512 of them, and is slower. Off by default.",
+     "Offer CONFIGURE_MEM_SLOTS: up to 32 memory regions, not 8, survive a pause of\n"
+     "the VM. But QEMU 11.1 is slower with it, aborts at 512 regions, and dies of a\n"
+     "guest reset after a pause with buffers mapped. Off by default.",
      take_mem_slots},
     {"control-path", "PATH",
      "Answer whoever connects to this unix socket with one JSON document about the\n"

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from vm import Failure
+from vm import Failure, die_with_parent
 
 # What a sanitizer prints; its word counts even where the exit status does not tell.
 SICK = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehaviorSanitizer")
@@ -127,7 +127,7 @@ class Device(Control):
                    f"--control-path={self.path}", *options]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+                                            stderr=log, preexec_fn=die_with_parent)
         self.wait_listening()
 
     def wait_listening(self, limit=10):

@@ -16,6 +16,7 @@ command ended with 0, QEMU ended with 0 and had nothing to complain of.
 As a module it offers Machine, and Failure for all that can go wrong.
 """
 import argparse
+import ctypes
 import json
 import os
 import queue
@@ -40,6 +41,11 @@ KINDS = {
     "gpu": {"virtio-id": 16, "num_vqs": 2, "config_size": 24, "vq_size": 256},
     "media": {"virtio-id": 45, "num_vqs": 2, "config_size": 40, "vq_size": 256},
 }
+
+
+def die_with_parent():
+    """For a child process: whatever ends the runner, SIGKILL too, ends it. Linux's PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Failure(Exception):
@@ -137,7 +143,7 @@ class Machine:
         with open(self.path("stderr"), "wb") as stderr:
             self.qemu = subprocess.Popen(
                 self.command(devices, smp, memory, accelerator) + list(extra),
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, preexec_fn=die_with_parent)
         self.watch = threading.Timer(limit, self.kill, [f"the time limit of {limit} s was over"])
         self.watch.daemon = True
         self.watch.start()
