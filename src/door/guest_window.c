@@ -267,7 +267,7 @@ static bool arena_there(const struct guest_window *w)
 {
     struct shm_mapping *m;
 
-    if (w->arena_fd < 0)
+    if (!has_arena(w))
         return true;
     m = shm_ledger_find(&w->ledger, 0, w->ledger.region.size);
     return m != NULL && m->state == SHM_MAPPED;
@@ -325,7 +325,7 @@ static void map_arena(struct guest_window *w)
     struct shm_wish wish = {.size = w->ledger.region.size, .id = GUEST_WINDOW_ARENA_ID};
     int fd, result;
 
-    if (w->arena_fd < 0 || shm_ledger_find(&w->ledger, 0, wish.size) != NULL)
+    if (!has_arena(w) || shm_ledger_find(&w->ledger, 0, wish.size) != NULL)
         return;
     fd = fd_duplicate(w->arena_fd);
     result = fd >= 0 ? map(w, &wish, fd) : fd;
