@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/units.h"
 
 void guest_memory_init(struct guest_memory *memory)
 {
@@ -19,8 +17,8 @@ void guest_memory_init(struct guest_memory *memory)
 
 static void region_finish(struct guest_region *region)
 {
-    if (region->data != NULL)
-        munmap(region->data - region->lead, region->mapped);
+    guest_mapping_unref(region->mapping);
+    region->mapping = NULL;
     region->data = NULL;
     fd_close(&region->fd);
 }
@@ -132,7 +130,7 @@ static void keep_mappings(struct guest_memory *next, struct guest_memory *old)
         if (at == old->count || old->regions[at].broken || !region_same(&old->regions[at], &fresh))
             continue;
         next->regions[i] = old->regions[at];
-        old->regions[at].data = NULL;
+        old->regions[at].mapping = NULL;
         old->regions[at].fd = fresh.fd; /* closed with what is left of the old table */
     }
 }
@@ -179,41 +177,18 @@ int guest_memory_remove(struct guest_memory *memory, const struct guest_region_s
     return 0;
 }
 
-/* Maps the region from the page before its first byte. A file on hugetlbfs says by its block size
- * what its pages are; anywhere else the larger alignment only reserves a little more address space.
- */
 static void region_map(struct guest_region *region)
 {
-    uint64_t align = units_page_size();
-    uint64_t mapped;
-    struct stat st;
-    void *start;
-
-    if (fstat(region->fd, &st) == 0 && st.st_blksize > 0) {
-        uint64_t block = (uint64_t)st.st_blksize;
-
-        if (block > align && (block & (block - 1)) == 0)
-            align = block;
-    }
-    region->lead = region->fd_offset & (align - 1);
-    if (!units_round_up(region->lead + region->size, align, &mapped) || mapped > SIZE_MAX) {
-        region->broken = true;
-        return;
-    }
-    start = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, region->fd,
-                 (off_t)(region->fd_offset - region->lead));
-    if (start == MAP_FAILED) {
+    region->mapping = guest_mapping_create(region->fd, region->fd_offset, region->size);
+    if (region->mapping == NULL) {
         log_stranger("cannot map the memory region at 0x%" PRIx64 ": %m", region->gpa);
         region->broken = true;
         return;
     }
-    madvise(start, mapped, MADV_DONTDUMP); /* the guest's memory is no part of our crash */
-    region->data = (uint8_t *)start + region->lead;
-    region->mapped = mapped;
+    region->data = region->mapping->data;
 }
 
-/* The region that holds 'gpa', mapped; NULL if there is none or it cannot be mapped. */
-static struct guest_region *region_at(struct guest_memory *memory, uint64_t gpa)
+struct guest_region *guest_memory_region(struct guest_memory *memory, uint64_t gpa)
 {
     struct guest_region *region = &memory->regions[memory->last];
 
@@ -234,7 +209,7 @@ static struct guest_region *region_at(struct guest_memory *memory, uint64_t gpa)
 
 void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size)
 {
-    struct guest_region *region = region_at(memory, gpa);
+    struct guest_region *region = guest_memory_region(memory, gpa);
     uint64_t offset;
 
     if (region == NULL)

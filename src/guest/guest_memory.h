@@ -7,25 +7,26 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "guest/guest_mapping.h"
+
 #define GUEST_MEMORY_MAX_REGIONS 64u
 
 /*
  * The guest's memory as the front-end described it: regions of guest-physical addresses, each a
  * piece of a descriptor. A region is mapped when something first points into it, and stays mapped
  * over a new table that has it unchanged. Pointers are valid until the next change of the table:
- * hold guest addresses, and translate at each use.
+ * hold guest addresses, and translate at each use, or hold the pages (guest/guest_pins.h).
  */
 struct guest_region {
-    uint64_t gpa;       /* guest-physical address */
-    uint64_t size;      /* bytes */
-    uint64_t user;      /* the same place as the front-end's virtual address */
-    uint64_t fd_offset; /* of the region's first byte in its file */
-    int fd;             /* owned */
-    uint64_t dev, ino;  /* of the file */
-    uint8_t *data;      /* NULL until something points there */
-    uint64_t lead;      /* bytes mapped before 'data', for page alignment */
-    uint64_t mapped;    /* bytes of the whole mapping */
-    bool broken;        /* it could not be mapped: do not try at each descriptor */
+    uint64_t gpa;                  /* guest-physical address */
+    uint64_t size;                 /* bytes */
+    uint64_t user;                 /* the same place as the front-end's virtual address */
+    uint64_t fd_offset;            /* of the region's first byte in its file */
+    int fd;                        /* owned */
+    uint64_t dev, ino;             /* of the file */
+    struct guest_mapping *mapping; /* one reference; NULL until something points there */
+    uint8_t *data;                 /* of the mapping, or NULL */
+    bool broken;                   /* it could not be mapped: do not try at each descriptor */
 };
 
 struct guest_memory {
@@ -55,6 +56,9 @@ int guest_memory_add(struct guest_memory *memory, const struct guest_region_spec
 /* Removes the region with that gpa, size and user address. 0 or -ENOENT. */
 int guest_memory_remove(struct guest_memory *memory, const struct guest_region_spec *spec);
 
+/* The region that holds 'gpa', mapped; NULL if there is none or it cannot be mapped. Valid until
+ * the table changes. */
+struct guest_region *guest_memory_region(struct guest_memory *memory, uint64_t gpa);
 /* The pointer to [gpa, gpa + size), which must lie inside one region; NULL otherwise. */
 void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);
 /* The pointer to the longest piece of [gpa, gpa + *size) that lies in the first region; shortens

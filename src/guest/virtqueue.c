@@ -327,6 +327,16 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
     return chain;
 }
 
+bool virtqueue_running(const struct virtqueue *queue)
+{
+    return queue->started && queue->enabled && !queue->broken;
+}
+
+bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain)
+{
+    return chain->generation == queue->generation;
+}
+
 /* Takes 'chain' out of what is in flight. Returns whether it is still the driver's to get back. */
 static bool chain_land(struct virtqueue *queue, const struct chain *chain)
 {

@@ -64,6 +64,12 @@ struct chain *virtqueue_pop(struct virtqueue *queue);
 /* Gives it back with 'written' bytes in its writable part. In order, in this version of the
  * journal. */
 void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written);
+/* Whether requests may be taken and given back: it is started, enabled and not broken. An answer
+ * that is ready while it does not run is kept by the device until it does. */
+bool virtqueue_running(const struct virtqueue *queue);
+/* Whether the driver still waits for 'chain', which was taken from 'queue': it may be given back
+ * once the queue runs. Where not, it is to be dropped (virtqueue_drop). */
+bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain);
 /* Forgets a chain of a queue that was stopped meanwhile. */
 void virtqueue_drop(struct virtqueue *queue, struct chain *chain);
 /* Whether the driver wants to be called for what was pushed since the last time this said so. */
