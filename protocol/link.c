@@ -20,11 +20,18 @@ static const struct link_rule rules[LINK_TYPES] = {
     ROW(CONFIG_WRITE,   config,     0, 0,                  DOOR),
     ROW(WINDOW,         window,     0, 0,                  DOOR),
     ROW(SHM_DONE,       shm,        0, 0,                  DOOR),
+    [LINK_DISPLAY] = {"DISPLAY", 0, 1, 1, LINK_DOOR},
+    ROW(COMMAND,        command,    0, 1,                  DOOR),
+    ROW(OBJECT_FOUND,   object,     0, 1,                  DOOR),
     ROW(HELLO,          hello,      0, 0,                  WORKER),
     ROW(ACK,            ack,        0, 0,                  WORKER),
     ROW(SHM_MAP,        shm,        1, 1,                  WORKER),
     ROW(SHM_UNMAP,      shm,        0, 0,                  WORKER),
     ROW(CONFIG_CHANGED, config,     0, 0,                  WORKER),
+    ROW(COMMAND_DONE,   command_done, 0, 0,                WORKER),
+    ROW(OBJECT_ADD,     object,     1, 1,                  WORKER),
+    ROW(OBJECT_REMOVE,  object,     0, 0,                  WORKER),
+    ROW(OBJECT_LOOKUP,  object,     0, 0,                  WORKER),
 };
 /* clang-format on */
 

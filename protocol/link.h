@@ -12,6 +12,8 @@
  */
 #define LINK_MAX_REGIONS 32u
 #define LINK_MAX_CONFIG 256u
+#define LINK_MAX_LINE 512u  /* of a command, with the NUL at its end */
+#define LINK_MAX_TEXT 4096u /* of its answer, likewise */
 
 enum link_type {
     /* The door's. Those with an answer get LINK_ACK with the same serial. */
@@ -25,12 +27,19 @@ enum link_type {
     LINK_CONFIG_WRITE, /* the driver wrote to the config space */
     LINK_WINDOW,       /* whether the guest's window can be used now */
     LINK_SHM_DONE,     /* the answer to LINK_SHM_MAP or LINK_SHM_UNMAP */
+    LINK_DISPLAY,      /* the front-end's display socket */
+    LINK_COMMAND,      /* a person's wish; answered by LINK_COMMAND_DONE, in its own time */
+    LINK_OBJECT_FOUND, /* the answer to LINK_OBJECT_LOOKUP */
     /* The worker's. */
     LINK_HELLO, /* first of all: what the device is */
     LINK_ACK,
     LINK_SHM_MAP, /* put this descriptor into the window */
     LINK_SHM_UNMAP,
     LINK_CONFIG_CHANGED, /* tell the guest */
+    LINK_COMMAND_DONE,
+    LINK_OBJECT_ADD,    /* other devices of the VM may have this descriptor by its UUID */
+    LINK_OBJECT_REMOVE, /* and not any more */
+    LINK_OBJECT_LOOKUP, /* another device's descriptor */
     LINK_TYPES,
 };
 
@@ -107,9 +116,28 @@ struct link_ack {
     uint64_t value;
 };
 
+/* With a descriptor, perhaps, that the command is about: a file to write to. */
+struct link_command {
+    char line[LINK_MAX_LINE];
+};
+
+struct link_command_done {
+    int32_t result; /* 0 or -errno */
+    uint32_t pad;
+    char text[LINK_MAX_TEXT]; /* what was asked for, or a sentence that says why not */
+};
+
+struct link_object {
+    uint64_t ticket; /* the worker's name for a lookup */
+    uint8_t uuid[16];
+    int32_t result; /* OBJECT_FOUND: 0, and a descriptor comes; or -errno, and none does */
+    uint32_t pad;
+};
+
 struct link_message {
     uint32_t type;
-    uint32_t serial; /* of the door's message; in LINK_ACK the one that is answered */
+    uint32_t
+        serial; /* of the door's message; in LINK_ACK, LINK_COMMAND_DONE that of the answered */
     union {
         uint64_t features;
         struct link_mem_table mem_table;
@@ -120,6 +148,9 @@ struct link_message {
         struct link_shm shm;
         struct link_hello hello;
         struct link_ack ack;
+        struct link_command command;
+        struct link_command_done command_done;
+        struct link_object object;
     };
 };
 

@@ -25,6 +25,12 @@
  */
 struct device;
 
+/* What a person's command came to: 0 or -errno, and 'text', borrowed and never NULL: what was asked
+ * for ("" if nothing was, JSON where it is long), or a sentence that says why not. */
+typedef void device_answer(void *data, int result, const char *text);
+/* Another device's shared object: a descriptor, which the callee owns, or -errno. */
+typedef void device_object_done(void *data, int fd);
+
 /* What a device is lent for its life. Everything is borrowed. */
 struct device_host {
     sd_event *loop;
@@ -38,6 +44,20 @@ struct device_host {
     void (*call)(struct device_host *host, unsigned queue);
     /* Tells the guest that the config space changed. */
     void (*config_changed)(struct device_host *host, const void *config, uint32_t size);
+    /*
+     * Other devices of the VM may have a duplicate of 'fd' (borrowed) by 'uuid' from now on
+     * (vhost-user: SHARED_OBJECT_ADD), until unshare_object, a reset of the device, or the worker's
+     * end. Whoever has it has the whole file, and keeps it afterwards. Whether the front-end knows
+     * shared objects is not said. 0, or -errno when nobody will know of it.
+     */
+    int (*share_object)(struct device_host *host, const uint8_t uuid[static 16], int fd);
+    void (*unshare_object)(struct device_host *host, const uint8_t uuid[static 16]);
+    /* Asks for the object that another device shares. 'done' comes exactly once, from the loop and
+     * never from within the call; with -ENOENT when nobody has it, -EOPNOTSUPP when the front-end
+     * does not know shared objects, -ECANCELED at a reset or stop of the device. 0, or -errno: then
+     * 'done' does not come. */
+    int (*lookup_object)(struct device_host *host, const uint8_t uuid[static 16],
+                         device_object_done *done, void *data);
 };
 
 /* What the door answers the front-end for it. Fixed for the device's life. */
@@ -62,6 +82,19 @@ struct device_impl {
     void (*set_features)(struct device *device, uint64_t features);
     /* The driver wrote 'size' bytes at 'offset' of the config space; NULL where it is read-only. */
     void (*write_config)(struct device *device, uint32_t offset, const void *bytes, uint32_t size);
+    /* The front-end's socket for what the outputs show (vhost-user: GPU_SET_SOCKET): the device
+     * owns 'fd'. Comes before the rings start, and again with another in place of the first; a
+     * reset does not end it. After another worker's death it is in whatever state that one left it.
+     * NULL: the device has no outputs to show. */
+    void (*take_display)(struct device *device, int fd);
+    /*
+     * A person's command, one line without its end. The device owns 'fd', -1 for none: a regular
+     * file that can be written. 'line' lives for the call. 'answer' comes exactly once, perhaps
+     * from within; destroy may come first, and then it does not. After some seconds nobody waits
+     * for it any more. NULL: the device knows no commands.
+     */
+    void (*command)(struct device *device, const char *line, int fd, device_answer *answer,
+                    void *data);
     void (*destroy)(struct device *device);
 };
 

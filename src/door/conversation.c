@@ -183,10 +183,19 @@ void conversation_worker_ready(struct session *s)
     keeper_send(s->lent.keeper, &m, NULL, 0, false);
     front_memory_message(&s->memory, &m);
     keeper_send(s->lent.keeper, &m, s->memory.fds, s->memory.count, true);
+    session_tell_display(s);
     for (unsigned i = 0; i < s->lent.facts->queues; i++)
         if (s->rings[i].started)
             resume_ring(s, i);
     tell_window(s, s->news);
+}
+
+static void lookup_refused(struct session *s, const struct link_message *asked)
+{
+    struct link_message m = {.type = LINK_OBJECT_FOUND, .object.ticket = asked->object.ticket};
+
+    m.object.result = -EOPNOTSUPP;
+    keeper_send(s->lent.keeper, &m, NULL, 0, false);
 }
 
 void conversation_worker_request(struct session *s, const struct link_message *m,
@@ -207,6 +216,8 @@ void conversation_worker_request(struct session *s, const struct link_message *m
     else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0 &&
              (s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)))
         back_channel_config_change(&s->window.channel);
+    else if (m->type == LINK_OBJECT_LOOKUP)
+        lookup_refused(s, m);
 }
 
 /* ---- life ---- */
@@ -216,7 +227,7 @@ int conversation_begin(struct session *s, const struct session_lent *lent, int f
 {
     struct shm_region region = {.shmid = (uint8_t)lent->facts->shmid, .size = lent->window_size};
 
-    *s = (struct session){.lent = *lent, .closed = closed, .data = data};
+    *s = (struct session){.lent = *lent, .display_fd = -1, .closed = closed, .data = data};
     guest_window_init(&s->window, lent->loop, region, &guest_window_handler, s);
     s->window.stats = session_stats(s);
     s->window.arena_fd = lent->arena_fd;
@@ -266,6 +277,7 @@ void conversation_end(struct session *s)
     dismiss(s);
     guest_window_finish(&s->window);
     front_memory_finish(&s->memory);
+    fd_close(&s->display_fd);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
         ring_finish(&s->rings[i]);
         s->lent.journal->page->rings[i] = (struct journal_ring){0};

@@ -151,7 +151,9 @@ static void on_request(void *data, const struct link_message *message, struct fd
 
     if (message->type == LINK_CONFIG_CHANGED && message->config.size <= LINK_MAX_CONFIG)
         memcpy(door->facts.config, message->config.data, message->config.size);
-    if (door->session != NULL)
+    if (message->type == LINK_COMMAND_DONE)
+        errands_answered(&door->errands, message);
+    else if (door->session != NULL)
         conversation_worker_request(door->session, message, fds);
 }
 
@@ -161,6 +163,7 @@ static void on_died(void *data)
 
     if (door->session != NULL)
         conversation_worker_died(door->session);
+    errands_worker_died(&door->errands);
 }
 
 static const struct keeper_handler keeper_handler = {on_hello, on_ack, on_request, on_died};
@@ -183,6 +186,7 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
         .data = data,
     };
     keeper_init(&door->keeper, loop, &keeper_handler, door, options->argv);
+    errands_init(&door->errands, loop, &door->keeper);
     r = journal_create(&door->journal);
     if (r == 0 && options->arena) {
         door->arena_fd = fd_memfd("hostblob-arena", options->window_size);
@@ -213,6 +217,7 @@ void door_finish(struct door *door)
         free(door->session);
         door->session = NULL;
     }
+    errands_finish(&door->errands);
     keeper_finish(&door->keeper);
     fd_close(&door->arrived);
     fd_close(&door->listen_fd);

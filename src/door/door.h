@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "door/errands.h"
 #include "door/keeper.h"
 #include "door/session.h"
 #include "journal/journal.h"
@@ -28,7 +29,8 @@ struct door {
     struct journal journal;
     int arena_fd; /* owned; -1 without arena */
     struct keeper keeper;
-    bool known; /* the worker has said what the device is */
+    struct errands errands; /* for whoever speaks with people */
+    bool known;             /* the worker has said what the device is */
     struct link_hello facts;
     int listen_fd; /* owned; -1 when it serves one given connection */
     sd_event_source *accept;

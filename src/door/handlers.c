@@ -145,7 +145,9 @@ static int get_shared_object(struct session *s, const struct vhost_user_message 
 static int gpu_set_socket(struct session *s, const struct vhost_user_message *m,
                           struct fd_list *fds)
 {
-    log_info("The front-end's display socket is not used: this device has no outputs yet.");
+    fd_close(&s->display_fd);
+    s->display_fd = fd_list_take(fds, 0);
+    session_tell_display(s);
     return 0;
 }
 

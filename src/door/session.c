@@ -15,6 +15,14 @@ unsigned session_rings_started(const struct session *s)
     return n;
 }
 
+void session_tell_display(struct session *s)
+{
+    struct link_message m = {.type = LINK_DISPLAY};
+
+    if (s->display_fd >= 0)
+        keeper_send(s->lent.keeper, &m, &s->display_fd, 1, false);
+}
+
 int session_ask_worker(struct session *s, struct link_message *m, const int *fds, unsigned count)
 {
     int64_t serial = keeper_send(s->lent.keeper, m, fds, count, true);

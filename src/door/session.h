@@ -39,6 +39,7 @@ struct session {
     enum guest_window_news news; /* the last that the worker was told */
     struct front_memory memory;
     struct ring rings[JOURNAL_RINGS];
+    int display_fd; /* what GPU_SET_SOCKET brought, for a new worker; owned, -1: nothing */
     uint64_t features;
     uint64_t protocol_features;
     uint32_t waits_for;                /* the serial of the worker's answer; 0: none */
@@ -55,6 +56,8 @@ struct session {
 struct stats *session_stats(struct session *s);
 /* How many rings run. */
 unsigned session_rings_started(const struct session *s);
+/* Gives the worker the front-end's display socket, if there is one. */
+void session_tell_display(struct session *s);
 /* Has the worker carry out 'm' for the request that is being handled. Always SESSION_WAITS; without
  * a worker s->waits_for is 0. */
 int session_ask_worker(struct session *s, struct link_message *m, const int *fds, unsigned count);

@@ -15,6 +15,8 @@
 #include "journal/journal.h"
 #include "protocol/link.h"
 #include "worker/port.h"
+#include "worker/worker_command.h"
+#include "worker/worker_objects.h"
 
 #define FEATURE(number) (UINT64_C(1) << (number))
 
@@ -48,6 +50,8 @@ struct worker {
     struct device_host host;
     struct device_facts facts;
     struct device *device;
+    struct worker_commands commands;
+    struct worker_objects objects;
 };
 
 static struct worker *worker_of(struct device_host *host)
@@ -88,6 +92,22 @@ static void host_config_changed(struct device_host *host, const void *config, ui
 
     memcpy(m.config.data, config, size);
     send_message(worker_of(host), &m);
+}
+
+static int host_share_object(struct device_host *host, const uint8_t uuid[static 16], int fd)
+{
+    return worker_objects_share(&worker_of(host)->objects, uuid, fd);
+}
+
+static void host_unshare_object(struct device_host *host, const uint8_t uuid[static 16])
+{
+    worker_objects_unshare(&worker_of(host)->objects, uuid);
+}
+
+static int host_lookup_object(struct device_host *host, const uint8_t uuid[static 16],
+                              device_object_done *done, void *data)
+{
+    return worker_objects_lookup(&worker_of(host)->objects, uuid, done, data);
 }
 
 /* ---- rings ---- */
@@ -329,14 +349,40 @@ static void take_shm_done(struct worker *w, const struct link_message *m, struct
     port_done(&w->port, &m->shm);
 }
 
+static void take_display(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    if (w->device->impl->take_display != NULL)
+        w->device->impl->take_display(w->device, fd_list_take(fds, 0));
+    else
+        log_info("The front-end's display socket is not used: this device shows nothing.");
+}
+
+static void take_command(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    worker_commands_take(&w->commands, w->device, m, fds);
+}
+
+static void take_object_found(struct worker *w, const struct link_message *m, struct fd_list *fds)
+{
+    worker_objects_found(&w->objects, m, fds);
+}
+
 typedef void take_fn(struct worker *w, const struct link_message *m, struct fd_list *fds);
 
 static take_fn *const takers[LINK_TYPES] = {
-    [LINK_FEATURES] = take_features,     [LINK_MEM_TABLE] = take_memory,
-    [LINK_RING_START] = take_ring_start, [LINK_RING_ENABLE] = take_ring_enable,
-    [LINK_RING_CALL] = take_ring_call,   [LINK_RING_STOP] = take_ring_stop,
-    [LINK_RESET] = take_reset,           [LINK_CONFIG_WRITE] = take_config_write,
-    [LINK_WINDOW] = take_window,         [LINK_SHM_DONE] = take_shm_done,
+    [LINK_FEATURES] = take_features,
+    [LINK_MEM_TABLE] = take_memory,
+    [LINK_RING_START] = take_ring_start,
+    [LINK_RING_ENABLE] = take_ring_enable,
+    [LINK_RING_CALL] = take_ring_call,
+    [LINK_RING_STOP] = take_ring_stop,
+    [LINK_RESET] = take_reset,
+    [LINK_CONFIG_WRITE] = take_config_write,
+    [LINK_WINDOW] = take_window,
+    [LINK_SHM_DONE] = take_shm_done,
+    [LINK_DISPLAY] = take_display,
+    [LINK_COMMAND] = take_command,
+    [LINK_OBJECT_FOUND] = take_object_found,
 };
 
 static int on_link(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -390,6 +436,9 @@ static void lend(struct worker *w)
         .census = &w->journal.page->census,
         .call = host_call,
         .config_changed = host_config_changed,
+        .share_object = host_share_object,
+        .unshare_object = host_unshare_object,
+        .lookup_object = host_lookup_object,
     };
     guest_memory_init(&w->memory);
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
@@ -419,6 +468,8 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     if (r < 0)
         return r;
     lend(w);
+    worker_commands_init(&w->commands, w->link_fd);
+    worker_objects_init(&w->objects, w->link_fd);
     w->device = options->create(&w->host, options->device_options);
     if (w->device == NULL)
         return -errno;
@@ -435,6 +486,8 @@ static void worker_finish(struct worker *w, const struct worker_options *options
     }
     port_forget(&w->port);
     w->device->impl->destroy(w->device);
+    worker_commands_finish(&w->commands);
+    worker_objects_finish(&w->objects);
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++)
         virtqueue_finish(&w->queues[i]);
     port_finish(&w->port);

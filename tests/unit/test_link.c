@@ -23,11 +23,18 @@ static const struct row {
     {"CONFIG_WRITE", LINK_CONFIG_WRITE, sizeof(struct link_config), 0, 0, LINK_DOOR},
     {"WINDOW", LINK_WINDOW, sizeof(struct link_window), 0, 0, LINK_DOOR},
     {"SHM_DONE", LINK_SHM_DONE, sizeof(struct link_shm), 0, 0, LINK_DOOR},
+    {"DISPLAY", LINK_DISPLAY, 0, 1, 1, LINK_DOOR},
+    {"COMMAND", LINK_COMMAND, 512, 0, 1, LINK_DOOR},
+    {"OBJECT_FOUND", LINK_OBJECT_FOUND, 32, 0, 1, LINK_DOOR},
     {"HELLO", LINK_HELLO, sizeof(struct link_hello), 0, 0, LINK_WORKER},
     {"ACK", LINK_ACK, sizeof(struct link_ack), 0, 0, LINK_WORKER},
     {"SHM_MAP", LINK_SHM_MAP, sizeof(struct link_shm), 1, 1, LINK_WORKER},
     {"SHM_UNMAP", LINK_SHM_UNMAP, sizeof(struct link_shm), 0, 0, LINK_WORKER},
     {"CONFIG_CHANGED", LINK_CONFIG_CHANGED, sizeof(struct link_config), 0, 0, LINK_WORKER},
+    {"COMMAND_DONE", LINK_COMMAND_DONE, 8 + 4096, 0, 0, LINK_WORKER},
+    {"OBJECT_ADD", LINK_OBJECT_ADD, 32, 1, 1, LINK_WORKER},
+    {"OBJECT_REMOVE", LINK_OBJECT_REMOVE, 32, 0, 0, LINK_WORKER},
+    {"OBJECT_LOOKUP", LINK_OBJECT_LOOKUP, 32, 0, 0, LINK_WORKER},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
