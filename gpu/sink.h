@@ -7,6 +7,8 @@
 
 #include <bsd/sys/queue.h>
 
+#include "gpu/rect.h"
+
 /*
  * Where pictures go: a folder of files, the front-end's display socket, a test. The display
  * (gpu/display.h) owns its sinks, up to DISPLAY_MAX_SINKS at once, and tells each of them the same.
@@ -16,10 +18,6 @@
  */
 struct display;
 struct sink;
-
-struct sink_rect {
-    uint32_t x, y, width, height; /* pixels; inside the output's size */
-};
 
 /*
  * What an output shows. 'pixels' are lines of 'stride' bytes, the upper one first, 4 bytes a pixel,
@@ -44,8 +42,8 @@ struct sink_frame {
 
 #define SINK_CURSOR_SIDE 64u
 
-/* The pointer's picture: 64 x 64 pixels of B, G, R, A, colours not multiplied by alpha; 'hot' is
- * the pixel that points. */
+/* The pointer's picture: 64 x 64 pixels of B, G, R, A as the guest gave them (Linux: colours
+ * multiplied by alpha); 'hot' is the pixel that points. */
 struct sink_cursor {
     uint32_t hot_x, hot_y;
     uint8_t pixels[SINK_CURSOR_SIDE * SINK_CURSOR_SIDE * 4];
@@ -64,9 +62,9 @@ struct sink_impl {
      * limit of its own): a front-end that says when it has read a dmabuf. Without SINK_WANTS_FRAMES
      * it is not called. */
     bool (*update)(struct sink *sink, unsigned output, const struct sink_frame *frame,
-                   const struct sink_rect *damage);
-    /* The pointer has this picture and place (of its hot spot); NULL: it is hidden. The picture is
-     * borrowed until the loop goes on. */
+                   const struct rect *damage);
+    /* The pointer has this picture, and its upper left corner is at x, y; NULL: it is hidden. The
+     * picture is borrowed until the loop goes on. */
     void (*cursor)(struct sink *sink, unsigned output, const struct sink_cursor *cursor, int32_t x,
                    int32_t y);
     /* It moved, with the picture it had. */
@@ -85,7 +83,6 @@ struct sink {
     const struct sink_impl *impl;
     unsigned flags;          /* SINK_* */
     struct display *display; /* borrowed; set by display_add_sink */
-    unsigned unfinished[16]; /* updates that it answered with false, by output: the display's */
     SLIST_ENTRY(sink) link;  // display::sinks
 };
 
