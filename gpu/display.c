@@ -22,17 +22,17 @@ uint32_t display_get_info(struct gpu *gpu, struct request *request)
 uint32_t display_get_edid(struct gpu *gpu, struct request *request)
 {
     uint32_t scanout = reader_u32(&request->args);
-    uint8_t edid[EDID_SIZE];
+    const struct edid_monitor monitor = {gpu->width, gpu->height, 60, scanout + 1, "hostblob"};
+    uint8_t edid[EDID_MAX_SIZE];
+    size_t size;
 
     if (scanout >= gpu->config.num_scanouts)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID,
                               "there is no output %u", scanout);
-    if (!edid_write(edid, gpu->width, gpu->height, scanout + 1))
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "no EDID has %u x %u pixels",
-                              gpu->width, gpu->height);
-    writer_u32(&request->answer, EDID_SIZE);
+    size = edid_write(edid, &monitor);
+    writer_u32(&request->answer, (uint32_t)size);
     writer_u32(&request->answer, 0);
-    writer_put(&request->answer, edid, sizeof(edid));
-    writer_zero(&request->answer, 1024 - sizeof(edid));
+    writer_put(&request->answer, edid, size);
+    writer_zero(&request->answer, 1024 - size);
     return VIRTIO_GPU_RESP_OK_EDID;
 }

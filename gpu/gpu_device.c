@@ -126,18 +126,25 @@ static const struct device_impl gpu_impl = {
 
 static int gpu_choose(struct gpu *gpu, const struct gpu_options *options)
 {
-    uint8_t edid[EDID_SIZE];
+    const struct edid_monitor monitor = {
+        .width = options->width ? options->width : GPU_DEFAULT_WIDTH,
+        .height = options->height ? options->height : GPU_DEFAULT_HEIGHT,
+        .hz = 60,
+        .serial = 1,
+        .name = "hostblob",
+    };
+    uint8_t edid[EDID_MAX_SIZE];
 
-    gpu->width = options->width ? options->width : GPU_DEFAULT_WIDTH;
-    gpu->height = options->height ? options->height : GPU_DEFAULT_HEIGHT;
+    gpu->width = monitor.width;
+    gpu->height = monitor.height;
     if (options->outputs > VIRTIO_GPU_MAX_SCANOUTS) {
         log_error("%u outputs are too many: a virtio-gpu has at most %u", options->outputs,
                   VIRTIO_GPU_MAX_SCANOUTS);
         return -EINVAL;
     }
-    if (!edid_write(edid, gpu->width, gpu->height, 1)) {
-        log_error("no display has %u x %u pixels: from 400 x 300 to %u x %u will do", gpu->width,
-                  gpu->height, EDID_MAX_WIDTH, EDID_MAX_HEIGHT);
+    if (edid_write(edid, &monitor) == 0) {
+        log_error("no display has %u x %u pixels: each side must be %u to %u", gpu->width,
+                  gpu->height, EDID_MIN_SIDE, EDID_MAX_SIDE);
         return -EINVAL;
     }
     gpu->config.num_scanouts = options->outputs;

@@ -57,15 +57,16 @@ static void edid_is_answered_per_output(void **state)
     struct gpu_fixture *f = *state;
     struct virtio_gpu_cmd_get_edid request = {gpu_header(VIRTIO_GPU_CMD_GET_EDID, 0), 1, 0};
     struct virtio_gpu_resp_edid answer;
-    uint8_t edid[EDID_SIZE];
+    const struct edid_monitor monitor = {1280, 800, 60, 2, "hostblob"};
+    uint8_t edid[EDID_MAX_SIZE];
 
     assert_int_equal(GPU_DO(f, request), VIRTIO_GPU_RESP_OK_EDID);
     assert_int_equal(f->written, sizeof(answer));
     memcpy(&answer, f->answer, sizeof(answer));
-    assert_int_equal(answer.size, EDID_SIZE);
-    assert_true(edid_write(edid, 1280, 800, 2));
-    assert_memory_equal(answer.edid, edid, EDID_SIZE);
-    for (unsigned i = EDID_SIZE; i < sizeof(answer.edid); i++)
+    assert_int_equal(answer.size, EDID_BLOCK);
+    assert_int_equal(edid_write(edid, &monitor), EDID_BLOCK);
+    assert_memory_equal(answer.edid, edid, EDID_BLOCK);
+    for (unsigned i = EDID_BLOCK; i < sizeof(answer.edid); i++)
         assert_int_equal(answer.edid[i], 0);
     request.scanout = 2;
     assert_int_equal(GPU_DO(f, request), BAD_SCANOUT);
@@ -147,7 +148,7 @@ static void options_without_sense_are_refused(void **state)
     struct gpu_fixture *f = *state;
     const struct gpu_options bad[] = {
         {.outputs = 17},
-        {.width = 5000, .height = 800},
+        {.width = 9000, .height = 800},
         {.width = 1280, .height = 1},
         {.renderer = "teapot"},
     };
