@@ -11,6 +11,7 @@
 #define TABLE 8, 8 + VHOST_USER_MAX_REGIONS * sizeof(struct vhost_user_region)
 #define REGION EXACT(sizeof(struct vhost_user_mem_reg))
 #define CONFIG VHOST_USER_CONFIG_HEADER_SIZE, sizeof(struct vhost_user_config)
+#define UUID 0, 16 /* QEMU 11.1 forgets to send it */
 #define IDLE VHOST_USER_IDLE
 #define ANY VHOST_USER_ANY
 #define ACK VHOST_USER_ANSWER_ACK
@@ -44,7 +45,7 @@ static const struct vhost_user_rule rules[VHOST_USER_REQUESTS] = {
     ROW(GET_MAX_MEM_SLOTS,     EMPTY,      0, 0,  F(CONFIGURE_MEM_SLOTS), ANY,  OWN),
     ROW(ADD_MEM_REG,           REGION,     1, 1,  F(CONFIGURE_MEM_SLOTS), ANY,  ACK),
     ROW(REM_MEM_REG,           REGION,     0, 1,  F(CONFIGURE_MEM_SLOTS), ANY,  ACK),
-    ROW(GET_SHARED_OBJECT,     EXACT(16),  0, 0,  F(SHARED_OBJECT),       ANY,  OWN),
+    ROW(GET_SHARED_OBJECT,     UUID,       0, 0,  F(SHARED_OBJECT),       ANY,  OWN),
     ROW(GET_SHMEM_CONFIG,      EMPTY,      0, 0,  F(SHMEM),               ANY,  OWN),
 };
 /* clang-format on */

@@ -47,6 +47,7 @@ static void detach(struct back_channel *ch)
     ch->io = sd_event_source_disable_unref(ch->io);
     ch->timer = sd_event_source_disable_unref(ch->timer);
     fd_close(&ch->fd);
+    fd_close(&ch->answer_fd);
     ch->have = 0;
     ch->broken = NULL;
 }
@@ -159,6 +160,14 @@ static void walk_away(struct back_channel *ch)
     send_bytes(ch, (uint8_t *)&nonsense + 1, VHOST_USER_HEADER_SIZE - 1, -1);
 }
 
+/* Whether QEMU dies of the request when it comes at the wrong moment. */
+static bool is_delicate(uint32_t request)
+{
+    return request != VHOST_USER_BACKEND_SHARED_OBJECT_ADD &&
+           request != VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE &&
+           request != VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP;
+}
+
 /* Sends the first request unless one is under way. */
 static void pump(struct back_channel *ch)
 {
@@ -173,7 +182,7 @@ static void pump(struct back_channel *ch)
         sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
         return;
     }
-    if (ch->knock && first->header.request != VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE)
+    if (ch->knock && is_delicate(first->header.request))
         knock(ch);
     else
         send_first(ch, 0);
@@ -193,6 +202,24 @@ static const char *check_answer(const struct back_channel *ch, struct vhost_user
     return NULL;
 }
 
+/* What the answer, which is in order, comes to. */
+static int answer_result(struct back_channel *ch, uint32_t request, uint64_t value)
+{
+    static struct log_limit limit;
+    int fd = ch->answer_fd;
+
+    if (request != VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP)
+        return value == 0 ? 0 : -EIO;
+    if (value == 0 && fd < 0 && log_limit_allows(&limit))
+        log_warning("The front-end found a shared object, but sent no descriptor.");
+    if (value == 0 && fd >= 0) {
+        ch->answer_fd = -1;
+        return fd;
+    }
+    fd_close(&ch->answer_fd);
+    return -EIO;
+}
+
 static void take_answer(struct back_channel *ch)
 {
     struct vhost_user_header header;
@@ -209,8 +236,15 @@ static void take_answer(struct back_channel *ch)
     }
     ch->phase = BACK_CHANNEL_IDLE;
     timer_set(ch, false);
-    complete_first(ch, value == 0 ? 0 : -EIO);
+    complete_first(ch, answer_result(ch, header.request, value));
     pump(ch);
+}
+
+/* Whether a descriptor may come now. */
+static bool looks_for_one(const struct back_channel *ch)
+{
+    return ch->phase == BACK_CHANNEL_ASKED &&
+           TAILQ_FIRST(&ch->queue)->header.request == VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP;
 }
 
 static void read_answer(struct back_channel *ch)
@@ -219,6 +253,10 @@ static void read_answer(struct back_channel *ch)
     ssize_t n = fd_receive(ch->fd, ch->answer + ch->have, sizeof(ch->answer) - ch->have, &fds);
     unsigned count = fds.count;
 
+    if (count > 0 && ch->answer_fd < 0 && looks_for_one(ch)) {
+        ch->answer_fd = fd_list_take(&fds, 0);
+        count--;
+    }
     fd_list_finish(&fds);
     if (n == -EAGAIN || n == -EINTR)
         return;
@@ -246,6 +284,7 @@ void back_channel_init(struct back_channel *ch, sd_event *loop, uint64_t limit_u
     *ch = (struct back_channel){
         .loop = loop,
         .fd = -1,
+        .answer_fd = -1,
         .held = true,
         .limit_us = limit_us,
         .quiet = quiet,
@@ -372,6 +411,20 @@ int back_channel_mmap(struct back_channel *ch, uint32_t request, const struct vh
             return error;
         }
     }
+    return enqueue(ch, r);
+}
+
+int back_channel_object(struct back_channel *ch, uint32_t request, const uint8_t uuid[static 16],
+                        back_channel_done *done, void *data)
+{
+    struct back_request *r;
+
+    if (ch->fd < 0)
+        return -ENOTCONN;
+    r = request_create(request, sizeof(r->payload.uuid), done, data);
+    if (r == NULL)
+        return -ENOMEM;
+    memcpy(r->payload.uuid, uuid, sizeof(r->payload.uuid));
     return enqueue(ch, r);
 }
 

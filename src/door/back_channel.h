@@ -26,8 +26,9 @@
  * makes the message one that QEMU does not know, and ignores but for a line in its log.
  */
 
-/* 'result': 0; -EIO refused by the front-end; -ETIMEDOUT; -ECONNRESET the channel is gone;
- * -ECANCELED. Comes exactly once, never from within the call that made the request. */
+/* 'result': 0, or the descriptor that was looked for, which the callee owns; -EIO refused by the
+ * front-end; -ETIMEDOUT; -ECONNRESET the channel is gone; -ECANCELED. Comes exactly once, never
+ * from within the call that made the request. */
 typedef void back_channel_done(void *data, int result);
 
 struct back_request {
@@ -60,6 +61,7 @@ struct back_channel {
     uint64_t limit_us;
     const char *broken; /* why it is about to be closed */
     unsigned have;      /* bytes of the answer that have arrived */
+    int answer_fd;      /* that came with them, owned; -1: none */
     uint8_t answer[VHOST_USER_HEADER_SIZE + sizeof(uint64_t)];
     TAILQ_HEAD(, back_request) queue;
 };
@@ -85,6 +87,13 @@ void back_channel_cancel_unsent(struct back_channel *ch);
  * 'done' is not called. */
 int back_channel_mmap(struct back_channel *ch, uint32_t request, const struct vhost_user_mmap *mmap,
                       int fd, back_channel_done *done, void *data);
+/*
+ * Queues SHARED_OBJECT_ADD, _REMOVE or _LOOKUP (QEMU handles them whenever they come: it is not
+ * knocked for them). The answer to a look-up is a descriptor, or -EIO when there is none, also
+ * where the front-end says that it found one, but sends none. Returns as back_channel_mmap.
+ */
+int back_channel_object(struct back_channel *ch, uint32_t request, const uint8_t uuid[static 16],
+                        back_channel_done *done, void *data);
 /*
  * Comes to 'done' when everything asked before it is answered. With 'send' (needs SHARED_OBJECT) it
  * is a request that changes nothing and that QEMU answers without a line in its log:

@@ -122,6 +122,12 @@ bool connection_quiet(const struct connection *c)
 void connection_answer(struct connection *c, const struct vhost_user_message *request,
                        const void *payload, uint32_t size)
 {
+    connection_answer_fd(c, request, payload, size, -1);
+}
+
+void connection_answer_fd(struct connection *c, const struct vhost_user_message *request,
+                          const void *payload, uint32_t size, int fd)
+{
     struct vhost_user_header header = {
         .request = request->header.request,
         .flags = VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY,
@@ -136,7 +142,7 @@ void connection_answer(struct connection *c, const struct vhost_user_message *re
     memcpy(answer, &header, sizeof(header));
     if (size > 0)
         memcpy(answer + sizeof(header), payload, size);
-    n = fd_send(c->fd, answer, total, NULL, 0);
+    n = fd_send(c->fd, answer, total, &fd, fd >= 0);
     if (n != (ssize_t)total)
         connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)
                                                   : "it does not read its answers");

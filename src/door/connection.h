@@ -47,6 +47,9 @@ bool connection_quiet(const struct connection *c);
 /* Answers 'request' with 'size' bytes of its own form and possibly nothing. */
 void connection_answer(struct connection *c, const struct vhost_user_message *request,
                        const void *payload, uint32_t size);
+/* The same, with a descriptor, which is borrowed; -1 for none. */
+void connection_answer_fd(struct connection *c, const struct vhost_user_message *request,
+                          const void *payload, uint32_t size, int fd);
 /* Answers 'request' with 0, or with 1 when 'result' is not 0, if an answer was asked for.
  * 'reply_ack': whether REPLY_ACK was negotiated. */
 void connection_ack(struct connection *c, const struct vhost_user_message *request, bool reply_ack,

@@ -119,7 +119,11 @@ static void tell_window(struct session *s, enum guest_window_news news)
 
 static void on_window_changed(void *data, enum guest_window_news news)
 {
-    tell_window(data, news);
+    struct session *s = data;
+
+    tell_window(s, news);
+    if (news != GUEST_WINDOW_IS_SHUT)
+        shared_objects_tell(&s->objects);
 }
 
 static void on_window_done(void *data, uint64_t ticket, int result)
@@ -137,6 +141,19 @@ static bool on_quiet(void *data)
     const struct session *s = data;
     return s->waits_for == 0 && connection_quiet(&s->connection);
 }
+
+/* The worker's look-up is answered. */
+static void on_found(void *data, uint64_t ticket, int fd)
+{
+    struct session *s = data;
+    struct link_message m = {.type = LINK_OBJECT_FOUND, .object.ticket = ticket};
+
+    m.object.result = fd < 0 ? fd : 0;
+    keeper_send(s->lent.keeper, &m, &fd, fd >= 0, false);
+    fd_close(&fd);
+}
+
+static const struct shared_objects_handler objects_handler = {on_found};
 
 static const struct guest_window_handler guest_window_handler = {on_window_changed, on_window_done,
                                                                  on_quiet};
@@ -157,6 +174,7 @@ void conversation_worker_ack(struct session *s, uint32_t serial, int result, uin
 void conversation_worker_died(struct session *s)
 {
     guest_window_orphan_all(&s->window);
+    shared_objects_orphan_all(&s->objects);
     journal_clear(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
@@ -190,12 +208,21 @@ void conversation_worker_ready(struct session *s)
     tell_window(s, s->news);
 }
 
-static void lookup_refused(struct session *s, const struct link_message *asked)
+/* What the worker shares with the VM's other devices, or wants of them. */
+static void worker_object(struct session *s, const struct link_message *m, struct fd_list *fds)
 {
-    struct link_message m = {.type = LINK_OBJECT_FOUND, .object.ticket = asked->object.ticket};
+    uint8_t uuid[16];
+    int r = 0;
 
-    m.object.result = -EOPNOTSUPP;
-    keeper_send(s->lent.keeper, &m, NULL, 0, false);
+    memcpy(uuid, m->object.uuid, sizeof(uuid));
+    if (m->type == LINK_OBJECT_ADD)
+        r = shared_objects_add(&s->objects, uuid, fd_list_take(fds, 0));
+    else if (m->type == LINK_OBJECT_REMOVE)
+        shared_objects_remove(&s->objects, uuid);
+    else if (m->type == LINK_OBJECT_LOOKUP)
+        shared_objects_lookup(&s->objects, uuid, m->object.ticket);
+    if (r < 0)
+        log_stranger("An object cannot be shared with other devices: %s.", strerror(-r));
 }
 
 void conversation_worker_request(struct session *s, const struct link_message *m,
@@ -216,8 +243,8 @@ void conversation_worker_request(struct session *s, const struct link_message *m
     else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0 &&
              (s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)))
         back_channel_config_change(&s->window.channel);
-    else if (m->type == LINK_OBJECT_LOOKUP)
-        lookup_refused(s, m);
+    else
+        worker_object(s, m, fds);
 }
 
 /* ---- life ---- */
@@ -229,6 +256,7 @@ int conversation_begin(struct session *s, const struct session_lent *lent, int f
 
     *s = (struct session){.lent = *lent, .display_fd = -1, .closed = closed, .data = data};
     guest_window_init(&s->window, lent->loop, region, &guest_window_handler, s);
+    shared_objects_init(&s->objects, &s->window.channel, &objects_handler, s);
     s->window.stats = session_stats(s);
     s->window.arena_fd = lent->arena_fd;
     front_memory_init(&s->memory);
@@ -276,6 +304,7 @@ void conversation_end(struct session *s)
     connection_finish(&s->connection);
     dismiss(s);
     guest_window_finish(&s->window);
+    shared_objects_finish(&s->objects);
     front_memory_finish(&s->memory);
     fd_close(&s->display_fd);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++) {

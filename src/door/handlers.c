@@ -104,6 +104,7 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
      * some want each request in one piece. */
     s->window.needs_barrier = acked(s, BIT(SHARED_OBJECT));
     s->window.channel.knock = s->window.needs_barrier;
+    s->objects.usable = acked(s, BIT(SHARED_OBJECT) | BIT(BACKEND_REQ) | BIT(REPLY_ACK));
     explain_negotiation(s);
     return 0;
 }
@@ -137,8 +138,13 @@ static int get_shmem_config(struct session *s, const struct vhost_user_message *
 static int get_shared_object(struct session *s, const struct vhost_user_message *m,
                              struct fd_list *fds)
 {
-    /* None was ever added: an answer without a descriptor says so. */
-    connection_answer(&s->connection, m, m->uuid, sizeof(m->uuid));
+    bool named = m->header.size == sizeof(m->uuid);
+    int fd = named ? shared_objects_find(&s->objects, m->uuid) : -1;
+
+    if (!named)
+        log_stranger("The front-end asks for a shared object, but does not say which.");
+    /* An answer without a descriptor says that there is none. */
+    connection_answer_fd(&s->connection, m, m->uuid, sizeof(m->uuid), fd);
     return SESSION_ANSWERED;
 }
 
@@ -269,6 +275,8 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
     }
     if (m->header.request == VHOST_USER_SET_VRING_KICK)
         result = ring_handlers_started(s, result, value);
+    else if (m->header.request == VHOST_USER_RESET_DEVICE)
+        shared_objects_remove_all(&s->objects);
     else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1)
         guest_window_open(&s->window);
     connection_ack(&s->connection, m, acked(s, BIT(REPLY_ACK)), result);

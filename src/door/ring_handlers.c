@@ -190,8 +190,10 @@ int ring_handlers_started(struct session *s, int result, uint64_t fresh)
         s->lent.journal->page->rings[index].started = false;
         return result;
     }
-    if (fresh)
+    if (fresh) {
         guest_window_fresh(&s->window);
+        shared_objects_remove_all(&s->objects);
+    }
     if (ring->enabled)
         guest_window_open(&s->window);
     return 0;

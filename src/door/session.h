@@ -12,6 +12,7 @@
 #include "door/guest_window.h"
 #include "door/keeper.h"
 #include "door/ring.h"
+#include "door/shared_objects.h"
 #include "journal/journal.h"
 
 /*
@@ -36,7 +37,8 @@ struct session {
     struct session_lent lent;
     struct connection connection;
     struct guest_window window;
-    enum guest_window_news news; /* the last that the worker was told */
+    struct shared_objects objects; /* uses the window's channel */
+    enum guest_window_news news;   /* the last that the worker was told */
     struct front_memory memory;
     struct ring rings[JOURNAL_RINGS];
     int display_fd; /* what GPU_SET_SOCKET brought, for a new worker; owned, -1: nothing */

@@ -168,6 +168,7 @@ static void begin_anew(struct worker *w)
     int r;
 
     port_forget(&w->port);
+    worker_objects_forget(&w->objects);
     w->device->impl->reset(w->device);
     journal_clear(&w->journal);
     if (w->exporter.kind == EXPORTER_ARENA) {

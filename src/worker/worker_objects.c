@@ -79,6 +79,13 @@ void worker_objects_found(struct worker_objects *objects, const struct link_mess
     }
 }
 
+void worker_objects_forget(struct worker_objects *objects)
+{
+    /* Whoever is told may ask anew: that is not forgotten, it comes last. */
+    for (unsigned n = objects->count; n > 0; n--)
+        lookup_end(objects, TAILQ_FIRST(&objects->lookups), -ECANCELED);
+}
+
 void worker_objects_init(struct worker_objects *objects, int link_fd)
 {
     *objects = (struct worker_objects){.link_fd = link_fd};

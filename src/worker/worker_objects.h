@@ -25,6 +25,9 @@ void worker_objects_init(struct worker_objects *objects, int link_fd);
 /* Forgets what waits; nobody is told. */
 void worker_objects_finish(struct worker_objects *objects);
 
+/* A fresh driver: fails what waits with -ECANCELED. */
+void worker_objects_forget(struct worker_objects *objects);
+
 /* See struct device_host. */
 int worker_objects_share(struct worker_objects *objects, const uint8_t uuid[static 16], int fd);
 void worker_objects_unshare(struct worker_objects *objects, const uint8_t uuid[static 16]);

@@ -5,10 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/socket.h>
+
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "door/errands.h"
 #include "door/guest_window.h"
+#include "door/shared_objects.h"
 #include "protocol/cursor.h"
 #include "protocol/link.h"
 #include "tests/unit/back_end_peer.h"
@@ -17,7 +21,8 @@
  * A worker that says anything, a window that opens and shuts at any time, and a front-end that does
  * all it is asked. Whatever the worker says, the front-end must never have a reason to refuse
  * (crosvm stops the VM on one refusal), the ledger must be what the front-end has, and each request
- * must be answered once, to the worker who made it.
+ * must be answered once, to the worker who made it. So it is with what is shared by UUID, and with
+ * the commands that people give the worker.
  */
 #define PAGES 16u
 #define STEPS 300u
@@ -37,6 +42,13 @@ static struct {
         bool forgotten; /* the worker gave it up when the window shut */
     } tickets[TICKETS + 1];
     unsigned owned; /* mappings that the worker believes in */
+    struct shared_objects objects;
+    unsigned lookups; /* that wait for an answer */
+    struct keeper keeper;
+    int worker; /* the worker's end of its link */
+    struct errands errands;
+    unsigned asked; /* commands that wait for an answer */
+    uint32_t serial;
 } f;
 
 /* When the window shuts, a worker gives up what waits: a mapping is not there, an unmapping is the
@@ -49,6 +61,23 @@ static void on_changed(void *data, enum guest_window_news news)
         f.tickets[i].forgotten = true;
         f.owned -= f.tickets[i].unmap;
     }
+    if (news != GUEST_WINDOW_IS_SHUT)
+        shared_objects_tell(&f.objects);
+}
+
+static void on_found(void *data, uint64_t ticket, int fd)
+{
+    PEER_MUST(f.lookups > 0 && ticket <= TICKETS);
+    f.lookups--;
+    fd_close(&fd);
+}
+
+static const struct shared_objects_handler objects_handler = {on_found};
+
+static void on_errand(void *data, int result, const char *text)
+{
+    PEER_MUST(f.asked > 0 && result <= 0 && strlen(text) < LINK_MAX_TEXT);
+    f.asked--;
 }
 
 static void on_done(void *data, uint64_t ticket, int result)
@@ -77,6 +106,25 @@ static void owner_is_gone(void)
     f.owned = 0;
 }
 
+static void owner_died(void)
+{
+    guest_window_orphan_all(&f.window);
+    shared_objects_orphan_all(&f.objects);
+    f.lookups = 0;
+    errands_worker_died(&f.errands);
+    PEER_MUST(f.asked == 0);
+    owner_is_gone();
+}
+
+/* The same of what is shared; each has a descriptor to give. */
+static void check_objects(void)
+{
+    PEER_MUST(f.lookups == 0 && f.objects.lookups == 0);
+    PEER_MUST(!f.qemu || f.peer.objects == f.objects.count);
+    for (unsigned i = 0; i < f.peer.objects; i++)
+        PEER_MUST(shared_objects_find(&f.objects, f.peer.uuids[i]) >= 0);
+}
+
 /* What the front-end has is what the ledger says, when nothing is under way. */
 static void check_books(void)
 {
@@ -101,6 +149,7 @@ static void settle(void)
         return;
     PEER_MUST(f.window.state == GUEST_WINDOW_OPEN);
     check_books();
+    check_objects();
     for (unsigned i = 0; i <= TICKETS; i++)
         PEER_MUST(!f.tickets[i].waits);
 }
@@ -120,6 +169,7 @@ static void reset(void)
     if (f.qemu)
         f.peer.count = 0;
     guest_window_fresh(&f.window);
+    shared_objects_remove_all(&f.objects);
     owner_is_gone();
 }
 
@@ -136,6 +186,20 @@ static int some_fd(uint8_t kind)
     return fd_memfd("fuzz", (kind % 4 + 1) * f.page);
 }
 
+static void take_object(const struct link_message *m, uint8_t kind)
+{
+    const uint8_t uuid[16] = {m->object.uuid[0] % 4}; /* so that some meet again */
+
+    if (m->type == LINK_OBJECT_ADD)
+        shared_objects_add(&f.objects, uuid, some_fd(kind));
+    else if (m->type == LINK_OBJECT_REMOVE)
+        shared_objects_remove(&f.objects, uuid);
+    if (m->type != LINK_OBJECT_LOOKUP)
+        return;
+    f.lookups++;
+    shared_objects_lookup(&f.objects, uuid, kind);
+}
+
 /* The worker's message, as the door takes it. */
 static void take(struct link_message *m, uint32_t size, unsigned fds, uint8_t kind)
 {
@@ -147,6 +211,9 @@ static void take(struct link_message *m, uint32_t size, unsigned fds, uint8_t ki
     rule = link_rule(m->type);
     PEER_MUST(rule != NULL && rule->from == LINK_WORKER && size == link_size(m->type));
     PEER_MUST(size <= sizeof(*m) && fds >= rule->min_fds && fds <= rule->max_fds);
+    take_object(m, kind);
+    if (m->type == LINK_COMMAND_DONE)
+        errands_answered(&f.errands, m);
     if ((m->type != LINK_SHM_MAP && m->type != LINK_SHM_UNMAP) || f.next_ticket == TICKETS)
         return;
     wish = (struct shm_wish){m->shm.shm_offset, m->shm.size, m->shm.fd_offset, ++f.next_ticket,
@@ -190,9 +257,46 @@ static void say_request(struct reader *r, uint32_t type)
     take(&m, link_size(type), type == LINK_SHM_MAP, kind);
 }
 
+static void say_object(struct reader *r)
+{
+    struct link_message m = {.type = LINK_OBJECT_ADD + reader_u8(r) % 3u};
+
+    m.object.uuid[0] = reader_u8(r);
+    take(&m, link_size(m.type), m.type == LINK_OBJECT_ADD, reader_u8(r));
+}
+
+/* Somebody commands something, the worker reads it, or answers anything. */
+static void command(struct reader *r)
+{
+    struct link_message m;
+    struct fd_list fds = {0};
+    uint8_t what = reader_u8(r);
+
+    memset(&m, what, sizeof(m));
+    if (what % 2 == 0) {
+        f.asked += errands_ask(&f.errands, "outputs", what % 4 == 0 ? f.peer.fd : -1, on_errand,
+                               NULL) == 0;
+    } else if (what % 4 == 1) {
+        if (fd_receive(f.worker, &m, sizeof(m), &fds) > 0)
+            f.serial = m.serial;
+        fd_list_finish(&fds);
+    } else {
+        m.type = LINK_COMMAND_DONE;
+        m.serial = what % 8 == 3 ? f.serial : reader_u8(r);
+        take(&m, link_size(m.type), 0, what);
+    }
+}
+
 static void step(struct reader *r)
 {
-    switch (reader_u8(r) % 16) {
+    switch (reader_u8(r) % 20) {
+    case 16:
+    case 17:
+        say_object(r);
+        break;
+    case 18:
+        command(r);
+        break;
     case 0:
         say_anything(r);
         break;
@@ -203,8 +307,7 @@ static void step(struct reader *r)
         reset();
         break;
     case 3:
-        guest_window_orphan_all(&f.window);
-        owner_is_gone();
+        owner_died();
         break;
     case 4:
     case 5:
@@ -233,6 +336,23 @@ static void step(struct reader *r)
     }
 }
 
+static const struct keeper_handler no_handler;
+
+/* A worker that is a socket pair: the keeper believes that it runs. */
+static void begin_worker(void)
+{
+    int pair[2];
+
+    PEER_MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+    keeper_init(&f.keeper, f.loop, &no_handler, NULL, NULL);
+    f.keeper.fd = pair[0];
+    f.keeper.ready = true;
+    f.worker = pair[1];
+    errands_init(&f.errands, f.loop, &f.keeper);
+    shared_objects_init(&f.objects, &f.window.channel, &objects_handler, NULL);
+    f.objects.usable = f.qemu;
+}
+
 static void begin(uint8_t setup)
 {
     struct shm_region region;
@@ -250,6 +370,7 @@ static void begin(uint8_t setup)
     if (setup & 2)
         f.window.arena_fd = fd_memfd("arena", region.size);
     PEER_MUST(back_channel_attach(&f.window.channel, peer_init(&f.peer)) == 0);
+    begin_worker();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -266,6 +387,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settle();
     arena_fd = f.window.arena_fd;
     guest_window_finish(&f.window);
+    shared_objects_finish(&f.objects);
+    errands_finish(&f.errands);
+    keeper_finish(&f.keeper);
+    fd_close(&f.worker);
     PEER_MUST(f.window.ledger.set.count == 0);
     peer_finish(&f.peer);
     fd_close(&arena_fd);

@@ -23,6 +23,7 @@
 #include "protocol/vhost_user.h"
 
 #define PEER_MAX_MAPPINGS 64u
+#define PEER_MAX_OBJECTS 2048u
 
 struct peer_mapping {
     uint64_t offset, size;
@@ -42,6 +43,10 @@ struct peer {
     struct peer_mapping mappings[PEER_MAX_MAPPINGS];
     unsigned maps, unmaps, barriers, withdrawn; /* requests of each kind that were read */
     unsigned refuse;                            /* so many SHMEM requests are refused */
+    unsigned objects;                           /* shared ones */
+    uint8_t uuids[PEER_MAX_OBJECTS][16];
+    unsigned adds, removes, lookups; /* requests of each kind that were read */
+    int found; /* what a look-up is answered with, borrowed; -1: there is no such object */
 };
 
 #define PEER_MUST(condition)                                                                       \
@@ -58,7 +63,9 @@ static inline int peer_init(struct peer *peer)
     int pair[2];
 
     PEER_MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    *peer = (struct peer){.fd = pair[0]};
+    memset(peer, 0, sizeof(*peer));
+    peer->fd = pair[0];
+    peer->found = -1;
     PEER_MUST(fd_set_nonblock(peer->fd) == 0);
     return pair[1];
 }
@@ -118,24 +125,35 @@ static inline bool peer_has_request(struct peer *peer)
     return peer->have == VHOST_USER_HEADER_SIZE + peer->header.size;
 }
 
-/* Sends an answer of any form. */
-static inline void peer_say(struct peer *peer, uint32_t request, uint32_t flags, uint64_t value)
+/* Sends an answer of any form, with a descriptor or (-1) without. */
+static inline void peer_say_fd(struct peer *peer, uint32_t request, uint32_t flags, uint64_t value,
+                               int fd)
 {
     struct vhost_user_header header = {request, flags, sizeof(value)};
     uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(value)];
 
     memcpy(bytes, &header, VHOST_USER_HEADER_SIZE);
     memcpy(bytes + VHOST_USER_HEADER_SIZE, &value, sizeof(value));
-    PEER_MUST(fd_send(peer->fd, bytes, sizeof(bytes), NULL, 0) == sizeof(bytes));
+    PEER_MUST(fd_send(peer->fd, bytes, sizeof(bytes), &fd, fd >= 0) == sizeof(bytes));
+}
+
+static inline void peer_say(struct peer *peer, uint32_t request, uint32_t flags, uint64_t value)
+{
+    peer_say_fd(peer, request, flags, value, -1);
 }
 
 /* Answers the request that is there, and forgets it. */
-static inline void peer_answer(struct peer *peer, uint64_t value)
+static inline void peer_answer_fd(struct peer *peer, uint64_t value, int fd)
 {
     PEER_MUST(peer->have == VHOST_USER_HEADER_SIZE + peer->header.size);
-    peer_say(peer, peer->header.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, value);
+    peer_say_fd(peer, peer->header.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, value, fd);
     fd_list_finish(&peer->fds);
     peer->have = 0;
+}
+
+static inline void peer_answer(struct peer *peer, uint64_t value)
+{
+    peer_answer_fd(peer, value, -1);
 }
 
 /* The place of the mapping that overlaps, or 'count'. */
@@ -175,13 +193,54 @@ static inline bool peer_unmap(struct peer *peer)
     return true;
 }
 
+/* The place of the shared object, or 'objects'. */
+static inline unsigned peer_object(const struct peer *peer, const uint8_t *uuid)
+{
+    unsigned i = 0;
+
+    while (i < peer->objects && memcmp(peer->uuids[i], uuid, 16) != 0)
+        i++;
+    return i;
+}
+
+static inline bool peer_add(struct peer *peer)
+{
+    peer->adds++;
+    PEER_MUST(peer->header.size == 16 && peer->fds.count == 0);
+    if (peer_object(peer, peer->payload.uuid) < peer->objects || peer->objects == PEER_MAX_OBJECTS)
+        return false;
+    memcpy(peer->uuids[peer->objects++], peer->payload.uuid, 16);
+    return true;
+}
+
+/* A barrier is the end of an object that never was. */
+static inline bool peer_remove(struct peer *peer)
+{
+    unsigned i = peer_object(peer, peer->payload.uuid);
+
+    PEER_MUST(peer->header.size == 16 && peer->fds.count == 0);
+    if (i == peer->objects) {
+        peer->barriers++;
+        return false;
+    }
+    peer->removes++;
+    memcpy(peer->uuids[i], peer->uuids[--peer->objects], 16);
+    return true;
+}
+
 /* Carries out the request that is there, as a front-end does. */
 static inline void peer_serve(struct peer *peer)
 {
     bool good = false;
 
     if (peer->header.request == VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE) {
-        peer->barriers++;
+        good = peer_remove(peer);
+    } else if (peer->header.request == VHOST_USER_BACKEND_SHARED_OBJECT_ADD) {
+        good = peer_add(peer);
+    } else if (peer->header.request == VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP) {
+        peer->lookups++;
+        peer_answer_fd(peer, peer->found < 0, peer->found);
+        return;
     } else if (peer->header.request != VHOST_USER_BACKEND_CONFIG_CHANGE && peer->refuse > 0) {
         peer->refuse--;
     } else if (peer->header.request == VHOST_USER_BACKEND_SHMEM_MAP) {

@@ -610,6 +610,118 @@ static void a_knock_has_a_limit(void **state)
     end();
 }
 
+static void objects_do_not_knock(void **state)
+{
+    const uint8_t uuid[16] = "an object";
+    const struct {
+        uint32_t request;
+        char name;
+    } row[] = {
+        {VHOST_USER_BACKEND_SHARED_OBJECT_ADD, 'a'},
+        {VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, 'r'},
+        {VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP, 'l'},
+    };
+
+    begin_open(true);
+    is_quiet = false;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(
+            back_channel_object(&channel, row[i].request, uuid, done, name_of(row[i].name)), 0);
+        loop_turns(loop);
+        assert_true(peer_has_request(&peer));
+        assert_int_equal(peer.header.request, row[i].request);
+        assert_int_equal(peer.header.size, 16);
+        assert_memory_equal(peer.payload.uuid, uuid, 16);
+        assert_int_equal(peer.fds.count, 0);
+        peer_answer(&peer, i);
+        loop_turns(loop);
+        expect(i, row[i].name, i == 0 ? 0 : -EIO);
+    }
+    end();
+}
+
+static void look_up(char name)
+{
+    const uint8_t uuid[16] = "an object";
+
+    assert_int_equal(back_channel_object(&channel, VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP, uuid,
+                                         done, name_of(name)),
+                     0);
+    loop_turns(loop);
+    assert_true(peer_has_request(&peer));
+}
+
+static void a_look_up_brings_a_descriptor(void **state)
+{
+    int fd = fd_memfd("object", units_page_size());
+
+    begin_open(false);
+    look_up('a');
+    peer_answer_fd(&peer, 0, fd);
+    loop_turns(loop);
+    assert_int_equal(answers, 1);
+    assert_true(got[0].result > 0 && fd_same_file(got[0].result, fd));
+    close(got[0].result);
+    /* Refused, with a descriptor all the same: it is closed. */
+    look_up('b');
+    peer_answer_fd(&peer, 1, fd);
+    loop_turns(loop);
+    expect(1, 'b', -EIO);
+    /* Found, but not sent: what QEMU 11.1 does. */
+    look_up('c');
+    peer_answer_fd(&peer, 0, -1);
+    loop_turns(loop);
+    expect(2, 'c', -EIO);
+    assert_true(back_channel_attached(&channel));
+    close(fd);
+    end();
+}
+
+/* The descriptor comes with the first byte, the rest later, or never. */
+static void a_descriptor_may_come_in_pieces(void **state)
+{
+    struct vhost_user_header header = {VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP,
+                                       VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 8};
+    uint8_t bytes[20] = {0};
+    int fd = fd_memfd("object", units_page_size());
+
+    memcpy(bytes, &header, sizeof(header));
+    begin_open(false);
+    for (unsigned i = 0; i < 2; i++) {
+        look_up('a');
+        peer.have = 0;
+        assert_int_equal(fd_send(peer.fd, bytes, 1, &fd, 1), 1);
+        loop_turns(loop);
+        assert_int_equal(answers, i);
+        if (i == 0)
+            assert_int_equal(fd_send(peer.fd, bytes + 1, 19, NULL, 0), 19);
+        else
+            fd_close(&peer.fd);
+        loop_turns(loop);
+        assert_int_equal(answers, i + 1);
+    }
+    assert_true(fd_same_file(got[0].result, fd));
+    close(got[0].result);
+    expect(1, 'a', -ECONNRESET);
+    close(fd);
+    end();
+}
+
+static void two_descriptors_end_it(void **state)
+{
+    int fds[2] = {peer.fd, peer.fd};
+    uint8_t bytes[20] = {0};
+
+    begin_open(false);
+    look_up('a');
+    fds[0] = fds[1] = peer.fd;
+    assert_int_equal(fd_send(peer.fd, bytes, sizeof(bytes), fds, 2), sizeof(bytes));
+    loop_turns(loop);
+    expect(0, 'a', -ECONNRESET);
+    expect_broken();
+    end();
+}
+
 static void an_answer_to_a_knock_ends_it(void **state)
 {
     begin_open(true);
@@ -663,6 +775,10 @@ int main(void)
         FD_TEST(a_knock_is_withdrawn),
         FD_TEST(a_withdrawn_request_comes_again),
         FD_TEST(a_knock_has_a_limit),
+        FD_TEST(objects_do_not_knock),
+        FD_TEST(a_look_up_brings_a_descriptor),
+        FD_TEST(a_descriptor_may_come_in_pieces),
+        FD_TEST(two_descriptors_end_it),
         FD_TEST(an_answer_to_a_knock_ends_it),
         FD_TEST(a_knock_that_cannot_be_withdrawn_ends_it),
     };

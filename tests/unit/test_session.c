@@ -118,6 +118,18 @@ static uint32_t told(uint32_t type)
     return m.serial;
 }
 
+/* The worker says something. */
+static void worker_says(uint32_t type, const uint8_t *uuid, uint64_t ticket, int fd)
+{
+    struct link_message m = {.type = type, .object.ticket = ticket};
+    struct fd_list fds = {.count = fd >= 0, .fds = {fd}};
+
+    memcpy(m.object.uuid, uuid, sizeof(m.object.uuid));
+    assert_null(link_check(&m, link_size(type), fds.count, LINK_WORKER));
+    conversation_worker_request(&session, &m, &fds);
+    fd_list_finish(&fds);
+}
+
 /* As QEMU negotiates, with one ring that could start. */
 static void negotiate(void)
 {
@@ -267,6 +279,152 @@ static void the_next_driver_sees_nothing_of_a_dead_worker(void **state)
     fd_close(&arena_fd);
 }
 
+/* The descriptor that GET_SHARED_OBJECT brings, or -1. */
+static int get_object(const uint8_t *uuid, uint32_t size)
+{
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + 16];
+    struct vhost_user_header header;
+    struct fd_list fds = {0};
+
+    tell(VHOST_USER_GET_SHARED_OBJECT, uuid, size, -1);
+    assert_int_equal(fd_receive(front, bytes, sizeof(bytes), &fds), sizeof(bytes));
+    memcpy(&header, bytes, sizeof(header));
+    assert_int_equal(header.request, VHOST_USER_GET_SHARED_OBJECT);
+    assert_int_equal(header.flags, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY);
+    assert_int_equal(closed_count, 0);
+    return fds.count > 0 ? fds.fds[0] : -1;
+}
+
+static void gives_what_is_shared(void **state)
+{
+    const uint8_t mine[16] = "mine", other[16] = "other";
+    int fd = fd_memfd("object", units_page_size());
+    int got;
+
+    begin(true);
+    negotiate();
+    start_ring();
+    worker_says(LINK_OBJECT_ADD, mine, 0, fd_duplicate(fd));
+    worker_says(LINK_OBJECT_ADD, mine, 0, fd_duplicate(front)); /* the first counts */
+    peer_run(&peer, loop);
+    assert_int_equal(peer.adds, 1);
+    got = get_object(mine, 16);
+    assert_true(fd_same_file(got, fd));
+    close(got);
+    assert_int_equal(get_object(other, 16), -1);
+    /* QEMU 11.1 does not say which. */
+    assert_int_equal(get_object(mine, 0), -1);
+    assert_int_equal(get_object(mine, 15), -1);
+    worker_says(LINK_OBJECT_REMOVE, mine, 0, -1);
+    assert_int_equal(get_object(mine, 16), -1);
+    peer_run(&peer, loop);
+    assert_int_equal(peer.objects, 0);
+    close(fd);
+    finish_peer();
+}
+
+/* A reset, another driver, and the worker's death each end what was shared. */
+static void nothing_is_shared_for_longer_than_it_is(void **state)
+{
+    const uint8_t mine[16] = "mine";
+    struct vhost_user_vring_state ring = {0, 0};
+
+    begin(true);
+    negotiate();
+    for (unsigned how = 0; how < 3; how++) {
+        start_ring();
+        worker_says(LINK_OBJECT_ADD, mine, 0, fd_memfd("object", units_page_size()));
+        peer_run(&peer, loop);
+        assert_int_equal(peer.objects, 1);
+        if (how == 2) {
+            conversation_worker_died(&session);
+            assert_int_equal(get_object(mine, 16), -1);
+            peer_run(&peer, loop);
+            assert_int_equal(peer.objects, 0);
+            break;
+        }
+        tell(how == 0 ? VHOST_USER_GET_VRING_BASE : VHOST_USER_RESET_DEVICE, &ring,
+             how == 0 ? sizeof(ring) : 0, -1);
+        conversation_worker_ack(&session, told(how == 0 ? LINK_RING_STOP : LINK_RESET), 0, 0);
+        assert_int_equal(answered(how == 0 ? VHOST_USER_GET_VRING_BASE : VHOST_USER_RESET_DEVICE),
+                         0);
+        assert_int_equal(peer.objects, 1); /* not while the rings are stopped */
+        start_ring();
+        assert_int_equal(peer.objects, 0);
+        assert_int_equal(session.objects.count, 0);
+        tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
+        conversation_worker_ack(&session, told(LINK_RING_STOP), 0, 0);
+        assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), 0);
+    }
+    finish_peer();
+}
+
+/* The next message that the worker gets, with its descriptor. */
+static int told_fd(uint32_t type, struct link_message *m)
+{
+    struct fd_list fds = {0};
+
+    do {
+        fd_list_finish(&fds);
+        assert_true(fd_receive(worker, m, sizeof(*m), &fds) > 0);
+    } while (m->type != type);
+    return fds.count > 0 ? fds.fds[0] : -1;
+}
+
+static void finds_what_others_share(void **state)
+{
+    const uint8_t theirs[16] = "theirs";
+    struct link_message m;
+    int fd = fd_memfd("object", units_page_size());
+    int got;
+
+    begin(true);
+    negotiate();
+    start_ring();
+    peer.found = fd;
+    worker_says(LINK_OBJECT_LOOKUP, theirs, 31, -1);
+    peer_run(&peer, loop);
+    got = told_fd(LINK_OBJECT_FOUND, &m);
+    assert_true(fd_same_file(got, fd));
+    assert_int_equal(m.object.ticket, 31);
+    assert_int_equal(m.object.result, 0);
+    close(got);
+    peer.found = -1;
+    worker_says(LINK_OBJECT_LOOKUP, theirs, 32, -1);
+    peer_run(&peer, loop);
+    assert_int_equal(told_fd(LINK_OBJECT_FOUND, &m), -1);
+    assert_int_equal(m.object.ticket, 32);
+    assert_int_equal(m.object.result, -ENOENT);
+    close(fd);
+    finish_peer();
+}
+
+/* The worker gets the front-end's display socket, and so does the next. */
+static void a_display_is_for_every_worker(void **state)
+{
+    struct link_message m;
+    int fd = fd_memfd("display", units_page_size());
+    int got;
+
+    begin(false);
+    tell(VHOST_USER_GPU_SET_SOCKET, NULL, 0, fd); /* there is no worker yet */
+    for (unsigned i = 0; i < 2; i++) {
+        keeper.ready = true;
+        conversation_worker_ready(&session);
+        got = told_fd(LINK_DISPLAY, &m);
+        assert_true(fd_same_file(got, fd));
+        close(got);
+    }
+    close(fd);
+    fd = fd_memfd("another", units_page_size());
+    tell(VHOST_USER_GPU_SET_SOCKET, NULL, 0, fd);
+    got = told_fd(LINK_DISPLAY, &m);
+    assert_true(fd_same_file(got, fd));
+    close(got);
+    close(fd);
+    end();
+}
+
 static void who_breaks_the_protocol_is_left(void **state)
 {
     begin(false);
@@ -285,6 +443,10 @@ int main(void)
         FD_TEST(a_death_lets_a_knock_in),
         FD_TEST(without_a_worker_the_front_end_is_served),
         FD_TEST(the_next_driver_sees_nothing_of_a_dead_worker),
+        FD_TEST(gives_what_is_shared),
+        FD_TEST(nothing_is_shared_for_longer_than_it_is),
+        FD_TEST(finds_what_others_share),
+        FD_TEST(a_display_is_for_every_worker),
         FD_TEST(who_breaks_the_protocol_is_left),
     };
 

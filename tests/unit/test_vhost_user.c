@@ -44,7 +44,7 @@ static const struct row {
     {"GET_MAX_MEM_SLOTS", 36, 0, 0, 0, 0, 15, true},
     {"ADD_MEM_REG", 37, 40, 40, 1, 1, 15, false},
     {"REM_MEM_REG", 38, 40, 40, 0, 1, 15, false},
-    {"GET_SHARED_OBJECT", 41, 16, 16, 0, 0, 18, true},
+    {"GET_SHARED_OBJECT", 41, 0, 16, 0, 0, 18, true},
     {"GET_SHMEM_CONFIG", 44, 0, 0, 0, 0, 22, true},
 };
 
