@@ -13,7 +13,7 @@ static struct virtqueue *control_queue(const struct control *control)
 
 bool control_is_stale(const struct control *control)
 {
-    return control->request.chain->generation != control_queue(control)->generation;
+    return !virtqueue_holds(control_queue(control), control->request.chain);
 }
 
 static int control_more(sd_event_source *source, void *data)
@@ -49,6 +49,7 @@ void control_reset(struct control *control)
     request_finish(&control->request);
     control->busy = false;
     control->held = false;
+    control->answer = 0;
 }
 
 static void control_log(const struct control *control, uint32_t type)
@@ -73,13 +74,16 @@ static void control_count(const struct control *control, uint32_t type)
     control_log(control, type);
 }
 
-/* Gives the request in hand back with the answer 'type'. If its ring stopped meanwhile nothing is
- * written: a driver that reset the ring may have other things there by now. */
+/* Gives the request in hand back with the answer 'type', now or when the ring runs again. If its
+ * driver began anew meanwhile nothing is written: it may have other things there by now. */
 static void control_push(struct control *control, uint32_t type)
 {
     struct request *request = &control->request;
     uint32_t written = 0;
 
+    control->answer = type;
+    if (!control_is_stale(control) && !virtqueue_running(control_queue(control)))
+        return;
     if (!control_is_stale(control)) {
         written = request_write_answer(request, control->gpu->device.host->memory, type);
         control_count(control, type);
@@ -87,6 +91,7 @@ static void control_push(struct control *control, uint32_t type)
     virtqueue_push(control_queue(control), request->chain, written);
     request_finish(request);
     control->busy = false;
+    control->answer = 0;
     control->pushed = true;
 }
 
@@ -141,6 +146,8 @@ void control_run(struct control *control)
 
     if (control->held)
         control_resume(control);
+    else if (control->busy && control->answer != 0)
+        control_push(control, control->answer);
     while (!control->busy && done < CONTROL_BATCH) {
         chain = virtqueue_pop(control_queue(control));
         if (chain == NULL)

@@ -175,18 +175,9 @@ static void give_back(struct media *media, struct chain *chain, int status, void
 static void mapping_settled(void *data, int result)
 {
     struct media *media = data;
-    struct command *command = &media->command;
-    struct virtqueue *queue = &media->device.host->queues[VIRTIO_MEDIA_COMMANDQ];
-    struct chain *chain = command->chain;
-    size_t size = result == 0 ? command->mapping_size : sizeof(struct virtio_media_resp_header);
 
-    /* Stopped meanwhile, the ring will give the request again, and it will be counted again. */
-    if (command->plane != NULL && result == 0 &&
-        (!queue->started || queue->generation != chain->generation))
-        command->plane->mmaps--;
-    command->chain = NULL;
-    give_back(media, chain, result, &command->mapping, size);
-    media->device.host->call(media->device.host, VIRTIO_MEDIA_COMMANDQ);
+    media->command.settled = true;
+    media->command.result = result;
     command_run(media);
 }
 
@@ -246,11 +237,42 @@ static void take(struct media *media, struct chain *chain)
     give_back(media, chain, r, request.reply, request.reply_size);
 }
 
+/* Answers the request in hand if the window has, or does it again if it was cancelled. Returns
+ * whether the driver got an answer. */
+static bool take_up(struct media *media)
+{
+    struct command *command = &media->command;
+    struct virtqueue *queue = &media->device.host->queues[VIRTIO_MEDIA_COMMANDQ];
+    struct chain *chain = command->chain;
+    size_t size = sizeof(struct virtio_media_resp_header);
+
+    if (chain == NULL || !command->settled ||
+        (virtqueue_holds(queue, chain) && !virtqueue_running(queue)))
+        return false;
+    command->chain = NULL;
+    command->settled = false;
+    if (!virtqueue_holds(queue, chain)) {
+        /* The driver of the ring began anew: it knows of no mapping, and will not undo it. */
+        if (command->plane != NULL && command->result == 0)
+            plane_unmap(command->plane, NULL, NULL);
+        virtqueue_drop(queue, chain);
+        return false;
+    }
+    if (command->result == -ECANCELED) {
+        take(media, chain);
+        return command->chain == NULL;
+    }
+    if (command->result == 0)
+        size = command->mapping_size;
+    give_back(media, chain, command->result, &command->mapping, size);
+    return true;
+}
+
 void command_run(struct media *media)
 {
     struct device_host *host = media->device.host;
     struct command *command = &media->command;
-    unsigned taken = 0;
+    unsigned taken = take_up(media);
 
     while (command->chain == NULL && taken < BATCH) {
         struct chain *chain = virtqueue_pop(&host->queues[VIRTIO_MEDIA_COMMANDQ]);
@@ -291,5 +313,6 @@ void command_reset(struct media *media)
     if (command->chain != NULL)
         virtqueue_drop(&media->device.host->queues[VIRTIO_MEDIA_COMMANDQ], command->chain);
     command->chain = NULL;
+    command->settled = false;
     sd_event_source_set_enabled(command->more, SD_EVENT_OFF);
 }

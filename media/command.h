@@ -2,6 +2,7 @@
 #ifndef MEDIA_COMMAND_H
 #define MEDIA_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +20,14 @@ struct media;
  * The command queue: one request at a time, in order. A request that waits for the window (the
  * first mapping of a buffer, the last unmapping) holds up the queue until the answer comes: a
  * driver sends one command at a time anyway.
+ *
+ * If the ring stops meanwhile, the request stays in hand until it runs again. What the stop
+ * cancelled is done again then: an error would reach a guest that was only paused.
  */
 struct command {
     struct chain *chain; /* in hand while the window's answer is awaited, else NULL */
+    bool settled;        /* the answer is there, and waits for the ring */
+    int result;          /* it: 0 or -errno */
     struct plane *plane; /* what it maps; NULL for an unmapping */
     struct virtio_media_resp_mmap mapping; /* the answer to it, if it goes well */
     size_t mapping_size;

@@ -153,7 +153,8 @@ static void plane_left(void *data, int result)
 {
     struct plane *plane = data;
 
-    if (result == -ENOENT)
+    /* What a stop of the rings cancels, the door takes out later. */
+    if (result == -ENOENT || result == -ECANCELED)
         result = 0;
     if (result != 0 && plane->window != NULL)
         log_warning("a media buffer at 0x%llx cannot be taken out of the window: error %d",

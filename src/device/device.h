@@ -19,9 +19,12 @@
 /*
  * What a kind of device is. It runs in the worker, in one thread, and never blocks.
  *
- * Life: create -> (reset -> queue_ready ...)* -> destroy. The rings start and stop around it: while
- * they are stopped virtqueue_pop gives nothing. A request in hand when its ring stops is still
- * answered: virtqueue_push to a stopped queue is harmless.
+ * Life: create -> (reset -> queue_ready ...)* -> destroy. The rings start and stop around it, which
+ * the device is not told. While a ring is stopped virtqueue_pop gives nothing, and no memory of the
+ * guest may be written for it: an answer that gets ready meanwhile is kept (virtqueue_running), and
+ * given at the next queue_ready. A request in hand stays in hand over a stop, unless the driver
+ * begins anew: then it is to be dropped (virtqueue_holds), and if all of the device begins anew,
+ * reset says so. Requests may be answered in any order.
  */
 struct device;
 
@@ -76,7 +79,9 @@ struct device_impl {
      * or the door takes out, every mapping: none is unmapped through the port. Also before the
      * first start. */
     void (*reset)(struct device *device);
-    /* The driver may have made requests available in 'queue'. Takes them with virtqueue_pop. */
+    /* The driver may have made requests available in 'queue', or the ring runs again. Gives the
+     * answers that were kept, and takes requests with virtqueue_pop: first those that a worker
+     * before this one took and did not answer. */
     void (*queue_ready)(struct device *device, unsigned queue);
     /* The negotiated virtio feature bits, before the rings start. */
     void (*set_features)(struct device *device, uint64_t features);

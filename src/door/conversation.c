@@ -44,7 +44,8 @@ static void answer_without_worker(struct session *s)
     uint64_t value = 0;
 
     if (m->header.request == VHOST_USER_GET_VRING_BASE)
-        value = journal_ring_base(s->lent.journal, m->state.index);
+        value = ring_position(&s->rings[m->state.index],
+                              &s->lent.journal->page->rings[m->state.index].record);
     else if (m->header.request == VHOST_USER_SET_VRING_KICK)
         value = session_rings_started(s) == 1 &&
                 s->rings[m->u64 & VHOST_USER_VRING_INDEX_MASK].base == 0;
@@ -92,7 +93,9 @@ static void on_message(void *data, const struct vhost_user_message *m, struct fd
     } else if (r == SESSION_WAITS) {
         s->waiting = *m;
         connection_hold(&s->connection, true);
-        if (s->waits_for == 0)
+        if (s->waits_for == 0 && keeper_ending(s->lent.keeper))
+            s->waits_for = SESSION_WORKERS_END;
+        else if (s->waits_for == 0)
             answer_without_worker(s);
     } else if (r <= 0) {
         connection_ack(&s->connection, m, reply_ack, r);
@@ -176,6 +179,7 @@ void conversation_worker_died(struct session *s)
     guest_window_orphan_all(&s->window);
     shared_objects_orphan_all(&s->objects);
     journal_clear(s->lent.journal);
+    journal_rings_settle(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
     back_channel_poke(&s->window.channel);
@@ -187,11 +191,13 @@ static void resume_ring(struct session *s, unsigned index)
     struct link_message m;
     int fds[2];
     unsigned count;
+    int64_t serial;
 
-    ring->base = journal_ring_base(s->lent.journal, index);
+    ring->base = ring_position(ring, &s->lent.journal->page->rings[index].record);
     count = ring_message(ring, index, &m, fds);
     m.ring_start.flags |= LINK_RING_RESUMED;
-    keeper_send(s->lent.keeper, &m, fds, count, true);
+    serial = keeper_send(s->lent.keeper, &m, fds, count, true);
+    ring->start = serial > 0 ? (uint32_t)serial : 0;
 }
 
 void conversation_worker_ready(struct session *s)
@@ -307,8 +313,10 @@ void conversation_end(struct session *s)
     shared_objects_finish(&s->objects);
     front_memory_finish(&s->memory);
     fd_close(&s->display_fd);
-    for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
         ring_finish(&s->rings[i]);
-        s->lent.journal->page->rings[i] = (struct journal_ring){0};
-    }
+    journal_rings_clear(s->lent.journal);
+    /* Else the worker does it, who is told to begin anew; or who sees to its death does. */
+    if (!s->lent.keeper->ready)
+        journal_rings_void(s->lent.journal);
 }

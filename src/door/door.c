@@ -163,6 +163,8 @@ static void on_died(void *data)
 
     if (door->session != NULL)
         conversation_worker_died(door->session);
+    else
+        journal_rings_void(&door->journal);
     errands_worker_died(&door->errands);
 }
 

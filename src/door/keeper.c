@@ -250,6 +250,11 @@ void keeper_finish(struct keeper *k)
     k->again = sd_event_source_disable_unref(k->again);
 }
 
+bool keeper_ending(const struct keeper *k)
+{
+    return k->pid > 0 && k->fd < 0;
+}
+
 int64_t keeper_send(struct keeper *k, struct link_message *message, const int *fds, unsigned count,
                     bool answered)
 {

@@ -64,6 +64,8 @@ int keeper_start(struct keeper *keeper);
  */
 int64_t keeper_send(struct keeper *keeper, struct link_message *message, const int *fds,
                     unsigned count, bool answered);
+/* Whether the worker is being killed, and not dead yet. */
+bool keeper_ending(const struct keeper *keeper);
 /* Replaces the worker: 'reason' completes "The worker is replaced: ". */
 void keeper_replace(struct keeper *keeper, const char *reason);
 

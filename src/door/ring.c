@@ -23,7 +23,16 @@ void ring_stopped(struct ring *ring, uint16_t base)
     ring->started = false;
     ring->enabled = false;
     ring->base = base;
+    ring->start = 0;
     fd_close(&ring->kick);
+}
+
+uint16_t ring_position(const struct ring *ring, const struct ring_record *record)
+{
+    /* A worker may die before it comes to the message: then the record is of an earlier time. */
+    if (ring->start == 0 || __atomic_load_n(&record->begun, __ATOMIC_ACQUIRE) != ring->start)
+        return ring->base;
+    return ring_record_base(record);
 }
 
 unsigned ring_message(const struct ring *ring, uint32_t index, struct link_message *message,

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ring_record.h"
 #include "protocol/link.h"
 
 /* The door's copy of one virtqueue: what the front-end said of it, kept for a new worker. */
@@ -15,7 +16,8 @@ struct ring {
     bool started; /* between SET_VRING_KICK and GET_VRING_BASE */
     bool enabled;
     uint64_t desc, avail, used; /* front-end's virtual addresses */
-    int kick, call, err;        /* eventfds, owned; -1: none */
+    uint32_t start;      /* the serial of the message that started it; 0: no worker was told */
+    int kick, call, err; /* eventfds, owned; -1: none */
 };
 
 void ring_init(struct ring *ring);
@@ -23,6 +25,8 @@ void ring_init(struct ring *ring);
 void ring_finish(struct ring *ring);
 /* The front-end forgets what it said, but keeps its descriptors: GET_VRING_BASE. */
 void ring_stopped(struct ring *ring, uint16_t base);
+/* Where it goes on, after the worker's death: 'record' is what the worker wrote of it, settled. */
+uint16_t ring_position(const struct ring *ring, const struct ring_record *record);
 /* The link's message that starts it, and its descriptors in 'fds' (borrowed). Returns their number.
  */
 unsigned ring_message(const struct ring *ring, uint32_t index, struct link_message *message,

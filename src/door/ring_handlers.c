@@ -83,7 +83,6 @@ static void journal_ring_started(struct session *s, unsigned index)
     j->desc = ring->desc;
     j->avail = ring->avail;
     j->used = ring->used;
-    journal_ring_progress(s->lent.journal, index, ring->base, ring->base);
     j->enabled = ring->enabled;
     j->started = ring->started;
 }
@@ -111,7 +110,9 @@ int ring_handlers_kick(struct session *s, const struct vhost_user_message *m, st
     count = ring_message(ring, index, &tell, tell_fds);
     ring->started = true;
     journal_ring_started(s, index);
-    return session_ask_worker(s, &tell, tell_fds, count);
+    session_ask_worker(s, &tell, tell_fds, count);
+    ring->start = s->waits_for;
+    return SESSION_WAITS;
 }
 
 int ring_handlers_call(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)

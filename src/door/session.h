@@ -44,11 +44,15 @@ struct session {
     int display_fd; /* what GPU_SET_SOCKET brought, for a new worker; owned, -1: nothing */
     uint64_t features;
     uint64_t protocol_features;
-    uint32_t waits_for;                /* the serial of the worker's answer; 0: none */
+    uint32_t waits_for; /* the serial of the worker's answer; 0: none; or SESSION_WORKERS_END */
     struct vhost_user_message waiting; /* the request that it belongs to */
     void (*closed)(void *data);
     void *data;
 };
+
+/* What a request waits for when the worker is being killed: until it is dead it may still touch the
+ * guest's memory and the journal. No serial is as high. */
+#define SESSION_WORKERS_END UINT32_MAX
 
 /* What becomes of a request: 0 or -errno, acknowledged at once, or one of these. */
 #define SESSION_ANSWERED 1 /* the handler has answered */

@@ -57,6 +57,7 @@ void virtqueue_finish(struct virtqueue *queue)
         queue->spare = chain->next;
         chain_destroy(chain);
     }
+    free(queue->again);
     *queue = (struct virtqueue){0};
 }
 
@@ -75,15 +76,90 @@ static bool parts_fit(struct virtqueue *queue, const struct virtqueue_setup *set
            guest_memory_at(queue->memory, setup->used, used_size) != NULL;
 }
 
+/* Everything in flight is forgotten. */
+static void begin_anew(struct virtqueue *queue)
+{
+    queue->generation++;
+    queue->in_flight = 0;
+    queue->pieces = 0;
+    free(queue->again);
+    queue->again = NULL;
+    queue->again_count = 0;
+    queue->again_next = 0;
+}
+
+void virtqueue_reset(struct virtqueue *queue)
+{
+    begin_anew(queue);
+    if (queue->record != NULL)
+        ring_record_void(queue->record);
+}
+
+/* Whether the queue goes on where this process stopped it. */
+static bool goes_on(const struct virtqueue *queue, const struct virtqueue_setup *setup,
+                    uint16_t used_idx)
+{
+    return queue->known && queue->next_avail == setup->base && queue->used_idx == used_idx &&
+           queue->size == setup->size && queue->desc == setup->desc &&
+           queue->avail == setup->avail && queue->used == setup->used;
+}
+
+/* Takes over what the record says is in flight: someone else had it. 0 or -ENOMEM. */
+static int take_over(struct virtqueue *queue, uint16_t size, uint16_t used_idx)
+{
+    unsigned count;
+    uint16_t *heads;
+
+    ring_record_settle_used(queue->record, used_idx);
+    heads = ring_record_heads(queue->record, size, &count);
+    if (heads == NULL && count > 0)
+        return -ENOMEM;
+    begin_anew(queue);
+    queue->again = heads;
+    queue->again_count = count;
+    if (count > 0)
+        log_info("a queue goes on with %u requests that were taken before", count);
+    return 0;
+}
+
+/* What becomes of the requests in flight. 0 or -ENOMEM. */
+static int take_up(struct virtqueue *queue, const struct virtqueue_setup *setup, uint16_t used_idx,
+                   bool fresh)
+{
+    const struct ring_place place = {
+        .desc = setup->desc, .avail = setup->avail, .used = setup->used, .size = setup->size};
+
+    if (!fresh && goes_on(queue, setup, used_idx))
+        return 0;
+    if (!fresh && !queue->known && queue->record != NULL &&
+        ring_record_matches(queue->record, &place, setup->base))
+        return take_over(queue, setup->size, used_idx);
+    begin_anew(queue);
+    if (queue->record != NULL)
+        ring_record_begin(queue->record, &place, setup->base);
+    if (used_idx != setup->base)
+        log_info("a queue starts at entry %u, but %u were answered", setup->base, used_idx);
+    return 0;
+}
+
 int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup, bool *fresh)
 {
     uint16_t size = setup->size;
+    uint16_t used_idx;
+    int ret;
 
     if (queue->started)
         return -EBUSY;
     if (size == 0 || size > VIRTQUEUE_MAX_SIZE || (size & (size - 1)) != 0 ||
         !parts_fit(queue, setup))
         return -EINVAL;
+    /* What the driver has seen counts: with an index of our own it would miss answers, or see some
+     * twice. */
+    used_idx = le16toh(__atomic_load_n(ring_word(queue, setup->used + USED_IDX), __ATOMIC_RELAXED));
+    *fresh = setup->base == 0 && used_idx == 0;
+    ret = take_up(queue, setup, used_idx, *fresh);
+    if (ret < 0)
+        return ret;
     queue->size = size;
     queue->desc = setup->desc;
     queue->avail = setup->avail;
@@ -91,29 +167,21 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     queue->event_idx = setup->event_idx;
     queue->no_indirect = setup->no_indirect;
     queue->next_avail = setup->base;
-    /* What the driver has seen counts: with an index of our own it would miss answers, or see some
-     * twice. */
-    queue->used_idx =
-        le16toh(__atomic_load_n(ring_word(queue, setup->used + USED_IDX), __ATOMIC_RELAXED));
-    queue->signalled = queue->used_idx;
+    queue->used_idx = used_idx;
+    queue->signalled = used_idx;
     queue->signalled_valid = false;
     queue->broken = false;
+    queue->known = true;
     queue->started = true;
-    if (queue->used_idx != setup->base)
-        log_info("a queue starts at entry %u, but %u were answered", setup->base, queue->used_idx);
-    *fresh = setup->base == 0 && queue->used_idx == 0;
+    if (queue->record != NULL)
+        __atomic_store_n(&queue->record->begun, setup->name, __ATOMIC_RELEASE);
     return 0;
 }
 
 uint16_t virtqueue_stop(struct virtqueue *queue)
 {
-    uint16_t base = (uint16_t)(queue->next_avail - queue->in_flight);
-
     queue->started = false;
-    queue->generation++;
-    queue->in_flight = 0;
-    queue->pieces = 0;
-    return base;
+    return queue->next_avail;
 }
 
 static int break_queue(struct virtqueue *queue, const char *reason)
@@ -297,19 +365,45 @@ static int next_head(struct virtqueue *queue, uint16_t *head)
     return 0;
 }
 
+/* The number of the first descriptor of the request to take now; false when there is none. */
+static bool pick_head(struct virtqueue *queue, uint16_t *head)
+{
+    if (!virtqueue_running(queue))
+        return false;
+    if (queue->again_next < queue->again_count)
+        *head = queue->again[queue->again_next];
+    else if (waiting_or_ask(queue) <= 0 || next_head(queue, head) < 0)
+        return false;
+    if (queue->in_flight < queue->size)
+        return true;
+    break_queue(queue, "more requests are in flight than the queue has entries");
+    return false;
+}
+
+/* 'chain', which begins at 'head', is the device's from now on. */
+static void chain_leave(struct virtqueue *queue, struct chain *chain, uint16_t head)
+{
+    chain->head = head;
+    chain->generation = queue->generation;
+    queue->in_flight++;
+    queue->pieces += chain->readable + chain->writable;
+    if (queue->again_next < queue->again_count) {
+        queue->again_next++; /* it is in the record, with its place in the order */
+        return;
+    }
+    queue->next_avail++;
+    if (queue->record != NULL)
+        ring_record_take(queue->record, head);
+}
+
 struct chain *virtqueue_pop(struct virtqueue *queue)
 {
     struct chain *chain;
     uint16_t head = 0;
     int ret;
 
-    if (!queue->started || !queue->enabled || queue->broken || waiting_or_ask(queue) <= 0 ||
-        next_head(queue, &head) < 0)
+    if (!pick_head(queue, &head))
         return NULL;
-    if (queue->in_flight >= queue->size) {
-        break_queue(queue, "more requests are in flight than the queue has entries");
-        return NULL;
-    }
     chain = chain_take(queue);
     ret = chain != NULL ? walk_chain(queue, chain, head) : -ENOMEM;
     if (ret < 0) {
@@ -319,11 +413,7 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
             chain_recycle(queue, chain);
         return NULL;
     }
-    chain->head = head;
-    chain->generation = queue->generation;
-    queue->next_avail++;
-    queue->in_flight++;
-    queue->pieces += chain->readable + chain->writable;
+    chain_leave(queue, chain, head);
     return chain;
 }
 
@@ -337,14 +427,20 @@ bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain)
     return chain->generation == queue->generation;
 }
 
-/* Takes 'chain' out of what is in flight. Returns whether it is still the driver's to get back. */
+/* Takes 'chain' out of what is in flight. Returns whether the driver waits for it. */
 static bool chain_land(struct virtqueue *queue, const struct chain *chain)
 {
-    if (!queue->started || chain->generation != queue->generation)
+    if (!virtqueue_holds(queue, chain))
         return false;
     queue->in_flight--;
     queue->pieces -= chain->readable + chain->writable;
     return true;
+}
+
+static void drop(struct virtqueue *queue, uint16_t head)
+{
+    if (queue->record != NULL)
+        ring_record_drop(queue->record, head);
 }
 
 /* Writes one entry of the used ring, then the index that shows it to the driver. */
@@ -358,30 +454,40 @@ static void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
         guest_memory_at(queue->memory, queue->used + USED_RING + USED_ENTRY * slot, sizeof(*entry));
     if (entry == NULL || idx == NULL) {
         break_queue(queue, "the used ring is not in the guest's memory");
+        drop(queue, head);
         return;
     }
     __atomic_store_n(&entry->id, htole32(head), __ATOMIC_RELAXED);
     __atomic_store_n(&entry->len, htole32(written), __ATOMIC_RELAXED);
     queue->used_idx++;
+    if (queue->record != NULL)
+        ring_record_answer(queue->record, head, queue->used_idx);
     __atomic_store_n(idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
+    if (queue->record != NULL)
+        ring_record_answered(queue->record, head);
     if (queue->used_idx == queue->signalled)
         queue->signalled_valid = false; /* once around: the distance says nothing any more */
 }
 
 void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written)
 {
+    if (written > chain->writable_size)
+        written = (uint32_t)chain->writable_size;
     if (chain_land(queue, chain)) {
-        if (written > chain->writable_size)
-            written = (uint32_t)chain->writable_size;
-        if (!queue->broken)
+        if (!queue->started)
+            log_error("an answer to a stopped queue is lost");
+        if (queue->started && !queue->broken)
             put_used(queue, chain->head, written);
+        else
+            drop(queue, chain->head);
     }
     chain_recycle(queue, chain);
 }
 
 void virtqueue_drop(struct virtqueue *queue, struct chain *chain)
 {
-    chain_land(queue, chain);
+    if (chain_land(queue, chain))
+        drop(queue, chain->head);
     chain_recycle(queue, chain);
 }
 

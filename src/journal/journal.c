@@ -74,18 +74,27 @@ void journal_finish(struct journal *journal)
     fd_close(&journal->fd);
 }
 
-void journal_ring_progress(struct journal *journal, unsigned ring, uint16_t taken,
-                           uint16_t answered)
+void journal_rings_clear(struct journal *journal)
 {
-    struct journal_ring *r = &journal->page->rings[ring];
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
+        struct journal_ring *ring = &journal->page->rings[i];
 
-    __atomic_store_n(&r->taken, taken, __ATOMIC_RELEASE);
-    __atomic_store_n(&r->answered, answered, __ATOMIC_RELEASE);
+        ring->started = ring->enabled = ring->size = 0;
+        ring->desc = ring->avail = ring->used = 0;
+    }
 }
 
-uint16_t journal_ring_base(const struct journal *journal, unsigned ring)
+void journal_rings_settle(struct journal *journal)
 {
-    return (uint16_t)__atomic_load_n(&journal->page->rings[ring].answered, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
+        ring_record_settle(&journal->page->rings[i].record);
+}
+
+void journal_rings_void(struct journal *journal)
+{
+    journal_rings_settle(journal);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
+        ring_record_void(&journal->page->rings[i].record);
 }
 
 static int free_slot(struct journal *journal)

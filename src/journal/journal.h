@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ring_record.h"
 #include "base/stats.h"
 
 /*
@@ -15,22 +16,19 @@
  * made invalid before it is changed.
  */
 #define JOURNAL_MAGIC 0x4c4e524a424f4248ull /* "HBOBJRNL" */
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define JOURNAL_RINGS 4u
 #define JOURNAL_LOANS 16384u
 
-/* One ring. The door writes where it is, the worker how far it has come. */
+/* One ring. The door writes what the front-end said of it, the worker how far it has come. Most of
+ * the record is for the heads of a large ring, and takes no memory where the ring is small. */
 struct journal_ring {
     uint32_t started; /* door */
     uint32_t enabled; /* door */
     uint32_t size;    /* door: entries */
     uint32_t pad;
     uint64_t desc, avail, used; /* door: front-end's virtual addresses */
-    /* Worker: requests taken and requests answered, as 16-bit ring indices. Requests of a ring are
-     * answered in order, so those between the two are in flight, and 'answered' is the base to go
-     * on from. */
-    uint32_t taken;
-    uint32_t answered;
+    struct ring_record record; /* worker: which requests are in flight; the door, when it is dead */
 };
 
 /* One buffer in the guest's window; the worker writes them. */
@@ -70,11 +68,12 @@ int journal_create(struct journal *journal);
 int journal_attach(struct journal *journal, int fd);
 void journal_finish(struct journal *journal);
 
-/* Writes how far a ring has come. */
-void journal_ring_progress(struct journal *journal, unsigned ring, uint16_t taken,
-                           uint16_t answered);
-/* Where a ring goes on. */
-uint16_t journal_ring_base(const struct journal *journal, unsigned ring);
+/* The front-end is gone: nothing is said of any ring. What is in flight is not touched. */
+void journal_rings_clear(struct journal *journal);
+/* The worker is dead: the bases of the rings hold from now on. */
+void journal_rings_settle(struct journal *journal);
+/* And nobody will answer what was in flight. */
+void journal_rings_void(struct journal *journal);
 
 /* Notes a buffer in the window. Returns its slot, or -ENOSPC when JOURNAL_LOANS are there. */
 int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,

@@ -62,21 +62,21 @@ static struct worker *worker_of(struct device_host *host)
 
 /* ---- what a device is lent ---- */
 
-static void note_progress(struct worker *w, unsigned queue)
+static void call_driver(const struct worker_ring *ring)
 {
-    const struct virtqueue *q = &w->queues[queue];
-    journal_ring_progress(&w->journal, queue, q->next_avail, q->used_idx);
+    uint64_t one = 1;
+
+    if (ring->call >= 0 && write(ring->call, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        log_stranger("Ring %u's call descriptor cannot be written: %s.", ring->index,
+                     strerror(errno));
 }
 
 static void host_call(struct device_host *host, unsigned queue)
 {
     struct worker *w = worker_of(host);
-    uint64_t one = 1;
 
-    note_progress(w, queue);
-    if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]) &&
-        write(w->rings[queue].call, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        log_stranger("Ring %u's call descriptor cannot be written: %s.", queue, strerror(errno));
+    if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]))
+        call_driver(&w->rings[queue]);
 }
 
 static void send_message(struct worker *w, struct link_message *m)
@@ -168,6 +168,9 @@ static void begin_anew(struct worker *w)
 {
     int r;
 
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        if (!w->queues[i].started)
+            virtqueue_reset(&w->queues[i]);
     port_forget(&w->port);
     worker_objects_forget(&w->objects);
     w->device->impl->reset(w->device);
@@ -180,14 +183,16 @@ static void begin_anew(struct worker *w)
 }
 
 /* Front-end's addresses to the guest's own. */
-static int place_ring(struct worker *w, const struct link_ring_start *start,
-                      struct virtqueue_setup *setup)
+static int place_ring(struct worker *w, const struct link_message *m, struct virtqueue_setup *setup)
 {
+    const struct link_ring_start *start = &m->ring_start;
+
     *setup = (struct virtqueue_setup){
         .size = (uint16_t)start->size,
         .base = (uint16_t)start->base,
         .event_idx = (w->features & FEATURE(VIRTIO_RING_F_EVENT_IDX)) != 0,
         .no_indirect = (w->features & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) == 0,
+        .name = m->serial,
     };
     if (!guest_memory_from_user(&w->memory, start->desc, &setup->desc) ||
         !guest_memory_from_user(&w->memory, start->avail, &setup->avail) ||
@@ -196,15 +201,16 @@ static int place_ring(struct worker *w, const struct link_ring_start *start,
     return 0;
 }
 
-static int start_ring(struct worker *w, const struct link_ring_start *start, struct fd_list *fds,
+static int start_ring(struct worker *w, const struct link_message *m, struct fd_list *fds,
                       uint64_t *fresh)
 {
+    const struct link_ring_start *start = &m->ring_start;
     struct worker_ring *ring = &w->rings[start->index];
     struct virtqueue_setup setup;
     bool from_nothing;
     bool first = rings_started(w) == 0;
     unsigned taken = 0;
-    int r = place_ring(w, start, &setup);
+    int r = place_ring(w, m, &setup);
 
     if (r == 0)
         r = virtqueue_start(&w->queues[start->index], &setup, &from_nothing);
@@ -224,6 +230,9 @@ static int start_ring(struct worker *w, const struct link_ring_start *start, str
     if (*fresh)
         begin_anew(w);
     w->queues[start->index].enabled = (start->flags & LINK_RING_ENABLED) != 0;
+    /* An answer may be there of which the worker before us could not tell the driver. */
+    if (start->flags & LINK_RING_RESUMED)
+        call_driver(ring);
     return 0;
 }
 
@@ -233,7 +242,6 @@ static uint16_t stop_ring(struct worker *w, unsigned index)
 
     w->queues[index].enabled = false;
     ring_close(&w->rings[index]);
-    journal_ring_progress(&w->journal, index, base, base);
     return base;
 }
 
@@ -278,7 +286,7 @@ static void take_ring_start(struct worker *w, const struct link_message *m, stru
 {
     uint64_t fresh = 0;
     uint32_t index = m->ring_start.index;
-    int r = index < w->facts.queues ? start_ring(w, &m->ring_start, fds, &fresh) : -EINVAL;
+    int r = index < w->facts.queues ? start_ring(w, m, fds, &fresh) : -EINVAL;
 
     acknowledge(w, m, r, fresh);
     if (r == 0)
@@ -445,6 +453,7 @@ static void lend(struct worker *w)
     guest_memory_init(&w->memory);
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
         virtqueue_init(&w->queues[i], &w->memory);
+        w->queues[i].record = &w->journal.page->rings[i].record;
         w->rings[i] = (struct worker_ring){.kick = -1, .call = -1, .worker = w, .index = i};
     }
 }
@@ -486,6 +495,7 @@ static void worker_finish(struct worker *w, const struct worker_options *options
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
         ring_close(&w->rings[i]);
         virtqueue_stop(&w->queues[i]);
+        w->queues[i].record = NULL; /* what is in flight is whoever's comes after us */
     }
     port_forget(&w->port);
     w->device->impl->destroy(w->device);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -86,16 +87,62 @@ static void a_strange_journal_is_refused(void **state)
     end();
 }
 
-static void a_ring_goes_on_from_what_was_answered(void **state)
+/* The record of ring 'index', as the one or the other sees it. */
+static struct ring_record *record_of(struct journal *journal, unsigned index)
 {
+    return &journal->page->rings[index].record;
+}
+
+static unsigned in_flight(unsigned index)
+{
+    unsigned found;
+
+    free(ring_record_heads(record_of(&door, index), RING_RECORD_HEADS, &found));
+    return found;
+}
+
+static void the_door_sees_what_is_in_flight(void **state)
+{
+    const struct ring_place place = {.size = 64};
+
     begin();
-    assert_int_equal(journal_ring_base(&door, 0), 0);
-    journal_ring_progress(&worker, 0, 12, 10);
-    journal_ring_progress(&worker, JOURNAL_RINGS - 1, 3, 65535);
-    assert_int_equal(journal_ring_base(&door, 0), 10);
-    assert_int_equal(door.page->rings[0].taken, 12);
-    assert_int_equal(journal_ring_base(&door, 1), 0);
-    assert_int_equal(journal_ring_base(&door, JOURNAL_RINGS - 1), 65535);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
+        ring_record_begin(record_of(&worker, i), &place, (uint16_t)(100 * i));
+        ring_record_take(record_of(&worker, i), 63);
+        ring_record_take(record_of(&worker, i), (uint16_t)i);
+        ring_record_answered(record_of(&worker, i), 63);
+        assert_int_equal(ring_record_base(record_of(&door, i)), 100 * i + 2);
+        assert_int_equal(in_flight(i), 1);
+    }
+    /* A worker died when it had noted a head, and not yet that it had taken it. */
+    record_of(&worker, 1)->flights[5] = record_of(&worker, 1)->taken + 1;
+    journal_rings_settle(&door);
+    assert_int_equal(ring_record_base(record_of(&door, 1)), 103);
+    assert_int_equal(in_flight(1), 2);
+    assert_int_equal(ring_record_base(record_of(&door, 2)), 202);
+    journal_rings_void(&door);
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
+        assert_int_equal(in_flight(i), 0);
+    assert_int_equal(ring_record_base(record_of(&door, 1)), 103); /* where they are they stay */
+    end();
+}
+
+/* The records have room for the largest rings; what is not used takes no memory. */
+static void small_rings_take_little_memory(void **state)
+{
+    const struct ring_place place = {.size = 256};
+    struct stat st;
+
+    begin();
+    for (unsigned i = 0; i < JOURNAL_RINGS; i++) {
+        ring_record_begin(record_of(&worker, i), &place, 0);
+        for (uint16_t head = 0; head < 256; head++)
+            ring_record_take(record_of(&worker, i), head);
+    }
+    journal_rings_void(&door);
+    assert_int_equal(fstat(door.fd, &st), 0);
+    assert_true(st.st_size > 4 * 32768 * 8);
+    assert_true(st.st_blocks * 512 <= 16 * (int64_t)units_page_size());
     end();
 }
 
@@ -150,13 +197,13 @@ static void a_clear_journal_is_empty(void **state)
     for (unsigned i = 0; i < 100; i++)
         journal_loan_put(&worker, 1, i, 0, 1);
     worker.page->census.resources = 5;
-    journal_ring_progress(&worker, 0, 4, 4);
+    ring_record_begin(record_of(&worker, 0), &(struct ring_place){.size = 8}, 4);
     worker.page->loans_high = UINT32_MAX; /* as wrong as it can be */
     assert_int_equal(count(), 100);
     journal_clear(&door);
     assert_int_equal(count(), 0);
     assert_int_equal(door.page->census.resources, 0);
-    assert_int_equal(journal_ring_base(&door, 0), 4); /* the rings go on */
+    assert_int_equal(ring_record_base(record_of(&door, 0)), 4); /* the rings go on */
     assert_int_equal(journal_loan_put(&door, 1, 0, 0, 1), 0);
     end();
 }
@@ -166,7 +213,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FD_TEST(both_see_the_same_page),
         FD_TEST(a_strange_journal_is_refused),
-        FD_TEST(a_ring_goes_on_from_what_was_answered),
+        FD_TEST(the_door_sees_what_is_in_flight),
+        FD_TEST(small_rings_take_little_memory),
         FD_TEST(loans_come_and_go),
         FD_TEST(a_full_journal_says_so),
         FD_TEST(a_clear_journal_is_empty),

@@ -339,10 +339,9 @@ static void test_reset_with_request_in_hand(void **state)
     media_assert_empty(f);
 }
 
-/* The rings pause while a mapping is awaited: the driver's request comes again, and counts once. */
-static void test_pause_with_request_in_hand(void **state)
+/* The rings pause while a mapping is awaited, and the answer to it is 'result'. */
+static void pause_with_request_in_hand(struct media_fixture *f, bool before, int result)
 {
-    struct media_fixture *f = *state;
     uint32_t session = session_with(f, 1), status;
     struct virtio_media_cmd_mmap mmap = media_mmap_request(session, offset_of(f, session, 0));
     struct virtqueue *queue = &f->driver.queues[0];
@@ -353,20 +352,35 @@ static void test_pause_with_request_in_hand(void **state)
 
     f->port.hold = true;
     media_send(f, &mmap, sizeof(mmap), 24);
+    if (before)
+        fake_port_answer(&f->port, result);
     setup.base = virtqueue_stop(queue);
-    fake_port_answer(&f->port, 0);
+    if (!before)
+        fake_port_answer(&f->port, result);
+    assert_false(media_take(f, &status));
     assert_int_equal(virtqueue_start(queue, &setup, &fresh), 0);
     assert_false(fresh);
     queue->enabled = true;
     f->device->impl->queue_ready(f->device, 0);
+    assert_int_equal(f->port.asked, result != 0); /* what was cancelled is done again */
+    if (f->port.asked)
+        fake_port_answer(&f->port, 0);
+    f->port.hold = false;
     assert_true(media_take(f, &status));
     assert_int_equal(status, 0);
+    assert_false(media_take(f, &status));
     memcpy(&answer, ring_driver_at(&f->driver, f->answer_at), sizeof(answer));
-    f->port.hold = false;
     assert_int_equal(media_munmap(f, answer.shm_offset), 0);
     assert_int_equal(f->port.count, 0);
     media_close(f, session);
     media_assert_empty(f);
+}
+
+static void test_pause_with_request_in_hand(void **state)
+{
+    pause_with_request_in_hand(*state, false, 0);
+    pause_with_request_in_hand(*state, false, -ECANCELED);
+    pause_with_request_in_hand(*state, true, -ECANCELED);
 }
 
 static void test_window_is_full(void **state)

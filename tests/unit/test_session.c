@@ -244,9 +244,8 @@ static void without_a_worker_the_front_end_is_served(void **state)
     assert_int_equal(answered(VHOST_USER_SET_VRING_KICK), 0);
     tell(VHOST_USER_SET_VRING_ENABLE, &ring, sizeof(ring), -1);
     assert_int_equal(answered(VHOST_USER_SET_VRING_ENABLE), 0);
-    journal_ring_progress(&journal, 0, 6, 5); /* as far as it came before it died */
     tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
-    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(5) << 32);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), 0); /* nobody came any further */
     tell(VHOST_USER_RESET_DEVICE, NULL, 0, -1);
     assert_int_equal(answered(VHOST_USER_RESET_DEVICE), 0);
     close(kick);

@@ -159,38 +159,122 @@ static void a_queue_must_be_enabled(void **state)
     guest_ring_finish(&ring);
 }
 
-static void a_stopped_queue_goes_on_where_it_was(void **state)
+/* Takes the next request and checks which it is. */
+static struct chain *pop(uint16_t head)
 {
-    struct virtqueue_setup setup = guest_ring_setup(8);
-    struct chain *old, *again, *dropped;
-    bool fresh = true;
+    struct chain *chain = virtqueue_pop(&ring.queue);
 
-    begin(8);
-    for (uint16_t i = 0; i < 4; i++) {
+    assert_non_null(chain);
+    assert_int_equal(chain->head, head);
+    return chain;
+}
+
+/* What the driver sees as the answer number 'index'. */
+static unsigned answered(unsigned index)
+{
+    assert_true(index < guest_ring_used(&ring)->idx);
+    return guest_ring_used(&ring)->ring[index % ring.size].id;
+}
+
+/* Offers the requests from 'first' up to 'end', of one descriptor each. */
+static void offer(uint16_t first, uint16_t end)
+{
+    for (uint16_t i = first; i < end; i++) {
         guest_ring_put(&ring, i, GUEST_BYTES, 8, WRITE, 0);
         guest_ring_offer(&ring, i);
     }
-    virtqueue_push(&ring.queue, virtqueue_pop(&ring.queue), 0);
-    old = virtqueue_pop(&ring.queue);
-    dropped = virtqueue_pop(&ring.queue);
-    /* One answered, two in hand: whoever goes on begins with those two. */
+}
+
+static void a_stopped_queue_goes_on_where_it_was(void **state)
+{
+    struct virtqueue_setup setup = guest_ring_setup(8);
+    struct chain *first, *second, *dropped;
+    bool fresh = true;
+
+    begin(8);
+    offer(0, 5);
+    virtqueue_push(&ring.queue, pop(0), 0);
+    first = pop(1);
+    second = pop(2);
+    dropped = pop(3);
+    assert_true(virtqueue_running(&ring.queue));
+    /* One answered, three in hand, one not taken: whoever goes on begins with that one. */
     setup.base = virtqueue_stop(&ring.queue);
-    assert_int_equal(setup.base, 1);
+    assert_int_equal(setup.base, 4);
+    assert_false(virtqueue_running(&ring.queue));
     assert_null(virtqueue_pop(&ring.queue));
     assert_false(virtqueue_must_call(&ring.queue));
     virtqueue_drop(&ring.queue, dropped);
     assert_int_equal(virtqueue_start(&ring.queue, &setup, &fresh), 0);
     assert_false(fresh);
-    again = virtqueue_pop(&ring.queue);
-    assert_non_null(again);
-    assert_int_equal(again->head, 1);
-    /* The answer from before the stop comes late: it must not be given twice. */
-    virtqueue_push(&ring.queue, old, 8);
-    assert_int_equal(guest_ring_used(&ring)->idx, 1);
-    assert_int_equal(ring.queue.in_flight, 1);
-    virtqueue_push(&ring.queue, again, 8);
-    assert_int_equal(guest_ring_used(&ring)->idx, 2);
-    assert_int_equal(guest_ring_used(&ring)->ring[1].id, 1);
+    assert_true(virtqueue_holds(&ring.queue, first) && virtqueue_holds(&ring.queue, second));
+    assert_int_equal(ring.queue.in_flight, 2);
+    virtqueue_push(&ring.queue, pop(4), 8);
+    virtqueue_push(&ring.queue, second, 8);
+    virtqueue_push(&ring.queue, first, 8);
+    assert_null(virtqueue_pop(&ring.queue));
+    assert_int_equal(guest_ring_used(&ring)->idx, 4);
+    assert_int_equal(answered(1), 4);
+    assert_int_equal(answered(2), 2);
+    assert_int_equal(answered(3), 1);
+    assert_int_equal(ring.queue.in_flight, 0);
+    guest_ring_finish(&ring);
+}
+
+/* Each of these is another queue than the one that was stopped: its driver waits for nothing. */
+static void a_queue_that_begins_anew_waits_for_nothing(void **state)
+{
+    for (unsigned change = 0; change < 6; change++) {
+        struct virtqueue_setup setup = guest_ring_setup(8);
+        struct chain *chain, *other;
+        bool fresh;
+
+        begin(8);
+        offer(0, 2);
+        chain = pop(0);
+        setup.base = virtqueue_stop(&ring.queue);
+        setup.base += change == 0;
+        setup.size -= change == 1 ? 4 : 0;
+        setup.desc += change == 2 ? 16 : 0;
+        setup.avail += change == 3 ? 2 : 0;
+        setup.used += change == 4 ? 4 : 0;
+        if (change == 5) {
+            setup.base = 0;
+            guest_ring_avail(&ring)->idx = 0;
+        }
+        assert_int_equal(virtqueue_start(&ring.queue, &setup, &fresh), 0);
+        assert_int_equal(fresh, change == 5);
+        assert_false(virtqueue_holds(&ring.queue, chain));
+        assert_int_equal(ring.queue.in_flight, 0);
+        assert_int_equal(ring.queue.pieces, 0);
+        virtqueue_push(&ring.queue, chain, 8);
+        assert_int_equal(guest_ring_used(&ring)->idx, 0);
+        other = virtqueue_pop(&ring.queue);
+        if (other != NULL)
+            virtqueue_drop(&ring.queue, other);
+        assert_int_equal(ring.queue.in_flight, 0);
+        guest_ring_finish(&ring);
+    }
+}
+
+/* The driver resets a ring while the device has it stopped. */
+static void a_reset_queue_forgets_its_requests(void **state)
+{
+    struct virtqueue_setup setup = guest_ring_setup(8);
+    struct chain *chain;
+    bool fresh;
+
+    begin(8);
+    offer(0, 2);
+    chain = pop(0);
+    setup.base = virtqueue_stop(&ring.queue);
+    virtqueue_reset(&ring.queue);
+    assert_false(virtqueue_holds(&ring.queue, chain));
+    assert_int_equal(virtqueue_start(&ring.queue, &setup, &fresh), 0);
+    virtqueue_drop(&ring.queue, chain);
+    assert_int_equal(ring.queue.in_flight, 0);
+    virtqueue_push(&ring.queue, pop(1), 0);
+    assert_int_equal(answered(0), 1);
     guest_ring_finish(&ring);
 }
 
@@ -611,6 +695,8 @@ int main(void)
         FD_TEST(only_sensible_queues_start),
         FD_TEST(a_queue_must_be_enabled),
         FD_TEST(a_stopped_queue_goes_on_where_it_was),
+        FD_TEST(a_queue_that_begins_anew_waits_for_nothing),
+        FD_TEST(a_reset_queue_forgets_its_requests),
         FD_TEST(a_stopped_queue_takes_no_answers),
         FD_TEST(used_lengths_stay_in_the_chain),
         FD_TEST(a_loop_breaks_the_queue),

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/ring_record.h"
+
+#include <stdlib.h>
+
+#define ANSWERING (UINT64_C(1) << 32)
+
+/* Stores in the order of the program, as someone sees them who looks after a death. */
+static void put(uint64_t *at, uint64_t value)
+{
+    __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+
+static uint64_t get(const uint64_t *at)
+{
+    return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+
+void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base)
+{
+    uint64_t taken = get(&record->taken);
+
+    if (taken < get(&record->since))
+        taken = get(&record->since); /* an earlier beginning was cut off here */
+    taken += (uint16_t)(base - (uint16_t)taken);
+    /* One of a death between two stores may be at 'taken' already. */
+    put(&record->since, taken + 65536);
+    put(&record->answering, 0);
+    record->place = *place;
+    put(&record->taken, taken + 65536);
+}
+
+void ring_record_void(struct ring_record *record)
+{
+    put(&record->since, get(&record->taken));
+    put(&record->answering, 0);
+}
+
+bool ring_record_matches(const struct ring_record *record, const struct ring_place *place,
+                         uint16_t base)
+{
+    return ring_record_base(record) == base && get(&record->taken) >= get(&record->since) &&
+           record->place.size == place->size && record->place.desc == place->desc &&
+           record->place.avail == place->avail && record->place.used == place->used;
+}
+
+void ring_record_take(struct ring_record *record, uint16_t head)
+{
+    uint64_t next = record->taken + 1;
+
+    put(&record->flights[head % RING_RECORD_HEADS], next);
+    put(&record->taken, next);
+}
+
+void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used)
+{
+    put(&record->answering, ANSWERING | (uint64_t)used << 16 | head);
+}
+
+void ring_record_answered(struct ring_record *record, uint16_t head)
+{
+    put(&record->flights[head % RING_RECORD_HEADS], 0);
+    /* Not before: the head may be taken again, and be in flight with the same used index. */
+    put(&record->answering, 0);
+}
+
+void ring_record_drop(struct ring_record *record, uint16_t head)
+{
+    put(&record->flights[head % RING_RECORD_HEADS], 0);
+}
+
+static bool in_flight(const struct ring_record *record, unsigned head)
+{
+    return get(&record->flights[head]) > get(&record->since);
+}
+
+/* How many heads the queue can have. */
+static unsigned heads(const struct ring_record *record)
+{
+    return record->place.size < RING_RECORD_HEADS ? record->place.size : RING_RECORD_HEADS;
+}
+
+void ring_record_settle(struct ring_record *record)
+{
+    uint64_t next = get(&record->taken) + 1;
+
+    for (unsigned head = 0; head < heads(record); head++) {
+        if (get(&record->flights[head]) != next || !in_flight(record, head))
+            continue;
+        put(&record->taken, next);
+        return;
+    }
+}
+
+void ring_record_settle_used(struct ring_record *record, uint16_t used)
+{
+    uint64_t answering = get(&record->answering);
+
+    if (answering == 0)
+        return;
+    if ((uint16_t)(answering >> 16) == used)
+        ring_record_drop(record, (uint16_t)answering);
+    put(&record->answering, 0);
+}
+
+uint16_t ring_record_base(const struct ring_record *record)
+{
+    return (uint16_t)get(&record->taken);
+}
+
+struct flight {
+    uint64_t taken;
+    uint16_t head;
+};
+
+static int flight_order(const void *a, const void *b)
+{
+    const struct flight *first = a;
+    const struct flight *second = b;
+
+    return (first->taken > second->taken) - (first->taken < second->taken);
+}
+
+uint16_t *ring_record_heads(const struct ring_record *record, unsigned size, unsigned *count)
+{
+    struct flight *flights;
+    uint16_t *found;
+    unsigned n = 0;
+
+    *count = 0;
+    for (unsigned head = 0; head < size && head < RING_RECORD_HEADS; head++)
+        *count += in_flight(record, head);
+    if (*count == 0)
+        return NULL;
+    flights = calloc(*count, sizeof(*flights));
+    found = calloc(*count, sizeof(*found));
+    if (flights == NULL || found == NULL) {
+        free(flights);
+        free(found);
+        return NULL;
+    }
+    for (unsigned head = 0; head < size && head < RING_RECORD_HEADS && n < *count; head++)
+        if (in_flight(record, head))
+            flights[n++] = (struct flight){get(&record->flights[head]), (uint16_t)head};
+    qsort(flights, n, sizeof(*flights), flight_order);
+    for (unsigned i = 0; i < n; i++)
+        found[i] = flights[i].head;
+    free(flights);
+    *count = n;
+    return found;
+}

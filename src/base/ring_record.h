@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_RING_RECORD_H
+#define BASE_RING_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Which requests of a virtqueue are in flight: taken, and not yet answered, in whatever order that
+ * happens. A plain struct in memory that outlives the one who serves the queue: whoever comes after
+ * him, at whatever instant he died, finds each request either in flight or answered, so that he
+ * answers every one exactly once. (vhost-user's inflight layout does the same.)
+ *
+ * A driver's name for a request is its head, the number of its first descriptor. What makes it
+ * safe: taking      flights[head] first, then 'taken': found at 'taken' itself, it was taken all
+ * the same. answering   'answering' first, then the used ring and its index, which shows the answer
+ * to the driver, then flights[head] and 'answering' are cleared. Found there, the used index in the
+ * ring tells whether the driver has seen the answer. forgetting  one store of 'since': all that was
+ * taken before it is void. Only the worker writes, and the door when it is dead. Nothing in it is
+ * believed: a head past the end of the queue is not found.
+ */
+#define RING_RECORD_HEADS 32768u
+
+/* Where a queue lies, in guest-physical addresses: another place is another queue. */
+struct ring_place {
+    uint64_t desc, avail, used;
+    uint32_t size; /* entries */
+    uint32_t pad;
+};
+
+struct ring_record {
+    uint64_t taken;     /* requests; its low 16 bits are the next entry of the available ring */
+    uint64_t since;     /* what was taken before is void */
+    uint64_t answering; /* 0: none; else a bit, the used index with this answer, and the head */
+    uint32_t begun;     /* the name of the start since which all this holds */
+    uint32_t pad;
+    struct ring_place place;
+    uint64_t flights[RING_RECORD_HEADS]; /* by head; 0, or 1 + 'taken' when it was taken */
+};
+
+/* A queue at 'place' begins at entry 'base' with nothing in flight. */
+void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base);
+/* Forgets what is in flight; the base stays. Only when the record is settled. */
+void ring_record_void(struct ring_record *record);
+/* Whether what is in flight belongs to a queue at 'place' that starts at 'base'. */
+bool ring_record_matches(const struct ring_record *record, const struct ring_place *place,
+                         uint16_t base);
+
+/* The request 'head' was taken from the next entry of the available ring. */
+void ring_record_take(struct ring_record *record, uint16_t head);
+/* The answer to 'head' will be shown to the driver when the used index becomes 'used'. */
+void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used);
+/* It has been shown. */
+void ring_record_answered(struct ring_record *record, uint16_t head);
+/* 'head' will not be answered. */
+void ring_record_drop(struct ring_record *record, uint16_t head);
+
+/* After the writer's death: finishes what he was about to take. Then the base holds. */
+void ring_record_settle(struct ring_record *record);
+/* And what he was about to answer: 'used' is the used index that the driver sees. */
+void ring_record_settle_used(struct ring_record *record, uint16_t used);
+/* The next entry of the available ring to take. */
+uint16_t ring_record_base(const struct ring_record *record);
+/* The heads in flight below 'size' (at most RING_RECORD_HEADS), the oldest first. Sets *count.
+ * Returns an array for the caller to free, NULL when there are none (*count is 0), or memory is out
+ * (it is not). */
+uint16_t *ring_record_heads(const struct ring_record *record, unsigned size, unsigned *count);
+
+#endif
