@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/units.h"
-#include "gpu/backing_reader.h"
+#include "gpu/pins_reader.h"
 
 #define FOURCC(a, b, c, d)                                                                         \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
@@ -157,37 +157,37 @@ static uint8_t *pixel_at(struct image *image, uint32_t x, uint32_t y)
 
 /* Copies 'rect', whose first pixel lies at 'offset' of the pages. */
 static int copy(struct image *image, const struct rect *rect, uint64_t offset, uint32_t stride,
-                const struct backing *backing, struct guest_memory *memory)
+                const struct guest_pins *pins)
 {
     size_t line = (size_t)rect->width * IMAGE_BYTES_PER_PIXEL;
-    struct backing_reader reader;
+    struct pins_reader reader;
     uint64_t bytes;
     int result = 0;
 
     if (rect_is_empty(rect))
         return 0;
     bytes = (uint64_t)stride * (rect->height - 1) + line; /* below 2^48 + 2^17 */
-    if (bytes > backing->size || offset > backing->size - bytes)
+    if (pins == NULL || bytes > pins->size || offset > pins->size - bytes)
         return -ERANGE;
-    backing_reader_init(&reader, backing, memory);
+    pins_reader_init(&reader, pins);
     if (line == stride && line == image->stride)
-        return backing_reader_get(&reader, offset, pixel_at(image, rect->x, rect->y), bytes);
+        return pins_reader_get(&reader, offset, pixel_at(image, rect->x, rect->y), bytes);
     for (uint32_t i = 0; i < rect->height && result == 0; i++)
-        result = backing_reader_get(&reader, offset + (uint64_t)stride * i,
-                                    pixel_at(image, rect->x, rect->y + i), line);
+        result = pins_reader_get(&reader, offset + (uint64_t)stride * i,
+                                 pixel_at(image, rect->x, rect->y + i), line);
     return result;
 }
 
 int image_transfer(struct image *image, const struct rect *rect, uint64_t offset,
-                   const struct backing *backing, struct guest_memory *memory)
+                   const struct guest_pins *pins)
 {
     if (!rect_is_inside(rect, image->width, image->height))
         return -EINVAL;
-    return copy(image, rect, offset, image->stride, backing, memory);
+    return copy(image, rect, offset, image->stride, pins);
 }
 
 int image_copy_lines(struct image *image, const struct rect *rect, uint64_t offset, uint32_t stride,
-                     const struct backing *backing, struct guest_memory *memory)
+                     const struct guest_pins *pins)
 {
     uint64_t skip;
 
@@ -196,5 +196,5 @@ int image_copy_lines(struct image *image, const struct rect *rect, uint64_t offs
     skip = (uint64_t)stride * rect->y + (uint64_t)rect->x * IMAGE_BYTES_PER_PIXEL;
     if (skip > UINT64_MAX - offset)
         return -ERANGE;
-    return copy(image, rect, offset + skip, stride, backing, memory);
+    return copy(image, rect, offset + skip, stride, pins);
 }

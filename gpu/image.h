@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gpu/backing.h"
 #include "gpu/rect.h"
+#include "guest/guest_pins.h"
 
 #define IMAGE_BYTES_PER_PIXEL 4u
 /* The largest that Linux asks for is 8192. */
@@ -47,17 +47,17 @@ void image_destroy(struct image *image);
 
 /*
  * TRANSFER_TO_HOST_2D (virtio specification, "Device Operation: controlq"): copies 'rect' from the
- * guest's pages, where its first pixel lies at 'offset' and lines are image->stride apart. Returns
- * 0; -EINVAL when the rectangle is not in the image; -ERANGE when the pages end before it does, and
- * nothing is copied; -EFAULT when pages are gone, and some was copied.
+ * guest's pages ('pins' may be NULL: there are none), where its first pixel lies at 'offset' and
+ * lines are image->stride apart. Returns 0; -EINVAL when the rectangle is not in the image; -ERANGE
+ * when the pages end before it does. Nothing is copied then.
  */
 int image_transfer(struct image *image, const struct rect *rect, uint64_t offset,
-                   const struct backing *backing, struct guest_memory *memory);
+                   const struct guest_pins *pins);
 /*
  * The same for lines that are 'stride' bytes apart, as those of a blob are: the image's pixel
  * 0, 0 lies at 'offset'. 'stride' is at least four times the image's width.
  */
 int image_copy_lines(struct image *image, const struct rect *rect, uint64_t offset, uint32_t stride,
-                     const struct backing *backing, struct guest_memory *memory);
+                     const struct guest_pins *pins);
 
 #endif

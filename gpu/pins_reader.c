@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/pins_reader.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+void pins_reader_init(struct pins_reader *reader, const struct guest_pins *pins)
+{
+    *reader = (struct pins_reader){.pins = pins};
+}
+
+/* Whether there are bytes at [offset, offset + size). */
+static bool is_inside(const struct guest_pins *pins, uint64_t offset, uint64_t size)
+{
+    return pins != NULL && size <= pins->size && offset <= pins->size - size;
+}
+
+/* Goes to the place that holds 'offset', which is inside. Returns how far into it that is. */
+static uint64_t seek(struct pins_reader *reader, uint64_t offset)
+{
+    if (offset < reader->start) {
+        reader->place = 0;
+        reader->start = 0;
+    }
+    while (offset - reader->start >= reader->pins->iov[reader->place].iov_len)
+        reader->start += reader->pins->iov[reader->place++].iov_len;
+    return offset - reader->start;
+}
+
+int pins_reader_get(struct pins_reader *reader, uint64_t offset, void *to, size_t size)
+{
+    uint8_t *at = to;
+
+    if (!is_inside(reader->pins, offset, size))
+        return -ERANGE;
+    while (size > 0) {
+        uint64_t skip = seek(reader, offset);
+        const struct iovec *place = &reader->pins->iov[reader->place];
+        size_t piece = place->iov_len - skip;
+
+        if (piece > size)
+            piece = size;
+        memcpy(at, (const uint8_t *)place->iov_base + skip, piece);
+        at += piece;
+        offset += piece;
+        size -= piece;
+    }
+    return 0;
+}
+
+const void *pins_reader_at(struct pins_reader *reader, uint64_t offset, uint64_t size)
+{
+    uint64_t skip;
+
+    if (size == 0 || !is_inside(reader->pins, offset, size))
+        return NULL;
+    skip = seek(reader, offset);
+    if (reader->pins->iov[reader->place].iov_len - skip < size)
+        return NULL;
+    return (const uint8_t *)reader->pins->iov[reader->place].iov_base + skip;
+}
