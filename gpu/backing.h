@@ -4,30 +4,27 @@
 
 #include <stdint.h>
 
-#include "guest/guest_memory.h"
+#include "guest/guest_pins.h"
 #include "protocol/cursor.h"
 
-/* Guest pages of a resource, as guest addresses: they are translated at each use, since the memory
- * table may change at any time. */
-struct backing_piece {
-    uint64_t gpa;
-    uint64_t size; /* bytes */
-};
-
+/* The guest's pages of a resource. They are pinned, since a renderer keeps pointers to them. */
 struct backing {
-    uint32_t count;               /* 0: there is no backing */
-    struct backing_piece *pieces; /* owned */
-    uint64_t size;                /* bytes in all */
+    struct guest_pins *pins; /* one reference; NULL: there is no backing */
 };
 
 /*
- * Reads 'count' struct virtio_gpu_mem_entry, which must be all that 'entries' has left, and joins
- * neighbours. Returns 0; -EINVAL when the bytes do not match the count, or an entry is empty, wraps
- * or is not in the guest's memory; -ENOMEM. 'backing' is empty after an error.
+ * Reads 'count' struct virtio_gpu_mem_entry, which must be all that 'entries' has left, joins
+ * neighbours and pins them. Returns 0; -EINVAL when the bytes do not match the count, or an entry
+ * is empty, wraps or is not in the guest's memory; -E2BIG; -ENOMEM. 'backing' is empty after an
+ * error, and for a count of 0.
  */
 int backing_init(struct backing *backing, struct reader *entries, uint32_t count,
                  struct guest_memory *memory);
-/* Frees the list; the guest's pages are the guest's. */
+/* Lets go of the pages. */
 void backing_finish(struct backing *backing);
+/* Bytes in all; 0 without backing. */
+uint64_t backing_size(const struct backing *backing);
+/* Places of the guest's memory; 0 without backing. */
+uint32_t backing_count(const struct backing *backing);
 
 #endif

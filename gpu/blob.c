@@ -6,7 +6,8 @@
 #include "gpu/context.h"
 #include "gpu/control.h"
 #include "gpu/gpu.h"
-#include "gpu/resource.h"
+#include "gpu/renderer.h"
+#include "gpu/resource_command.h"
 
 /* A guest page on every architecture that virtio-gpu's 3D part runs on may be as small as this. */
 #define GUEST_PAGE 4096u
@@ -48,7 +49,8 @@ static uint32_t check_size(struct gpu *gpu, struct request *request,
         return invalid(request, "the size is 0 or not a multiple of the page size");
     if (from_guest(blob))
         return VIRTIO_GPU_RESP_OK_NODATA;
-    if (window != 0 && blob->size > window)
+    if ((blob->flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE) != 0 && window != 0 &&
+        blob->size > window)
         return invalid(request, "the blob is larger than the window");
     if (gpu->bytes > most || blob->size > most - gpu->bytes)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
@@ -87,7 +89,7 @@ static uint32_t add_backing(struct gpu *gpu, struct request *request, struct res
     struct backing backing;
     int result = backing_init(&backing, &request->args, entries, gpu->device.host->memory);
 
-    if (result == 0 && entries > 0 && backing.size < resource->size) {
+    if (result == 0 && entries > 0 && backing_size(&backing) < resource->size) {
         backing_finish(&backing);
         return invalid(request, "the guest pages are fewer than the blob needs");
     }
@@ -98,18 +100,44 @@ static uint32_t add_backing(struct gpu *gpu, struct request *request, struct res
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t add_buffer(struct gpu *gpu, struct request *request, struct resource *resource,
-                           const struct blob_request *blob)
+/* The renderer has made the blob, or not. */
+static uint32_t take_given(struct request *request, int result, const struct renderer_given *given)
+{
+    struct resource *resource = request->resource;
+
+    resource->making = false;
+    if (result < 0) {
+        resource_destroy(resource);
+        return request_fail(request, result, "the renderer made no blob");
+    }
+    resource->map_info = given->map_info;
+    if (given->buffer != NULL)
+        resource_set_buffer(resource, given->buffer);
+    resource_settled(resource);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static void blob_done(void *data, int result, const struct renderer_given *given)
+{
+    control_answer(data, take_given(data, result, given));
+}
+
+static uint32_t ask_renderer(struct request *request, const struct blob_request *blob)
 {
     struct renderer_blob wanted = {blob->memory, blob->flags, blob->blob_id, blob->size};
-    struct buffer *buffer = NULL;
-    int result = gpu->renderer->impl->create_blob(gpu->renderer, blob->context, &wanted, &buffer);
+    struct renderer *renderer = blob->context->renderer;
+    struct resource *resource = request->resource;
+    struct renderer_given given = {0};
+    int result = -EOPNOTSUPP;
 
-    if (result < 0)
-        return request_fail(request, result, "the renderer made no blob");
-    if (buffer != NULL)
-        resource_set_buffer(resource, buffer);
-    return VIRTIO_GPU_RESP_OK_NODATA;
+    resource->renderer = renderer;
+    resource->known = 1u << renderer->index;
+    resource->making = true;
+    request->renderer = renderer;
+    if (renderer->impl->create_blob != NULL)
+        result = renderer->impl->create_blob(renderer, blob->context, resource, &wanted,
+                                             resource->backing.pins, &given, blob_done, request);
+    return result == -EINPROGRESS ? REQUEST_PENDING : take_given(request, result, &given);
 }
 
 static uint32_t create(struct gpu *gpu, struct request *request, const struct blob_request *blob)
@@ -119,16 +147,17 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
 
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
+    request_set_resource(request, resource);
     resource->memory = blob->memory;
     resource->flags = blob->flags;
     resource->size = blob->size;
     if (from_guest(blob))
         type = add_backing(gpu, request, resource, blob->entries);
-    if (!request_answer_is_error(type) && from_host(blob))
-        type = add_buffer(gpu, request, resource, blob);
-    if (request_answer_is_error(type))
+    if (request_answer_is_error(type)) {
         resource_destroy(resource);
-    return type;
+        return type;
+    }
+    return from_host(blob) ? ask_renderer(request, blob) : type;
 }
 
 uint32_t blob_create(struct gpu *gpu, struct request *request)
@@ -153,88 +182,29 @@ uint32_t blob_create(struct gpu *gpu, struct request *request)
     return request_answer_is_error(type) ? type : create(gpu, request, &blob);
 }
 
-/* The resource that the request names first, remembered in it; NULL, with a reason, if there is
- * none. */
-static struct resource *find(struct gpu *gpu, struct request *request)
-{
-    uint32_t id = reader_u32(&request->args);
-
-    request->resource = resource_find(gpu, id);
-    if (request->resource == NULL)
-        request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID, "there is no resource %u",
-                       id);
-    return request->resource;
-}
-
-uint32_t blob_attach_backing(struct gpu *gpu, struct request *request)
-{
-    struct resource *resource = find(gpu, request);
-    uint32_t entries = reader_u32(&request->args);
-
-    if (resource == NULL)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    if (resource->memory == VIRTIO_GPU_BLOB_MEM_HOST3D)
-        return invalid(request, "a HOST3D blob has no guest pages");
-    if (resource->backing.count > 0)
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "it has its guest pages");
-    if (entries == 0)
-        return invalid(request, "no guest pages are given");
-    return add_backing(gpu, request, resource, entries);
-}
-
-uint32_t blob_detach_backing(struct gpu *gpu, struct request *request)
-{
-    struct resource *resource = find(gpu, request);
-
-    if (resource == NULL)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    if (resource->backing.count == 0)
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-                              "resource %u has no guest pages", resource->node.id);
-    resource_drop_backing(resource);
-    return VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-/* Undoes what was mapped for a command that will come again. */
-static void stale_unmap_done(void *data, int result)
-{
-    struct request *request = data;
-
-    control_answer(request->control, VIRTIO_GPU_RESP_ERR_UNSPEC);
-}
-
 static void map_done(void *data, int result)
 {
     struct request *request = data;
-    struct control *control = request->control;
+    uint32_t cache = request->resource->map_info;
 
     if (result == -ECANCELED) {
-        control_hold(control);
+        control_hold(request);
         return;
     }
-    if (result == 0 && control_is_stale(control) &&
-        resource_unmap(request->resource, stale_unmap_done, request) == 0)
-        return;
     if (result < 0) {
-        control_answer(control, request_fail(request, result, "the window refused it"));
+        control_answer(request, request_fail(request, result, "the window refused it"));
         return;
     }
-    writer_u32(&request->answer, VIRTIO_GPU_MAP_CACHE_CACHED);
+    writer_u32(&request->answer, cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED);
     writer_u32(&request->answer, 0);
-    control_answer(control, VIRTIO_GPU_RESP_OK_MAP_INFO);
+    control_answer(request, VIRTIO_GPU_RESP_OK_MAP_INFO);
 }
 
-uint32_t blob_map(struct gpu *gpu, struct request *request)
+static uint32_t check_map(struct gpu *gpu, struct request *request, struct resource *resource,
+                          uint64_t offset)
 {
-    struct resource *resource = find(gpu, request);
     uint64_t window = gpu->device.host->port->size;
-    uint64_t offset;
-    int result;
 
-    reader_skip(&request->args, 4);
-    offset = reader_u64(&request->args);
-    if (resource == NULL)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
     if (resource->buffer == NULL || (resource->flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE) == 0)
         return invalid(request, "the resource is not mappable");
     if (window == 0)
@@ -244,6 +214,22 @@ uint32_t blob_map(struct gpu *gpu, struct request *request)
     if (offset % units_page_size() != 0 || resource->buffer->size > window ||
         offset > window - resource->buffer->size)
         return invalid(request, "the place is not page aligned, or not in the window");
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t blob_map(struct gpu *gpu, struct request *request)
+{
+    struct resource *resource;
+    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint64_t offset;
+    int result;
+
+    reader_skip(&request->args, 4);
+    offset = reader_u64(&request->args);
+    if (type == VIRTIO_GPU_RESP_OK_NODATA)
+        type = check_map(gpu, request, resource, offset);
+    if (type != VIRTIO_GPU_RESP_OK_NODATA)
+        return type;
     result = resource_map(resource, offset, map_done, request);
     return result < 0 ? request_fail(request, result, "the window refused it") : REQUEST_PENDING;
 }
@@ -254,21 +240,22 @@ static void unmap_done(void *data, int result)
     uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
 
     if (result == -ECANCELED) {
-        control_hold(request->control);
+        control_hold(request);
         return;
     }
     if (result < 0)
         type = request_fail(request, result, "the window did not let go");
-    control_answer(request->control, type);
+    control_answer(request, type);
 }
 
 uint32_t blob_unmap(struct gpu *gpu, struct request *request)
 {
-    struct resource *resource = find(gpu, request);
+    struct resource *resource;
+    uint32_t type = resource_command_find(gpu, request, &resource);
     int result;
 
-    if (resource == NULL)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (type != VIRTIO_GPU_RESP_OK_NODATA)
+        return type;
     if (resource->state != RESOURCE_MAPPED)
         return invalid(request, "the resource is not mapped");
     result = resource_unmap(resource, unmap_done, request);
@@ -276,42 +263,4 @@ uint32_t blob_unmap(struct gpu *gpu, struct request *request)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return result < 0 ? request_fail(request, result, "the window did not let go")
                       : REQUEST_PENDING;
-}
-
-/* The mapping is gone, or cannot be got rid of: the driver forgets the id either way, so do we. */
-static uint32_t unref(struct request *request, int result)
-{
-    resource_destroy(request->resource);
-    return result < 0 ? request_fail(request, result, "the window did not let go")
-                      : (uint32_t)VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-static void unref_done(void *data, int result)
-{
-    struct request *request = data;
-    struct control *control = request->control;
-
-    if (result == -ECANCELED)
-        control_hold(control);
-    else if (control_is_stale(control)) /* it comes again, and wants to find the resource */
-        control_answer(control, VIRTIO_GPU_RESP_ERR_UNSPEC);
-    else
-        control_answer(control, unref(request, result));
-}
-
-/* Linux gives the place in the window to the next blob as soon as this is answered: so the mapping
- * must be gone before. */
-uint32_t blob_unref(struct gpu *gpu, struct request *request)
-{
-    struct resource *resource = find(gpu, request);
-    int result;
-
-    if (resource == NULL)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    if (resource->state != RESOURCE_MAPPED)
-        return unref(request, 0);
-    result = resource_unmap(resource, unref_done, request);
-    if (result == -ENOENT)
-        return unref(request, 0);
-    return result < 0 ? unref(request, result) : REQUEST_PENDING;
 }

@@ -43,12 +43,17 @@ command_handler context_command_destroy;
 command_handler context_command_attach;
 command_handler context_command_detach;
 command_handler context_command_submit;
+/* gpu/resource_command.c */
+command_handler resource_command_unref;
+command_handler resource_command_attach_backing;
+command_handler resource_command_detach_backing;
 /* gpu/blob.c */
 command_handler blob_create;
-command_handler blob_unref;
-command_handler blob_attach_backing;
-command_handler blob_detach_backing;
 command_handler blob_map;
 command_handler blob_unmap;
+/* gpu/command_3d.c */
+command_handler command_3d_create;
+command_handler command_3d_transfer_to_host;
+command_handler command_3d_transfer_from_host;
 
 #endif

@@ -6,26 +6,12 @@
 #include <stdlib.h>
 
 #include "gpu/gpu.h"
+#include "gpu/renderer.h"
 #include "gpu/resource.h"
-
-static int context_enter(struct context *context)
-{
-    struct renderer *renderer = context->gpu->renderer;
-    int result = id_map_add(&context->gpu->contexts, &context->node);
-
-    if (result < 0)
-        return result;
-    if (renderer->impl->context_create != NULL)
-        result = renderer->impl->context_create(renderer, context);
-    if (result < 0)
-        id_map_remove(&context->gpu->contexts, &context->node);
-    return result;
-}
 
 struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, const char *name)
 {
     struct context *context;
-    int result;
 
     if (gpu->contexts.count >= gpu->limits.contexts) {
         errno = E2BIG;
@@ -37,12 +23,14 @@ struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, co
     context->gpu = gpu;
     context->node.id = id;
     context->capset = capset;
+    context->renderer = gpu_renderer(gpu, capset);
     snprintf(context->name, sizeof(context->name), "%s", name);
     id_map_init(&context->attachments);
-    result = context_enter(context);
-    if (result < 0) {
+    for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
+        fence_timeline_init(&context->timelines[i]);
+    if (id_map_add(&gpu->contexts, &context->node) < 0) {
         free(context);
-        errno = -result;
+        errno = EEXIST;
         return NULL;
     }
     gpu_count(gpu);
@@ -54,18 +42,26 @@ static struct attachment *attachment_of(struct id_node *node)
     return ID_MAP_OF(node, struct attachment, node);
 }
 
-void context_destroy(struct context *context)
+void context_discard(struct context *context)
 {
     struct gpu *gpu = context->gpu;
-    struct renderer *renderer = gpu->renderer;
 
     while (context->attachments.count > 0)
         attachment_destroy(attachment_of(id_map_first(&context->attachments)));
-    if (renderer->impl->context_destroy != NULL)
-        renderer->impl->context_destroy(renderer, context);
     id_map_remove(&gpu->contexts, &context->node);
+    for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
+        fence_disband(&context->timelines[i]);
     gpu_count(gpu);
     free(context);
+}
+
+void context_destroy(struct context *context)
+{
+    const struct renderer_impl *impl = context->renderer->impl;
+
+    if (impl->context_destroy != NULL)
+        impl->context_destroy(context->renderer, context);
+    context_discard(context);
 }
 
 struct context *context_find(struct gpu *gpu, uint32_t id)
@@ -73,9 +69,36 @@ struct context *context_find(struct gpu *gpu, uint32_t id)
     return ID_MAP_OF(id_map_find(&gpu->contexts, id), struct context, node);
 }
 
+/* The renderer of the context has to know the resource before it can use it. */
+static int make_known(struct context *context, struct resource *resource)
+{
+    struct renderer *renderer = context->renderer;
+    uint32_t bit = 1u << renderer->index;
+    int result;
+
+    if ((resource->known & bit) != 0 || renderer->impl->adopt == NULL)
+        return 0;
+    result = renderer->impl->adopt(renderer, resource);
+    if (result == 0)
+        resource->known |= bit;
+    return result;
+}
+
+static void tell_renderer(struct attachment *attachment, bool attached)
+{
+    struct renderer *renderer = attachment->context->renderer;
+    const struct renderer_impl *impl = renderer->impl;
+
+    if (attached && impl->attach != NULL)
+        impl->attach(renderer, attachment->context, attachment->resource);
+    if (!attached && impl->detach != NULL)
+        impl->detach(renderer, attachment->context, attachment->resource);
+}
+
 int context_attach(struct context *context, struct resource *resource)
 {
     struct gpu *gpu = context->gpu;
+    int result;
     struct attachment *attachment =
         attachment_of(id_map_find(&context->attachments, resource->node.id));
 
@@ -87,6 +110,9 @@ int context_attach(struct context *context, struct resource *resource)
     }
     if (gpu->attachments >= gpu->limits.attachments)
         return -E2BIG;
+    result = make_known(context, resource);
+    if (result < 0)
+        return result;
     attachment = calloc(1, sizeof(*attachment));
     if (attachment == NULL)
         return -ENOMEM;
@@ -97,6 +123,7 @@ int context_attach(struct context *context, struct resource *resource)
     id_map_add(&context->attachments, &attachment->node);
     LIST_INSERT_HEAD(&resource->attachments, attachment, of_resource);
     gpu->attachments++;
+    tell_renderer(attachment, true);
     return 0;
 }
 
@@ -106,8 +133,10 @@ int context_detach(struct context *context, uint32_t resource_id)
 
     if (attachment == NULL)
         return -ENOENT;
-    if (--attachment->count == 0)
-        attachment_destroy(attachment);
+    if (--attachment->count > 0)
+        return 0;
+    tell_renderer(attachment, false);
+    attachment_destroy(attachment);
     return 0;
 }
 

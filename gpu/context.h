@@ -7,10 +7,11 @@
 #include <bsd/sys/queue.h>
 
 #include "base/id_map.h"
+#include "gpu/fence.h"
+#include "protocol/virtio_gpu.h"
 
-struct context;
 struct gpu;
-struct resource;
+struct renderer;
 
 /* That a context may use a resource. It ends with either of them. */
 struct attachment {
@@ -26,20 +27,26 @@ struct context {
     struct id_node node;       // gpu::contexts
     struct gpu *gpu;           /* borrowed */
     uint32_t capset;           /* what its command stream speaks; 0: nothing in particular */
+    struct renderer *renderer; /* borrowed: who understands that */
     char name[65];             /* the program's name, printable */
     struct id_map attachments; // attachment::node
-    void *renderer_data;       /* the renderer's */
+    struct request *creating;  /* CTX_CREATE, while the renderer is at it */
+    struct fence_timeline timelines[VIRTIO_GPU_MAX_RINGS];
 };
 
-/* Adds a context. NULL with errno set: EEXIST when the id is taken, E2BIG when there are as many as
- * allowed, ENOMEM, or what the renderer said. */
+/* Adds a context that its renderer does not know yet. NULL with errno set: EEXIST when the id is
+ * taken, E2BIG when there are as many as allowed, ENOMEM. */
 struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, const char *name);
-/* Frees it and its attachments. Its resources stay. */
+/* Frees it, its attachments and its timelines, and has the renderer forget it. Its resources stay.
+ */
 void context_destroy(struct context *context);
+/* The same where the renderer has no such context: it failed to make it, or was reset. */
+void context_discard(struct context *context);
 /* The context with that id, or NULL. */
 struct context *context_find(struct gpu *gpu, uint32_t id);
 
-/* Attaches 'resource', once more if it is. 0, -E2BIG or -ENOMEM. */
+/* Attaches 'resource', once more if it is; its renderer adopts it first where it does not know it.
+ * 0, -E2BIG, -ENOMEM, or what the renderer says. */
 int context_attach(struct context *context, struct resource *resource);
 /* Undoes one context_attach. 0, or -ENOENT if it is not attached. */
 int context_detach(struct context *context, uint32_t resource_id);

@@ -30,14 +30,47 @@ static void make_printable(char *text)
             *text = '?';
 }
 
+static uint32_t create_result(struct request *request, struct context *context, int result)
+{
+    if (result == 0)
+        return VIRTIO_GPU_RESP_OK_NODATA;
+    context_discard(context);
+    return request_fail(request, result, "the renderer made no context");
+}
+
+static void create_done(void *data, int result)
+{
+    struct request *request = data;
+    struct context *context = context_find(request->control->gpu, request->ctx_id);
+    uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
+
+    /* It may have been destroyed meanwhile, and its id be another's. */
+    if (context != NULL && context->creating == request) {
+        context->creating = NULL;
+        type = create_result(request, context, result);
+    }
+    control_answer(request, type);
+}
+
 static uint32_t create(struct gpu *gpu, struct request *request, uint32_t capset, const char *name)
 {
+    struct context *context;
+    struct renderer *renderer;
+    int result = 0;
+
     if (request->ctx_id == 0 || context_find(gpu, request->ctx_id) != NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
                               "context %u is 0 or taken", request->ctx_id);
-    if (context_create(gpu, request->ctx_id, capset, name) == NULL)
+    context = context_create(gpu, request->ctx_id, capset, name);
+    if (context == NULL)
         return request_fail(request, -errno, "no context could be made");
-    return VIRTIO_GPU_RESP_OK_NODATA;
+    renderer = context->renderer;
+    if (renderer->impl->context_create != NULL)
+        result = renderer->impl->context_create(renderer, context, create_done, request);
+    if (result != -EINPROGRESS)
+        return create_result(request, context, result);
+    context->creating = request;
+    return REQUEST_PENDING;
 }
 
 uint32_t context_command_create(struct gpu *gpu, struct request *request)
@@ -56,7 +89,7 @@ uint32_t context_command_create(struct gpu *gpu, struct request *request)
     if (!gpu_has(gpu, 1ull << VIRTIO_GPU_F_CONTEXT_INIT))
         init = 0;
     if (init != 0 && ((init & ~(uint32_t)VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK) != 0 ||
-                      renderer_capset_find(gpu->renderer, init) == NULL))
+                      gpu_capset(gpu, init) == NULL))
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "context_init 0x%x is no capset of this device", init);
     return create(gpu, request, init, name);
@@ -84,6 +117,11 @@ uint32_t context_command_attach(struct gpu *gpu, struct request *request)
         return no_context(request);
     if (resource == NULL)
         return no_resource(request, id);
+    /* A renderer that did not make it has to see what comes out. */
+    if (resource->making && resource->renderer != context->renderer) {
+        resource_park(resource, request);
+        return REQUEST_PENDING;
+    }
     result = context_attach(context, resource);
     if (result < 0)
         return request_fail(request, result, "the resource could not be attached");
@@ -114,7 +152,7 @@ static void submit_done(void *data, int result)
 {
     struct request *request = data;
 
-    control_answer(request->control, submit_result(request, result));
+    control_answer(request, submit_result(request, result));
 }
 
 uint32_t context_command_submit(struct gpu *gpu, struct request *request)
@@ -130,8 +168,9 @@ uint32_t context_command_submit(struct gpu *gpu, struct request *request)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%u bytes of commands in %zu bytes", size, request->args.left);
     /* An empty stream carries a fence, whatever the context speaks. */
+    request->renderer = context->renderer;
     if (size > 0)
-        result = gpu->renderer->impl->submit(gpu->renderer, context, request->args.at, size,
-                                             submit_done, request);
+        result = context->renderer->impl->submit(context->renderer, context, request->args.at, size,
+                                                 submit_done, request);
     return result == -EINPROGRESS ? REQUEST_PENDING : submit_result(request, result);
 }

@@ -22,3 +22,27 @@ void gpu_count(struct gpu *gpu)
     census->contexts = gpu->contexts.count;
     census->bytes = gpu->bytes;
 }
+
+const struct renderer_capset *gpu_capset(const struct gpu *gpu, uint32_t id)
+{
+    const struct renderer_capset *capset = NULL;
+
+    for (unsigned i = 0; capset == NULL && i < gpu->renderer_count; i++)
+        capset = renderer_capset_find(gpu->renderers[i], id);
+    return capset;
+}
+
+static struct renderer *renderer_with(const struct gpu *gpu, uint32_t capset)
+{
+    for (unsigned i = 0; i < gpu->renderer_count; i++)
+        if (renderer_capset_find(gpu->renderers[i], capset) != NULL)
+            return gpu->renderers[i];
+    return NULL;
+}
+
+struct renderer *gpu_renderer(const struct gpu *gpu, uint32_t capset)
+{
+    struct renderer *renderer = renderer_with(gpu, capset != 0 ? capset : VIRTIO_GPU_CAPSET_VIRGL);
+
+    return renderer != NULL ? renderer : gpu->renderers[0];
+}

@@ -7,6 +7,7 @@
 #include "base/id_map.h"
 #include "device/device.h"
 #include "gpu/control.h"
+#include "gpu/fence.h"
 #include "gpu/renderer.h"
 #include "protocol/virtio_gpu.h"
 
@@ -19,22 +20,26 @@ struct gpu_limits {
     uint64_t attachments; /* resources attached to contexts, all together */
 };
 
+#define GPU_MAX_RENDERERS 4u
+
 /*
  * The virtio-gpu device. Blobs and contexts are named by the driver; both live until it destroys
- * them or the device is reset. It does one command of a queue at a time, in order.
+ * them or the device is reset. Commands are taken in order.
  */
 struct gpu {
     struct device device;
     struct gpu_limits limits;
     uint32_t width, height;
-    uint64_t features;                     /* negotiated */
-    struct virtio_gpu_config_space config; /* in the host's byte order */
-    struct renderer *renderer;             /* owned */
-    struct id_map resources;               // resource::node
-    struct id_map contexts;                // context::node
-    uint64_t bytes;                        /* of host memory, what limits.bytes limits */
+    uint64_t features;                             /* negotiated */
+    struct virtio_gpu_config_space config;         /* in the host's byte order */
+    struct renderer *renderers[GPU_MAX_RENDERERS]; /* owned */
+    unsigned renderer_count;
+    struct id_map resources; // resource::node
+    struct id_map contexts;  // context::node
+    uint64_t bytes;          /* of host memory, what limits.bytes limits */
     uint64_t entries;
     uint64_t attachments;
+    struct fence_timeline timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;
 };
@@ -45,6 +50,11 @@ static inline bool gpu_has(const struct gpu *gpu, uint64_t features)
     return (gpu->features & features) == features;
 }
 
+/* The renderer that has this capset; for 0, which is what a driver without CONTEXT_INIT says, the
+ * one that draws with GL, else the first. */
+struct renderer *gpu_renderer(const struct gpu *gpu, uint32_t capset);
+/* The capset with that id, or NULL. */
+const struct renderer_capset *gpu_capset(const struct gpu *gpu, uint32_t id);
 /* Bytes of host memory that blobs may use. */
 uint64_t gpu_max_bytes(const struct gpu *gpu);
 /* Brings host->census up to date with what the device holds. */

@@ -47,18 +47,19 @@ static void gpu_facts(struct device *device, struct device_facts *facts)
     memcpy(facts->config, &config, sizeof(config));
 }
 
-/* The commands in hand, then the stream that one of them may wait for, then what streams use, and
- * at last what contexts use. A resource that is in the window is not taken out: see device.h. */
+/* The renderers' work for the commands in hand, then these, then what they use. A resource that is
+ * in the window is not taken out: see device.h. */
 static void gpu_reset(struct device *device)
 {
     struct gpu *gpu = gpu_of(device);
     struct id_node *node;
 
+    for (unsigned i = 0; i < gpu->renderer_count; i++)
+        gpu->renderers[i]->impl->reset(gpu->renderers[i]);
     control_reset(&gpu->control);
     control_reset(&gpu->cursor);
-    gpu->renderer->impl->reset(gpu->renderer);
     while ((node = id_map_first(&gpu->contexts)) != NULL)
-        context_destroy(ID_MAP_OF(node, struct context, node));
+        context_discard(ID_MAP_OF(node, struct context, node));
     while ((node = id_map_first(&gpu->resources)) != NULL)
         resource_destroy(ID_MAP_OF(node, struct resource, node));
     gpu->config.events_read = 0;
@@ -71,9 +72,9 @@ static void gpu_queue_ready(struct device *device, unsigned queue)
     struct gpu *gpu = gpu_of(device);
 
     if (queue == VIRTIO_GPU_CONTROLQ)
-        control_run(&gpu->control);
+        control_ready(&gpu->control);
     else if (queue == VIRTIO_GPU_CURSORQ)
-        control_run(&gpu->cursor);
+        control_ready(&gpu->cursor);
 }
 
 static void gpu_set_features(struct device *device, uint64_t features)
@@ -110,7 +111,8 @@ static void gpu_destroy(struct device *device)
     gpu_reset(device);
     control_finish(&gpu->control);
     control_finish(&gpu->cursor);
-    gpu->renderer->impl->destroy(gpu->renderer);
+    for (unsigned i = 0; i < gpu->renderer_count; i++)
+        gpu->renderers[i]->impl->destroy(gpu->renderers[i]);
     free(gpu);
 }
 
@@ -156,19 +158,24 @@ static int gpu_choose(struct gpu *gpu, const struct gpu_options *options)
     return 0;
 }
 
-static int gpu_choose_renderer(struct gpu *gpu, const char *name)
+/* Takes it over. NULL: it could not be made, and errno says why. */
+static int gpu_add_renderer(struct gpu *gpu, struct renderer *renderer)
 {
-    const struct renderer_impl *impl = renderer_find(name ? name : renderer_memory_impl.name);
+    if (renderer == NULL)
+        return -errno;
+    renderer->index = gpu->renderer_count;
+    gpu->renderers[gpu->renderer_count++] = renderer;
+    gpu->config.num_capsets += renderer->capset_count;
+    return 0;
+}
 
-    if (impl == NULL) {
+static int gpu_choose_renderers(struct gpu *gpu, const char *name)
+{
+    if (name != NULL && strcmp(name, "memory") != 0) {
         log_error("there is no renderer '%s'", name);
         return -EINVAL;
     }
-    gpu->renderer = impl->create(gpu->device.host);
-    if (gpu->renderer == NULL)
-        return -errno;
-    gpu->config.num_capsets = gpu->renderer->capset_count;
-    return 0;
+    return gpu_add_renderer(gpu, renderer_memory_create(gpu->device.host));
 }
 
 static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
@@ -180,7 +187,7 @@ static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
     if (result == 0)
         result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ);
     if (result == 0)
-        result = gpu_choose_renderer(gpu, options->renderer);
+        result = gpu_choose_renderers(gpu, options->renderer);
     return result;
 }
 
@@ -194,10 +201,13 @@ struct device *gpu_device_create(struct device_host *host, const struct gpu_opti
     gpu->device = (struct device){&gpu_impl, host};
     id_map_init(&gpu->resources);
     id_map_init(&gpu->contexts);
+    fence_timeline_init(&gpu->timeline);
     result = gpu_init(gpu, options);
     if (result < 0) {
         control_finish(&gpu->control);
         control_finish(&gpu->cursor);
+        for (unsigned i = 0; i < gpu->renderer_count; i++)
+            gpu->renderers[i]->impl->destroy(gpu->renderers[i]);
         free(gpu);
         errno = -result;
         return NULL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <bsd/sys/queue.h>
 #include <systemd/sd-event.h>
 
 #include "gpu/context.h"
@@ -23,9 +24,19 @@
 /* A command costs something even if it touches 8 bytes. */
 #define COMMAND_BYTES 4096u
 
-/* The stream in hand. */
+/* The resources of one command, as they were when the stream came. */
+struct job_names {
+    struct resource *resource; /* NULL: there was none */
+    struct resource *result;
+};
+
+/* A stream that is not done. Linux may detach and unref what a stream uses as soon as it has sent
+ * it: so one that goes on from the loop has looked up its resources, and keeps them (uses). */
 struct job {
-    struct context *context;              /* NULL: there is none */
+    TAILQ_ENTRY(job) link;                // renderer_memory::jobs
+    struct context *context;              /* NULL once 'names' are there */
+    struct job_names *names;              /* owned: of 'command' and those in 'stream' */
+    unsigned count, index;                /* of 'names'; of 'command' among them */
     struct reader stream;                 /* what is left of it */
     struct memory_stream_command command; /* the one in hand */
     uint64_t at; /* bytes of it that are done; the command's size: it is done */
@@ -38,7 +49,7 @@ struct renderer_memory {
     struct renderer renderer;
     struct device_host *host; /* borrowed */
     sd_event_source *more;    /* owned: the next slice */
-    struct job job;
+    TAILQ_HEAD(, job) jobs;   /* the first is in hand */
 };
 
 static const struct renderer_capset capsets[] = {
@@ -60,17 +71,19 @@ static void memory_fill_capset(struct renderer *renderer, const struct renderer_
 }
 
 static int memory_create_blob(struct renderer *renderer, struct context *context,
-                              const struct renderer_blob *blob, struct buffer **buffer)
+                              struct resource *resource, const struct renderer_blob *blob,
+                              struct guest_pins *pins, struct renderer_given *given,
+                              renderer_blob_done *done, void *data)
 {
     struct renderer_memory *memory = (struct renderer_memory *)renderer;
 
-    *buffer = NULL;
     if (blob->blob_id != 0)
         return -EINVAL;
     if (blob->memory == VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST)
         return 0; /* the guest's pages are all there is to it */
-    *buffer = exporter_create(memory->host->exporter, blob->size);
-    return *buffer == NULL ? -errno : 0;
+    given->map_info = VIRTIO_GPU_MAP_CACHE_CACHED;
+    given->buffer = exporter_create(memory->host->exporter, blob->size);
+    return given->buffer == NULL ? -errno : 0;
 }
 
 static bool read_command(struct reader *stream, struct memory_stream_command *command)
@@ -86,12 +99,22 @@ static bool read_command(struct reader *stream, struct memory_stream_command *co
     return !stream->bad;
 }
 
-/* The words at [offset, offset + size) of a blob that is attached. NULL with *error set. Asked for
- * anew by every slice: a buffer may move while the loop runs. */
-static uint64_t *words_at(struct context *context, uint32_t id, uint64_t offset, uint64_t size,
-                          int *error)
+static struct job_names look_up(struct context *context,
+                                const struct memory_stream_command *command)
 {
-    struct resource *resource = context_resource(context, id);
+    return (struct job_names){context_resource(context, command->resource),
+                              context_resource(context, command->result_resource)};
+}
+
+static struct job_names job_names(const struct job *job)
+{
+    return job->names != NULL ? job->names[job->index] : look_up(job->context, &job->command);
+}
+
+/* The words at [offset, offset + size) of a blob. NULL with *error set. Asked for anew by every
+ * slice: a buffer may move while the loop runs. */
+static uint64_t *words_at(struct resource *resource, uint64_t offset, uint64_t size, int *error)
+{
     uint8_t *data;
 
     *error = -EINVAL;
@@ -106,19 +129,21 @@ static uint64_t *words_at(struct context *context, uint32_t id, uint64_t offset,
     return (uint64_t *)(void *)(data + offset);
 }
 
-static int check_command(struct context *context, const struct memory_stream_command *command)
+static int check_command(const struct job *job)
 {
+    const struct memory_stream_command *command = &job->command;
+    struct job_names names = job_names(job);
     int error;
 
     if (command->pad != 0)
         return -EINVAL;
-    if (words_at(context, command->resource, command->offset, command->size, &error) == NULL)
+    if (words_at(names.resource, command->offset, command->size, &error) == NULL)
         return error;
     switch (command->opcode) {
     case MEMORY_STREAM_FILL:
         return command->result_resource == 0 && command->result_offset == 0 ? 0 : -EINVAL;
     case MEMORY_STREAM_SUM:
-        if (words_at(context, command->result_resource, command->result_offset, 8, &error) == NULL)
+        if (words_at(names.result, command->result_offset, 8, &error) == NULL)
             return error;
         return command->seed == 0 ? 0 : -EINVAL;
     default:
@@ -131,17 +156,16 @@ static int job_next(struct job *job)
 {
     if (!read_command(&job->stream, &job->command))
         return -EINVAL;
+    job->index++;
     job->at = 0;
     job->sum = MEMORY_STREAM_SUM_SEED;
-    return check_command(job->context, &job->command);
+    return check_command(job);
 }
 
 static int job_store_sum(struct job *job)
 {
-    const struct memory_stream_command *command = &job->command;
     int error;
-    uint64_t *to =
-        words_at(job->context, command->result_resource, command->result_offset, 8, &error);
+    uint64_t *to = words_at(job_names(job).result, job->command.result_offset, 8, &error);
 
     if (to == NULL)
         return error;
@@ -159,7 +183,7 @@ static int job_work(struct job *job, uint64_t size)
 
     if (size > command->size - job->at)
         size = command->size - job->at;
-    words = words_at(job->context, command->resource, command->offset + job->at, size, &error);
+    words = words_at(job_names(job).resource, command->offset + job->at, size, &error);
     if (words == NULL)
         return error;
     if (command->opcode == MEMORY_STREAM_FILL)
@@ -196,67 +220,148 @@ static int job_slice(struct job *job)
     return result < 0 ? result : -EINPROGRESS;
 }
 
-static int memory_more(sd_event_source *source, void *data)
+static void use(struct resource *resource)
 {
-    struct renderer_memory *memory = data;
-    struct job job;
-    int result = job_slice(&memory->job);
+    if (resource != NULL)
+        resource->uses++;
+}
 
-    if (result == -EINPROGRESS) {
-        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        return 0;
+static void release(struct resource *resource)
+{
+    if (resource == NULL)
+        return;
+    resource->uses--;
+    resource_settled(resource);
+}
+
+/* Looks up what the command in hand and those to come name. 0 or -ENOMEM. */
+static int job_keep(struct job *job)
+{
+    unsigned count = 1 + (unsigned)(job->stream.left / sizeof(struct memory_stream_command));
+    struct memory_stream_command command = job->command;
+    struct reader stream = job->stream;
+    struct job_names *names = calloc(count, sizeof(*names));
+
+    if (names == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        names[i] = look_up(job->context, &command);
+        use(names[i].resource);
+        use(names[i].result);
+        read_command(&stream, &command);
     }
-    job = memory->job;
-    memory->job = (struct job){0};
-    job.done(job.data, result);
+    job->names = names;
+    job->count = count;
+    job->index = 0;
+    job->context = NULL;
     return 0;
 }
 
+static void job_destroy(struct job *job)
+{
+    for (unsigned i = 0; i < job->count; i++) {
+        release(job->names[i].resource);
+        release(job->names[i].result);
+    }
+    free(job->names);
+    free(job);
+}
+
+static void memory_wake(struct renderer_memory *memory)
+{
+    sd_event_source_set_enabled(memory->more,
+                                TAILQ_EMPTY(&memory->jobs) ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static int memory_more(sd_event_source *source, void *data)
+{
+    struct renderer_memory *memory = data;
+    struct job *job = TAILQ_FIRST(&memory->jobs);
+    int result = job_slice(job);
+
+    if (result != -EINPROGRESS) {
+        TAILQ_REMOVE(&memory->jobs, job, link);
+        job->done(job->data, result);
+        job_destroy(job);
+    }
+    memory_wake(memory);
+    return 0;
+}
+
+static int memory_go_on_later(struct renderer_memory *memory, const struct job *job)
+{
+    struct job *later = malloc(sizeof(*later));
+
+    if (later == NULL)
+        return -ENOMEM;
+    *later = *job;
+    if (job_keep(later) < 0) {
+        free(later);
+        return -ENOMEM;
+    }
+    TAILQ_INSERT_TAIL(&memory->jobs, later, link);
+    memory_wake(memory);
+    return -EINPROGRESS;
+}
+
+/* A short stream is done at once, unless others wait. */
 static int memory_submit(struct renderer *renderer, struct context *context, const void *bytes,
                          size_t size, renderer_done *done, void *data)
 {
     struct renderer_memory *memory = (struct renderer_memory *)renderer;
-    int result;
+    struct job job = {.context = context, .done = done, .data = data};
+    int result = -EINPROGRESS;
 
     if (context->capset != MEMORY_STREAM_CAPSET)
         return -EINVAL;
-    memory->job = (struct job){.context = context, .done = done, .data = data};
-    reader_init(&memory->job.stream, bytes, size);
-    result = job_slice(&memory->job);
-    if (result == -EINPROGRESS)
-        sd_event_source_set_enabled(memory->more, SD_EVENT_ONESHOT);
-    else
-        memory->job = (struct job){0};
-    return result;
+    reader_init(&job.stream, bytes, size);
+    if (TAILQ_EMPTY(&memory->jobs))
+        result = job_slice(&job);
+    return result == -EINPROGRESS ? memory_go_on_later(memory, &job) : result;
 }
 
 static void memory_reset(struct renderer *renderer)
 {
     struct renderer_memory *memory = (struct renderer_memory *)renderer;
+    struct job *job;
 
-    sd_event_source_set_enabled(memory->more, SD_EVENT_OFF);
-    memory->job = (struct job){0};
+    while ((job = TAILQ_FIRST(&memory->jobs)) != NULL) {
+        TAILQ_REMOVE(&memory->jobs, job, link);
+        job_destroy(job);
+    }
+    memory_wake(memory);
 }
 
 static void memory_destroy(struct renderer *renderer)
 {
     struct renderer_memory *memory = (struct renderer_memory *)renderer;
 
+    memory_reset(renderer);
     sd_event_source_disable_unref(memory->more);
     free(memory);
 }
 
-static struct renderer *memory_create(struct device_host *host)
+static const struct renderer_impl memory_impl = {
+    .name = "memory",
+    .fill_capset = memory_fill_capset,
+    .create_blob = memory_create_blob,
+    .submit = memory_submit,
+    .reset = memory_reset,
+    .destroy = memory_destroy,
+};
+
+struct renderer *renderer_memory_create(struct device_host *host)
 {
     struct renderer_memory *memory = calloc(1, sizeof(*memory));
     int result;
 
     if (memory == NULL)
         return NULL;
-    memory->renderer.impl = &renderer_memory_impl;
+    memory->renderer.impl = &memory_impl;
     memory->renderer.capsets = capsets;
     memory->renderer.capset_count = sizeof(capsets) / sizeof(capsets[0]);
     memory->host = host;
+    TAILQ_INIT(&memory->jobs);
     result = sd_event_add_defer(host->loop, &memory->more, memory_more, memory);
     if (result < 0) {
         free(memory);
@@ -266,13 +371,3 @@ static struct renderer *memory_create(struct device_host *host)
     sd_event_source_set_enabled(memory->more, SD_EVENT_OFF);
     return &memory->renderer;
 }
-
-const struct renderer_impl renderer_memory_impl = {
-    .name = "memory",
-    .create = memory_create,
-    .fill_capset = memory_fill_capset,
-    .create_blob = memory_create_blob,
-    .submit = memory_submit,
-    .reset = memory_reset,
-    .destroy = memory_destroy,
-};

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/resource.h"
+
 #define HEADER_SIZE sizeof(struct virtio_gpu_ctrl_hdr)
 
 /* Copies 'size' bytes of the request, or at least its header: the fence in it wants an answer.
@@ -43,6 +45,11 @@ uint32_t request_init(struct request *request, struct control *control, struct c
 
     request->control = control;
     request->chain = chain;
+    request->state = REQUEST_WORKS;
+    request->resource = NULL;
+    request->is_parked = false;
+    request->timeline = NULL;
+    request->settled = false;
     result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
     request_rewind(request);
     if (request->args.bad) {
@@ -66,7 +73,8 @@ uint32_t request_init(struct request *request, struct control *control, struct c
 void request_rewind(struct request *request)
 {
     request->reason[0] = '\0';
-    request->resource = NULL;
+    request->renderer = NULL;
+    request_set_resource(request, NULL);
     writer_init(&request->answer, request->payload, sizeof(request->payload));
     request_parse_header(request);
 }
@@ -78,7 +86,17 @@ void request_finish(struct request *request)
     request->bytes = request->small;
     request->size = 0;
     request->chain = NULL;
-    request->resource = NULL;
+    resource_unpark(request);
+    request_set_resource(request, NULL);
+}
+
+void request_set_resource(struct request *request, struct resource *resource)
+{
+    if (resource != NULL)
+        resource_hold(resource);
+    if (request->resource != NULL)
+        resource_release(request->resource);
+    request->resource = resource;
 }
 
 uint32_t request_write_answer(struct request *request, struct guest_memory *memory, uint32_t type)

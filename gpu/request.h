@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bsd/sys/queue.h>
+
+#include "gpu/resource.h"
 #include "guest/chain.h"
 #include "guest/guest_memory.h"
 #include "protocol/cursor.h"
@@ -19,12 +22,23 @@
 /* The longest answer after its header; GET_EDID's is 1032 bytes. */
 #define REQUEST_MAX_ANSWER 2048u
 
+struct context;
 struct control;
-struct resource;
+struct fence_timeline;
+struct renderer;
 
-/* A handler's result besides a VIRTIO_GPU_RESP_*: the answer comes later, through control_answer.
- */
+/* A handler's result besides a VIRTIO_GPU_RESP_*: the answer comes later, through control_answer,
+ * or the request waits for a resource and is done again from its beginning. */
 #define REQUEST_PENDING 0u
+
+/* How far a request has come. */
+enum request_state {
+    REQUEST_WORKS,  /* somebody has it: the window, a renderer, a resource that is busy */
+    REQUEST_HELD,   /* it is done again when the worker says that the queue is ready */
+    REQUEST_AGAIN,  /* it is done again from its beginning when the ring runs */
+    REQUEST_FENCED, /* its work is done; the renderer or an earlier fence is not */
+    REQUEST_READY,  /* it goes out when the ring runs */
+};
 
 /*
  * One command of the driver, copied out of guest memory once, and the answer that grows for it.
@@ -32,7 +46,9 @@ struct resource;
  */
 struct request {
     struct control *control;
-    struct chain *chain; /* owned until it is pushed */
+    TAILQ_ENTRY(request) in_hand; // control::requests
+    enum request_state state;
+    struct chain *chain; /* owned until it is pushed; NULL: the ring began anew meanwhile */
     uint32_t type;
     uint32_t flags;
     uint64_t fence_id;
@@ -45,18 +61,31 @@ struct request {
     struct writer answer; /* what follows the answer's header, over 'payload' */
     uint8_t payload[REQUEST_MAX_ANSWER];
     char reason[160];          /* of a refusal, for the log */
-    struct resource *resource; /* what a pending command works on */
+    uint32_t result;           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */
+    struct resource *resource; /* what a pending command works on; held (resource_hold) */
+    bool is_parked;
+    TAILQ_ENTRY(request) parked; // resource::parked
+    unsigned parts;              /* of its work that are not done, where several have one */
+    int error;                   /* the first of theirs; 0: none */
+    struct renderer *renderer;   /* whose work a fence of this request waits for; NULL: nobody's */
+    struct fence_timeline *timeline; /* NULL: it has no fence, or its context is gone */
+    bool settled;                    /* its own fence is done */
+    TAILQ_ENTRY(request) fenced;     // fence_timeline::requests
 };
 
-/* Takes over 'chain' and copies it. Returns VIRTIO_GPU_RESP_OK_NODATA, or the refusal to answer
- * with when it is too short, too long or not in memory. The header's fields are set wherever there
- * was one. */
+/* Takes over 'chain' and copies it into 'request', whose fields but 'in_hand' it sets. Returns
+ * VIRTIO_GPU_RESP_OK_NODATA, or the refusal to answer with when it is too short, too long or not in
+ * memory. The header's fields are set wherever there was one. */
 uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
                       struct guest_memory *memory);
 /* Makes it as it was after request_init, so that it can be done again. */
 void request_rewind(struct request *request);
-/* Frees the copy. The chain is not touched. */
+/* Frees the copy and lets go of the resource. The chain is not touched. */
 void request_finish(struct request *request);
+
+/* Names the resource that the request works on: it stays readable (see resource::gone) until the
+ * request is over. */
+void request_set_resource(struct request *request, struct resource *resource);
 
 /* Writes the answer 'type', with the payload if it is an OK, into the chain. Returns the bytes
  * written: 0 when the chain has no room for a header. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gpu/context.h"
+#include "gpu/control.h"
 #include "gpu/gpu.h"
 
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
@@ -21,7 +22,9 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
         return NULL;
     resource->gpu = gpu;
     resource->node.id = id;
+    resource->holds = 1;
     LIST_INIT(&resource->attachments);
+    TAILQ_INIT(&resource->parked);
     if (id_map_add(&gpu->resources, &resource->node) < 0) {
         free(resource);
         errno = EEXIST;
@@ -29,6 +32,16 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
     }
     gpu_count(gpu);
     return resource;
+}
+
+static void resource_wake(struct resource *resource)
+{
+    struct request *request;
+
+    while ((request = TAILQ_FIRST(&resource->parked)) != NULL) {
+        resource_unpark(request);
+        control_again(request);
+    }
 }
 
 void resource_destroy(struct resource *resource)
@@ -41,11 +54,51 @@ void resource_destroy(struct resource *resource)
     if (resource->buffer != NULL)
         gpu->bytes -= resource->buffer->size;
     buffer_destroy(resource->buffer);
+    resource->buffer = NULL;
     if (resource->state == RESOURCE_MAPPED)
         gpu->device.host->census->mapped--;
     id_map_remove(&gpu->resources, &resource->node);
     gpu_count(gpu);
-    free(resource);
+    resource->gone = true;
+    resource_wake(resource);
+    resource_release(resource);
+}
+
+void resource_hold(struct resource *resource)
+{
+    resource->holds++;
+}
+
+void resource_release(struct resource *resource)
+{
+    if (--resource->holds == 0)
+        free(resource);
+}
+
+bool resource_is_busy(const struct resource *resource)
+{
+    return resource->making || resource->leaving || resource->uses > 0 ||
+           resource->state == RESOURCE_MAPPING || resource->state == RESOURCE_UNMAPPING;
+}
+
+void resource_park(struct resource *resource, struct request *request)
+{
+    request_set_resource(request, resource);
+    request->is_parked = true;
+    TAILQ_INSERT_TAIL(&resource->parked, request, parked);
+}
+
+void resource_unpark(struct request *request)
+{
+    if (request->is_parked)
+        TAILQ_REMOVE(&request->resource->parked, request, parked);
+    request->is_parked = false;
+}
+
+void resource_settled(struct resource *resource)
+{
+    if (!resource_is_busy(resource))
+        resource_wake(resource);
 }
 
 struct resource *resource_find(struct gpu *gpu, uint32_t id)
@@ -65,11 +118,11 @@ int resource_set_backing(struct resource *resource, struct backing *backing)
 {
     struct gpu *gpu = resource->gpu;
 
-    if (backing->count > gpu->limits.entries - gpu->entries) {
+    if (backing_count(backing) > gpu->limits.entries - gpu->entries) {
         backing_finish(backing);
         return -E2BIG;
     }
-    gpu->entries += backing->count;
+    gpu->entries += backing_count(backing);
     resource->backing = *backing;
     *backing = (struct backing){0};
     return 0;
@@ -77,7 +130,7 @@ int resource_set_backing(struct resource *resource, struct backing *backing)
 
 void resource_drop_backing(struct resource *resource)
 {
-    resource->gpu->entries -= resource->backing.count;
+    resource->gpu->entries -= backing_count(&resource->backing);
     backing_finish(&resource->backing);
 }
 
@@ -96,7 +149,11 @@ static void resource_settle(struct resource *resource, enum resource_state state
 static void resource_arrive(struct resource *resource, enum resource_state state, int result)
 {
     resource_settle(resource, state);
+    resource_hold(resource);
     resource->done(resource->data, result); /* which may destroy the resource */
+    if (!resource->gone)
+        resource_settled(resource);
+    resource_release(resource);
 }
 
 static void resource_map_done(void *data, int result)

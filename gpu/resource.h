@@ -13,6 +13,9 @@
 
 struct attachment;
 struct gpu;
+struct renderer;
+struct request;
+TAILQ_HEAD(request_list, request);
 
 /* Where a resource is, seen from the guest's window. */
 enum resource_state {
@@ -26,19 +29,30 @@ enum resource_state {
 typedef void resource_done(void *data, int result);
 
 /*
- * A blob resource. The driver owns it by its id; contexts only use it, so it outlives them, and so
- * does its mapping (another program of the guest may hold the same blob). While it is in
- * the guest's window it may not be destroyed: resource_unmap, and wait, first. Only at a reset of
- * the device are the mappings gone by themselves.
+ * A resource: a 2D image, a renderer's own (3D), or a blob. The driver owns it by its id; contexts
+ * only use it, so it outlives them, and so does its mapping (another program of the guest may hold
+ * the same blob). While it is in the guest's window it may not be destroyed: resource_unmap, and
+ * wait, first. Only at a reset of the device are the mappings gone by themselves.
  */
 struct resource {
     struct id_node node;    // gpu::resources
     struct gpu *gpu;        /* borrowed */
-    uint32_t memory;        /* VIRTIO_GPU_BLOB_MEM_* */
+    unsigned holds;         /* of the struct: the map's, and one for each request that names it */
+    bool gone;              /* it has ended: only requests in hand still name it */
+    uint32_t memory;        /* VIRTIO_GPU_BLOB_MEM_*; 0: it is no blob */
     uint32_t flags;         /* VIRTIO_GPU_BLOB_FLAG_* */
-    uint64_t size;          /* bytes, a multiple of the page size */
+    uint64_t size;          /* bytes of a blob, a multiple of the page size; else 0 */
+    uint32_t width, height; /* pixels; 0 of a blob */
+    uint32_t format;        /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
     struct buffer *buffer;  /* owned; HOST3D only */
-    struct backing backing; /* GUEST and HOST3D_GUEST only */
+    uint32_t map_info;      /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
+    struct backing backing; /* not of HOST3D */
+    uint32_t known;         /* bit N: gpu::renderers[N] made or adopted it */
+    struct renderer *renderer;  /* whose it is; NULL: the device's own (2D image, GUEST blob) */
+    bool making;                /* a renderer is at it: what needs its memory waits */
+    unsigned uses;              /* of its memory, by streams of renderer_memory that go on */
+    bool leaving;               /* its UNREF waits for the window or for renderers */
+    struct request_list parked; // request::parked
     enum resource_state state;
     uint64_t offset;     /* in the window, unless RESOURCE_UNMAPPED */
     resource_done *done; /* who waits for the window */
@@ -49,10 +63,24 @@ struct resource {
 /* Adds an empty resource. NULL with errno set: EEXIST when the id is taken, E2BIG when there are as
  * many as allowed, ENOMEM. */
 struct resource *resource_create(struct gpu *gpu, uint32_t id);
-/* Frees it with its buffer and its attachments. */
+/* Ends it, with its buffer, backing and attachments; requests that name it see 'gone'. Those that
+ * are parked there are done again, and will not find it. */
 void resource_destroy(struct resource *resource);
+/* Keeps the struct readable, and no longer. */
+void resource_hold(struct resource *resource);
+void resource_release(struct resource *resource);
 /* The resource with that id, or NULL. */
 struct resource *resource_find(struct gpu *gpu, uint32_t id);
+
+/* Whether something of it is under way that what comes next has to wait for. */
+bool resource_is_busy(const struct resource *resource);
+/* Has a request wait, behind those that wait already, until the resource is not busy: then it is
+ * done again from its beginning (control_again). */
+void resource_park(struct resource *resource, struct request *request);
+/* Takes a request out of the row again, if it is in one. */
+void resource_unpark(struct request *request);
+/* Something that made it busy is over: those who wait are done again if it was the last. */
+void resource_settled(struct resource *resource);
 
 /* Gives it the buffer, which it then owns. */
 void resource_set_buffer(struct resource *resource, struct buffer *buffer);

@@ -285,12 +285,12 @@ static void answer_window(struct player *p)
     struct fake_port *port = &p->f->port;
     static const int bad[] = {-EIO, -ENOMEM, -ECANCELED, -ETIMEDOUT};
 
-    if (!port->asked)
+    if (port->asked == 0)
         return;
     if (below(p, 8) || p->input.left == 0)
         fake_port_answer(port, 0);
     else
-        fake_port_answer(port, port->asked_map ? bad[below(p, 4)] : -ECANCELED);
+        fake_port_answer(port, port->requests[0].map ? bad[below(p, 4)] : -ECANCELED);
 }
 
 static void settle(struct player *p)
@@ -302,7 +302,7 @@ static void settle(struct player *p)
         gpu_loop(f);
         f->device->impl->queue_ready(f->device, 0); /* what was cancelled is done again */
         gpu_loop(f);
-    } while (f->port.asked);
+    } while (f->port.asked > 0);
     take_answer(p);
     MUST(!p->held);
     MUST(f->census.mapped == f->port.count);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <systemd/sd-event.h>
 
@@ -26,6 +27,13 @@ struct fake_mapping {
     uint64_t offset;
 };
 
+struct fake_request {
+    bool map;
+    struct fake_mapping about;
+    shm_port_done *done;
+    void *data;
+};
+
 struct fake_port {
     struct shm_port port; /* first */
     struct arena *arena;  /* or NULL */
@@ -37,12 +45,8 @@ struct fake_port {
     unsigned unmaps;
     unsigned count; /* live mappings */
     struct fake_mapping live[FAKE_PORT_MAX];
-    /* The one outstanding request. */
-    bool asked;
-    bool asked_map;
-    struct fake_mapping about;
-    shm_port_done *done;
-    void *data;
+    unsigned asked; /* outstanding requests, answered in order */
+    struct fake_request requests[FAKE_PORT_MAX];
 };
 
 #define FAKE_PORT_MUST(condition)                                                                  \
@@ -70,54 +74,56 @@ static inline bool fake_port_overlaps(struct fake_port *fake, uint64_t offset, u
     return false;
 }
 
-static inline void fake_port_enter(struct fake_port *fake)
+static inline void fake_port_enter(struct fake_port *fake, const struct fake_request *request)
 {
+    const struct fake_mapping *about = &request->about;
     struct fake_mapping *gone;
 
-    if (fake->asked_map) {
-        if (fake->about.buffer->kind == BUFFER_ARENA)
-            FAKE_PORT_MUST(arena_place(fake->arena, fake->about.buffer, fake->about.offset) == 0);
+    if (request->map) {
+        if (about->buffer->kind == BUFFER_ARENA)
+            FAKE_PORT_MUST(arena_place(fake->arena, about->buffer, about->offset) == 0);
         FAKE_PORT_MUST(fake->count < FAKE_PORT_MAX);
-        fake->live[fake->count++] = fake->about;
+        fake->live[fake->count++] = *about;
         return;
     }
-    if (fake->about.buffer->kind == BUFFER_ARENA)
-        arena_unpin(fake->arena, fake->about.buffer);
-    gone = fake_port_find(fake, fake->about.buffer);
+    if (about->buffer->kind == BUFFER_ARENA)
+        arena_unpin(fake->arena, about->buffer);
+    gone = fake_port_find(fake, about->buffer);
     FAKE_PORT_MUST(gone != NULL);
     *gone = fake->live[--fake->count];
 }
 
-/* Answers the outstanding request. */
+/* Answers the oldest outstanding request. */
 static inline void fake_port_answer(struct fake_port *fake, int result)
 {
-    FAKE_PORT_MUST(fake->asked);
-    fake->asked = false;
+    struct fake_request request = fake->requests[0];
+
+    FAKE_PORT_MUST(fake->asked > 0);
+    fake->asked--;
+    memmove(fake->requests, fake->requests + 1, fake->asked * sizeof(request));
     if (result == 0)
-        fake_port_enter(fake);
-    fake->done(fake->data, result);
+        fake_port_enter(fake, &request);
+    request.done(request.data, result);
 }
 
 static inline int fake_port_more(sd_event_source *source, void *data)
 {
     struct fake_port *fake = data;
 
-    if (fake->asked)
+    if (fake->asked > 0)
         fake_port_answer(fake, fake->result);
+    if (fake->asked > 0)
+        sd_event_source_set_enabled(fake->answer, SD_EVENT_ONESHOT);
     return 0;
 }
 
 static inline int fake_port_ask(struct fake_port *fake, bool map, struct buffer *buffer,
                                 uint64_t offset, shm_port_done *done, void *data)
 {
-    FAKE_PORT_MUST(!fake->asked);
     if (fake->refuse != 0)
         return fake->refuse;
-    fake->asked = true;
-    fake->asked_map = map;
-    fake->about = (struct fake_mapping){buffer, offset};
-    fake->done = done;
-    fake->data = data;
+    FAKE_PORT_MUST(fake->asked < FAKE_PORT_MAX);
+    fake->requests[fake->asked++] = (struct fake_request){map, {buffer, offset}, done, data};
     if (!fake->hold)
         sd_event_source_set_enabled(fake->answer, SD_EVENT_ONESHOT);
     return 0;
@@ -169,7 +175,7 @@ static inline void fake_port_finish(struct fake_port *fake)
 /* What the worker does at a reset: cancels, and forgets. */
 static inline void fake_port_reset(struct fake_port *fake)
 {
-    if (fake->asked)
+    while (fake->asked > 0)
         fake_port_answer(fake, -ECANCELED);
     for (unsigned i = 0; i < fake->count; i++)
         if (fake->live[i].buffer->kind == BUFFER_ARENA)
