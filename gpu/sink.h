@@ -21,8 +21,8 @@ struct sink;
 
 /*
  * What an output shows. 'pixels' are lines of 'stride' bytes, the upper one first, 4 bytes a pixel,
- * in a VIRTIO_GPU_FORMAT_* (gpu/image.h converts to others). They may lie in memory that the guest
- * writes to at the same time: read each byte once, never trust one.
+ * in a VIRTIO_GPU_FORMAT_* (gpu/picture.h converts to others). They may lie in memory that the
+ * guest writes to at the same time: read each byte once, never trust one.
  */
 struct sink_frame {
     const uint8_t *pixels;  /* borrowed until the loop goes on; NULL: only the dmabuf has them */

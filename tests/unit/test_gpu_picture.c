@@ -7,7 +7,7 @@
 
 #include <linux/virtio_gpu.h>
 
-#include "gpu/image.h"
+#include "gpu/picture.h"
 #include "gpu/pins_reader.h"
 
 #define PAGE 4096u
@@ -85,40 +85,40 @@ static void a_reader_gathers_what_lies_in_pieces(void **state)
 
 static void check_size(uint32_t format, uint32_t width, uint32_t height, uint64_t size)
 {
-    struct image *image;
+    struct picture *picture;
 
-    assert_true(image_size(format, width, height) == size);
+    assert_true(picture_size(format, width, height) == size);
     if (size == 0) {
         errno = 0;
-        assert_null(image_create(format, width, height));
+        assert_null(picture_create(format, width, height));
         assert_int_equal(errno, EINVAL);
         return;
     }
-    image = image_create(format, width, height);
-    assert_non_null(image);
-    assert_int_equal(image->stride, width * 4);
-    assert_true(image->size == size);
-    for (size_t i = 0; i < image->size; i++)
-        assert_int_equal(image->data[i], 0);
-    image->data[size - 1] = 1;
-    image_destroy(image);
+    picture = picture_create(format, width, height);
+    assert_non_null(picture);
+    assert_int_equal(picture->stride, width * 4);
+    assert_true(picture->size == size);
+    for (size_t i = 0; i < picture->size; i++)
+        assert_int_equal(picture->data[i], 0);
+    picture->data[size - 1] = 1;
+    picture_destroy(picture);
 }
 
 static void what_can_be_an_image_is_one(void **state)
 {
     check_size(BGRX, 1, 1, 4);
     check_size(VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 640, 480, 640 * 480 * 4);
-    check_size(VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, IMAGE_MAX_SIDE, 1, IMAGE_MAX_SIDE * 4);
+    check_size(VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, PICTURE_MAX_SIDE, 1, PICTURE_MAX_SIDE * 4);
     check_size(BGRX, 0, 1, 0);
     check_size(BGRX, 1, 0, 0);
-    check_size(BGRX, IMAGE_MAX_SIDE + 1, 1, 0);
-    check_size(BGRX, 1, IMAGE_MAX_SIDE + 1, 0);
+    check_size(BGRX, PICTURE_MAX_SIDE + 1, 1, 0);
+    check_size(BGRX, 1, PICTURE_MAX_SIDE + 1, 0);
     check_size(BGRX, UINT32_MAX, UINT32_MAX, 0);
     check_size(BGRX, 0x40000000, 4, 0);
     check_size(0, 16, 16, 0);
     check_size(5, 16, 16, 0);
     check_size(UINT32_MAX, 16, 16, 0);
-    image_destroy(NULL);
+    picture_destroy(NULL);
 }
 
 /* Red 1, green 2, blue 3 and alpha 4, in the order of bytes that each name says. */
@@ -147,7 +147,7 @@ static void every_format_is_converted(void **state)
         memcpy(from, rows[i].bytes, 4);
         memcpy(from + 4, rows[i].bytes, 4);
         memcpy(&fourcc, rows[i].fourcc, 4);
-        image_convert(to, from, 2, rows[i].format);
+        picture_convert(to, from, 2, rows[i].format);
         for (unsigned j = 0; j < 2; j++) {
             assert_int_equal(to[4 * j], 3);
             assert_int_equal(to[4 * j + 1], 2);
@@ -155,27 +155,28 @@ static void every_format_is_converted(void **state)
             assert_int_equal(to[4 * j + 3], rows[i].alpha);
         }
         assert_int_equal(to[8], 0);
-        image_convert(from, from, 2, rows[i].format);
+        picture_convert(from, from, 2, rows[i].format);
         assert_memory_equal(from, to, 8);
-        assert_true(image_format_is_known(rows[i].format));
-        assert_int_equal(image_format_has_alpha(rows[i].format), rows[i].alpha == 4);
-        assert_int_equal(image_format_fourcc(rows[i].format), le32toh(fourcc));
+        assert_true(picture_format_is_known(rows[i].format));
+        assert_int_equal(picture_format_has_alpha(rows[i].format), rows[i].alpha == 4);
+        assert_int_equal(picture_format_fourcc(rows[i].format), le32toh(fourcc));
     }
-    assert_false(image_format_is_known(0));
-    assert_int_equal(image_format_fourcc(0), 0);
+    assert_false(picture_format_is_known(0));
+    assert_int_equal(picture_format_fourcc(0), 0);
 }
 
-/* Whether the image has what a transfer of 'rect' from 'offset' on brings, and zeros around it. */
-static void check_transfer(const struct image *image, const struct rect *rect, uint64_t offset,
+/* Whether the picture has what a transfer of 'rect' from 'offset' on brings, and zeros around it.
+ */
+static void check_transfer(const struct picture *picture, const struct rect *rect, uint64_t offset,
                            uint32_t stride)
 {
-    for (uint32_t y = 0; y < image->height; y++) {
-        for (uint32_t x = 0; x < image->width * 4; x++) {
+    for (uint32_t y = 0; y < picture->height; y++) {
+        for (uint32_t x = 0; x < picture->width * 4; x++) {
             bool inside = y >= rect->y && y < rect->y + rect->height && x >= rect->x * 4 &&
                           x < (rect->x + rect->width) * 4;
             uint64_t from = offset + (uint64_t)stride * (y - rect->y) + x - rect->x * 4ull;
 
-            assert_int_equal(image->data[y * image->stride + x], inside ? byte_of(from) : 0);
+            assert_int_equal(picture->data[y * picture->stride + x], inside ? byte_of(from) : 0);
         }
     }
 }
@@ -200,11 +201,11 @@ static void a_transfer_takes_lines_from_pages(void **state)
     struct pages *p = *state;
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct image *image = image_create(BGRX, 75, 100);
+        struct picture *picture = picture_create(BGRX, 75, 100);
 
-        assert_int_equal(image_transfer(image, &rows[i].rect, rows[i].offset, p->pins), 0);
-        check_transfer(image, &rows[i].rect, rows[i].offset, image->stride);
-        image_destroy(image);
+        assert_int_equal(picture_transfer(picture, &rows[i].rect, rows[i].offset, p->pins), 0);
+        check_transfer(picture, &rows[i].rect, rows[i].offset, picture->stride);
+        picture_destroy(picture);
     }
 }
 
@@ -231,35 +232,35 @@ static void a_transfer_that_does_not_fit_does_nothing(void **state)
         {{10, 20, 30, 40}, 1ull << 63, -ERANGE},
     };
     struct pages *p = *state;
-    struct image *image = image_create(BGRX, 75, 100);
+    struct picture *picture = picture_create(BGRX, 75, 100);
     const struct rect nothing = {0};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_int_equal(image_transfer(image, &rows[i].rect, rows[i].offset, p->pins),
+        assert_int_equal(picture_transfer(picture, &rows[i].rect, rows[i].offset, p->pins),
                          rows[i].error);
-    assert_int_equal(image_transfer(image, &(struct rect){0, 0, 1, 1}, 0, NULL), -ERANGE);
-    check_transfer(image, &nothing, 0, image->stride);
-    image_destroy(image);
+    assert_int_equal(picture_transfer(picture, &(struct rect){0, 0, 1, 1}, 0, NULL), -ERANGE);
+    check_transfer(picture, &nothing, 0, picture->stride);
+    picture_destroy(picture);
 }
 
 static void a_blob_s_lines_may_be_further_apart(void **state)
 {
     struct pages *p = *state;
-    struct image *image = image_create(BGRX, 75, 50);
+    struct picture *picture = picture_create(BGRX, 75, 50);
     struct rect rect = {0, 0, 75, 50};
 
-    assert_int_equal(image_copy_lines(image, &rect, 100, 512, p->pins), 0);
-    check_transfer(image, &rect, 100, 512);
-    image_destroy(image);
-    image = image_create(BGRX, 75, 50);
+    assert_int_equal(picture_copy_lines(picture, &rect, 100, 512, p->pins), 0);
+    check_transfer(picture, &rect, 100, 512);
+    picture_destroy(picture);
+    picture = picture_create(BGRX, 75, 50);
     rect = (struct rect){5, 6, 7, 8};
-    assert_int_equal(image_copy_lines(image, &rect, 100, 512, p->pins), 0);
-    check_transfer(image, &rect, 100 + 6 * 512 + 5 * 4, 512);
-    assert_int_equal(image_copy_lines(image, &rect, 100, UINT32_MAX, p->pins), -ERANGE);
-    assert_int_equal(image_copy_lines(image, &rect, UINT64_MAX, 512, p->pins), -ERANGE);
+    assert_int_equal(picture_copy_lines(picture, &rect, 100, 512, p->pins), 0);
+    check_transfer(picture, &rect, 100 + 6 * 512 + 5 * 4, 512);
+    assert_int_equal(picture_copy_lines(picture, &rect, 100, UINT32_MAX, p->pins), -ERANGE);
+    assert_int_equal(picture_copy_lines(picture, &rect, UINT64_MAX, 512, p->pins), -ERANGE);
     rect.x = 69;
-    assert_int_equal(image_copy_lines(image, &rect, 100, 512, p->pins), -EINVAL);
-    image_destroy(image);
+    assert_int_equal(picture_copy_lines(picture, &rect, 100, 512, p->pins), -EINVAL);
+    picture_destroy(picture);
 }
 
 static void check_rect(struct rect is, struct rect wanted)

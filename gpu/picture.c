@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "gpu/image.h"
+#include "gpu/picture.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,14 +18,14 @@
 
 /* At which byte of a pixel each colour is. DRM names formats by a little-endian word, highest byte
  * first, so the other way round. */
-struct image_format {
+struct picture_format {
     uint32_t format;
     uint8_t red, green, blue, alpha;
     bool has_alpha;
     uint32_t fourcc;
 };
 
-static const struct image_format formats[] = {
+static const struct picture_format formats[] = {
     {VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 2, 1, 0, 3, true, FOURCC('A', 'R', '2', '4')},
     {VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 2, 1, 0, 3, false, FOURCC('X', 'R', '2', '4')},
     {VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 1, 2, 3, 0, true, FOURCC('B', 'A', '2', '4')},
@@ -36,7 +36,7 @@ static const struct image_format formats[] = {
     {VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 0, 1, 2, 3, false, FOURCC('X', 'B', '2', '4')},
 };
 
-static const struct image_format *find(uint32_t format)
+static const struct picture_format *find(uint32_t format)
 {
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (formats[i].format == format)
@@ -44,28 +44,28 @@ static const struct image_format *find(uint32_t format)
     return NULL;
 }
 
-bool image_format_is_known(uint32_t format)
+bool picture_format_is_known(uint32_t format)
 {
     return find(format) != NULL;
 }
 
-bool image_format_has_alpha(uint32_t format)
+bool picture_format_has_alpha(uint32_t format)
 {
-    const struct image_format *found = find(format);
+    const struct picture_format *found = find(format);
 
     return found != NULL && found->has_alpha;
 }
 
-uint32_t image_format_fourcc(uint32_t format)
+uint32_t picture_format_fourcc(uint32_t format)
 {
-    const struct image_format *found = find(format);
+    const struct picture_format *found = find(format);
 
     return found != NULL ? found->fourcc : 0;
 }
 
-void image_convert(uint8_t *to, const uint8_t *from, size_t pixels, uint32_t format)
+void picture_convert(uint8_t *to, const uint8_t *from, size_t pixels, uint32_t format)
 {
-    const struct image_format *found = find(format);
+    const struct picture_format *found = find(format);
 
     if (found == NULL)
         found = &formats[1];
@@ -80,86 +80,86 @@ void image_convert(uint8_t *to, const uint8_t *from, size_t pixels, uint32_t for
     }
 }
 
-uint64_t image_size(uint32_t format, uint32_t width, uint32_t height)
+uint64_t picture_size(uint32_t format, uint32_t width, uint32_t height)
 {
-    if (!image_format_is_known(format) || width == 0 || width > IMAGE_MAX_SIDE || height == 0 ||
-        height > IMAGE_MAX_SIDE)
+    if (!picture_format_is_known(format) || width == 0 || width > PICTURE_MAX_SIDE || height == 0 ||
+        height > PICTURE_MAX_SIDE)
         return 0;
-    return (uint64_t)width * height * IMAGE_BYTES_PER_PIXEL;
+    return (uint64_t)width * height * PICTURE_BYTES_PER_PIXEL;
 }
 
-/* Gives the image its memory. Returns 0 or -errno; what was opened is the image's. */
-static int allocate(struct image *image)
+/* Gives the picture its memory. Returns 0 or -errno; what was opened is the picture's. */
+static int allocate(struct picture *picture)
 {
     uint64_t rounded;
 
-    if (!units_round_up(image->size, units_page_size(), &rounded))
+    if (!units_round_up(picture->size, units_page_size(), &rounded))
         return -EINVAL;
-    image->fd = fd_memfd("image", rounded);
-    if (image->fd < 0)
-        return image->fd;
-    if (!fd_leaves_room(image->fd))
+    picture->fd = fd_memfd("picture", rounded);
+    if (picture->fd < 0)
+        return picture->fd;
+    if (!fd_leaves_room(picture->fd))
         return -EMFILE;
-    image->data = mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
-    if (image->data == MAP_FAILED) {
-        image->data = NULL;
+    picture->data = mmap(NULL, picture->size, PROT_READ | PROT_WRITE, MAP_SHARED, picture->fd, 0);
+    if (picture->data == MAP_FAILED) {
+        picture->data = NULL;
         return -errno;
     }
     return 0;
 }
 
-struct image *image_create(uint32_t format, uint32_t width, uint32_t height)
+struct picture *picture_create(uint32_t format, uint32_t width, uint32_t height)
 {
-    uint64_t size = image_size(format, width, height);
-    struct image *image;
+    uint64_t size = picture_size(format, width, height);
+    struct picture *picture;
     int result;
 
     if (size == 0 || size > SIZE_MAX) {
         errno = EINVAL;
         return NULL;
     }
-    image = calloc(1, sizeof(*image));
-    if (image == NULL)
+    picture = calloc(1, sizeof(*picture));
+    if (picture == NULL)
         return NULL;
-    *image = (struct image){
+    *picture = (struct picture){
         .format = format,
         .width = width,
         .height = height,
-        .stride = width * IMAGE_BYTES_PER_PIXEL,
+        .stride = width * PICTURE_BYTES_PER_PIXEL,
         .size = (size_t)size,
         .fd = -1,
     };
-    result = allocate(image);
+    result = allocate(picture);
     if (result < 0) {
-        image_destroy(image);
+        picture_destroy(picture);
         errno = -result;
         return NULL;
     }
-    return image;
+    return picture;
 }
 
-void image_destroy(struct image *image)
+void picture_destroy(struct picture *picture)
 {
-    if (image == NULL)
+    if (picture == NULL)
         return;
-    if (image->data != NULL)
-        munmap(image->data, image->size);
-    if (image->fd >= 0)
-        close(image->fd);
-    free(image);
+    if (picture->data != NULL)
+        munmap(picture->data, picture->size);
+    if (picture->fd >= 0)
+        close(picture->fd);
+    free(picture);
 }
 
-/* Where a pixel of the image is. */
-static uint8_t *pixel_at(struct image *image, uint32_t x, uint32_t y)
+/* Where a pixel of the picture is. */
+static uint8_t *pixel_at(struct picture *picture, uint32_t x, uint32_t y)
 {
-    return image->data + (size_t)y * image->stride + (size_t)x * IMAGE_BYTES_PER_PIXEL;
+    return picture->data + (size_t)y * picture->stride + (size_t)x * PICTURE_BYTES_PER_PIXEL;
 }
 
 /* Copies 'rect', whose first pixel lies at 'offset' of the pages. */
-static int copy(struct image *image, const struct rect *rect, uint64_t offset, uint32_t stride,
+static int copy(struct picture *picture, const struct rect *rect, uint64_t offset, uint32_t stride,
                 const struct guest_pins *pins)
 {
-    size_t line = (size_t)rect->width * IMAGE_BYTES_PER_PIXEL;
+    size_t line = (size_t)rect->width * PICTURE_BYTES_PER_PIXEL;
     struct pins_reader reader;
     uint64_t bytes;
     int result = 0;
@@ -170,31 +170,31 @@ static int copy(struct image *image, const struct rect *rect, uint64_t offset, u
     if (pins == NULL || bytes > pins->size || offset > pins->size - bytes)
         return -ERANGE;
     pins_reader_init(&reader, pins);
-    if (line == stride && line == image->stride)
-        return pins_reader_get(&reader, offset, pixel_at(image, rect->x, rect->y), bytes);
+    if (line == stride && line == picture->stride)
+        return pins_reader_get(&reader, offset, pixel_at(picture, rect->x, rect->y), bytes);
     for (uint32_t i = 0; i < rect->height && result == 0; i++)
         result = pins_reader_get(&reader, offset + (uint64_t)stride * i,
-                                 pixel_at(image, rect->x, rect->y + i), line);
+                                 pixel_at(picture, rect->x, rect->y + i), line);
     return result;
 }
 
-int image_transfer(struct image *image, const struct rect *rect, uint64_t offset,
-                   const struct guest_pins *pins)
+int picture_transfer(struct picture *picture, const struct rect *rect, uint64_t offset,
+                     const struct guest_pins *pins)
 {
-    if (!rect_is_inside(rect, image->width, image->height))
+    if (!rect_is_inside(rect, picture->width, picture->height))
         return -EINVAL;
-    return copy(image, rect, offset, image->stride, pins);
+    return copy(picture, rect, offset, picture->stride, pins);
 }
 
-int image_copy_lines(struct image *image, const struct rect *rect, uint64_t offset, uint32_t stride,
-                     const struct guest_pins *pins)
+int picture_copy_lines(struct picture *picture, const struct rect *rect, uint64_t offset,
+                       uint32_t stride, const struct guest_pins *pins)
 {
     uint64_t skip;
 
-    if (!rect_is_inside(rect, image->width, image->height))
+    if (!rect_is_inside(rect, picture->width, picture->height))
         return -EINVAL;
-    skip = (uint64_t)stride * rect->y + (uint64_t)rect->x * IMAGE_BYTES_PER_PIXEL;
+    skip = (uint64_t)stride * rect->y + (uint64_t)rect->x * PICTURE_BYTES_PER_PIXEL;
     if (skip > UINT64_MAX - offset)
         return -ERANGE;
-    return copy(image, rect, offset + skip, stride, pins);
+    return copy(picture, rect, offset + skip, stride, pins);
 }
