@@ -15,6 +15,8 @@ enum buffer_kind {
     BUFFER_ARENA,    /* a piece of the arena: no descriptor of its own, no message to map it */
     BUFFER_MEMFD,    /* a sealed memfd of its own */
     BUFFER_UDMABUF,  /* a dmabuf over a sealed memfd */
+    BUFFER_DMA_HEAP, /* a dmabuf of the kernel's own memory */
+    BUFFER_GBM,      /* a dmabuf of a DRM driver */
     BUFFER_IMPORTED, /* somebody else's descriptor */
 };
 
@@ -36,10 +38,25 @@ struct buffer {
     /* For SHMEM_MAP. The buffer owns fd; -1 for the arena's. */
     int fd;
     uint64_t fd_offset;
+    bool dmabuf; /* fd is a dmabuf: GPUs, displays and V4L2 can import it */
+};
+
+/* What the CPU is going to do, or has done. */
+enum buffer_access {
+    BUFFER_READ = 1,
+    BUFFER_WRITE = 2,
 };
 
 /* See struct buffer_impl. */
 void *buffer_data(struct buffer *buffer);
+/*
+ * Around whatever the CPU reads or writes through buffer_data: the driver of a dmabuf waits for
+ * what its device still does to it, and brings the caches in order (DMA_BUF_IOCTL_SYNC). 'access'
+ * is BUFFER_READ, BUFFER_WRITE or both, the same in both calls. Costs nothing where there is no
+ * dmabuf. 0, or -errno: then the bytes may not be touched.
+ */
+int buffer_begin(struct buffer *buffer, unsigned access);
+int buffer_end(struct buffer *buffer, unsigned access);
 /* Frees the memory; takes NULL. The buffer must not be mapped in the guest any more. */
 void buffer_destroy(struct buffer *buffer);
 /* "arena", "memfd", ... */
@@ -50,6 +67,9 @@ struct buffer *buffer_memfd_create(uint64_t size);
 /* A dmabuf made by 'udmabuf_fd' (an open /dev/udmabuf, borrowed) over a sealed memfd. NULL with
  * errno set. */
 struct buffer *buffer_udmabuf_create(int udmabuf_fd, uint64_t size);
+/* A dmabuf from 'heap_fd' (an open file of /dev/dma_heap, borrowed), zeroed. NULL with errno set.
+ */
+struct buffer *buffer_dma_heap_create(int heap_fd, uint64_t size);
 /* Takes ownership of 'fd' even on error. Checks that it can be mapped read-write and that
  * [offset, offset + size) lies inside its file. NULL with errno set. */
 struct buffer *buffer_imported_create(int fd, uint64_t offset, uint64_t size);

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
+
+#include <linux/magic.h>
 
 #include "base/fd.h"
 #include "base/units.h"
@@ -43,10 +46,24 @@ static const struct buffer_impl mapped_impl = {
     .destroy = mapped_destroy,
 };
 
+/* Somebody else's descriptor does not say what it is. */
+static bool is_dmabuf(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && fs.f_type == DMA_BUF_MAGIC;
+}
+
 struct buffer *mapped_create(enum buffer_kind kind, int fd, uint64_t offset, uint64_t size)
 {
-    struct mapped *mapped = calloc(1, sizeof(*mapped));
+    struct mapped *mapped;
 
+    if (!fd_leaves_room(fd)) {
+        fd_close(&fd);
+        errno = EMFILE;
+        return NULL;
+    }
+    mapped = calloc(1, sizeof(*mapped));
     if (mapped == NULL) {
         fd_close(&fd);
         return NULL;
@@ -57,6 +74,7 @@ struct buffer *mapped_create(enum buffer_kind kind, int fd, uint64_t offset, uin
         .size = size,
         .fd = fd,
         .fd_offset = offset,
+        .dmabuf = is_dmabuf(fd),
     };
     return &mapped->base;
 }

@@ -79,13 +79,10 @@ static const char *take_exporter(void *target, const char *argument)
 {
     struct options *o = target;
 
-    if (strcmp(argument, "memfd") == 0)
-        o->exporter = EXPORTER_MEMFD;
-    else if (strcmp(argument, "udmabuf") == 0)
-        o->exporter = EXPORTER_UDMABUF;
-    else
-        return "it must be 'memfd' or 'udmabuf'";
-    o->exporter_asked = true;
+    if (exporter_kind_parse(argument, &o->exporter) < 0)
+        return "it must be 'auto', 'memfd', 'udmabuf', 'dma_heap' or 'gbm'";
+    /* The choice is the same as without the option. */
+    o->exporter_asked = o->exporter != EXPORTER_AUTO;
     return NULL;
 }
 
@@ -132,8 +129,9 @@ static const struct options_row shared_rows[] = {
      "to the guest costs nothing (the default). single: each is mapped by itself.",
      take_mapping},
     {"exporter", "KIND",
-     "What a buffer is that is mapped by itself: memfd (the default) or udmabuf, a\n"
-     "dmabuf, which needs /dev/udmabuf. Implies --mapping=single.",
+     "What a buffer is that is mapped by itself: memfd, or a dmabuf: udmabuf,\n"
+     "dma_heap or gbm (of a DRM device). Each of these implies --mapping=single.\n"
+     "auto: the best that works here (the default).",
      take_exporter},
     {"mem-slots", NULL,
      "Offer CONFIGURE_MEM_SLOTS: up to 32 memory regions, not 8, survive a pause of\n"
@@ -237,7 +235,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .fd = -1,
         .window = program->window,
         .arena = true,
-        .exporter = EXPORTER_MEMFD,
+        .exporter = EXPORTER_AUTO,
         .log_level = LOG_LEVEL_INFO,
         .arena_fd = -1,
     };

@@ -55,6 +55,7 @@ static int run_worker(const struct program *program, const struct options *o)
         .arena_fd = o->arena_fd,
         .window_size = o->window,
         .exporter = o->exporter,
+        .drm_node = program->drm_node != NULL ? *program->drm_node : NULL,
         .create = program->create,
         .device_options = program->options.target,
     };

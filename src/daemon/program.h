@@ -11,6 +11,9 @@ struct program {
     const char *type;                /* for --print-capabilities: "gpu" */
     const char *const *capabilities; /* the words of its "features", ended by NULL */
     worker_create_device *create;    /* gets options.target */
+    /* Where options.target has the DRM node that a person named, which is the exporter's as well;
+     * NULL: the program has no such option. */
+    const char *const *drm_node;
 };
 
 /*

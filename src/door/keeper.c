@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,11 +23,12 @@
 #define ARGUMENTS_MAX 256u
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
-static void limit_set(struct keeper *k, bool on)
+/* 0: there is nothing to wait for. */
+static void limit_set(struct keeper *k, uint64_t us)
 {
-    if (on)
-        sd_event_source_set_time_relative(k->limit, k->limit_us);
-    sd_event_source_set_enabled(k->limit, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    if (us != 0)
+        sd_event_source_set_time_relative(k->limit, us);
+    sd_event_source_set_enabled(k->limit, us != 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static void hang_up(struct keeper *k)
@@ -35,7 +37,7 @@ static void hang_up(struct keeper *k)
     fd_close(&k->fd);
     k->ready = false;
     k->unanswered = 0;
-    limit_set(k, false);
+    limit_set(k, 0);
 }
 
 void keeper_replace(struct keeper *k, const char *reason)
@@ -87,6 +89,10 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
     k->pid = 0;
     if (k->stopping)
         return 0;
+    if (!k->proven && si->si_code == CLD_EXITED && si->si_status == EX_CONFIG) {
+        log_error("The device cannot be what was asked for: see the lines above.");
+        return sd_event_exit(k->loop, EXIT_FAILURE);
+    }
     k->young_deaths = units_now_ns() - k->started_ns < YOUNG_NS ? k->young_deaths + 1 : 0;
     wait_us =
         k->young_deaths < 2 ? 0 : BACK_OFF_FIRST_US << (k->young_deaths < 8 ? k->young_deaths : 8);
@@ -104,15 +110,15 @@ static void take_ack(struct keeper *k, const struct link_message *m)
 {
     if (k->unanswered > 0)
         k->unanswered--;
-    limit_set(k, k->unanswered > 0);
+    limit_set(k, k->unanswered > 0 ? k->limit_us : 0);
     k->handler->ack(k->data, m->serial, m->ack.result, m->ack.value);
 }
 
 static void take_message(struct keeper *k, const struct link_message *m, struct fd_list *fds)
 {
     if (m->type == LINK_HELLO && !k->ready) {
-        k->ready = true;
-        limit_set(k, false);
+        k->ready = k->proven = true;
+        limit_set(k, 0);
         k->handler->hello(k->data, &m->hello);
     } else if (m->type == LINK_HELLO || !k->ready) {
         keeper_replace(k, "it speaks out of turn");
@@ -206,7 +212,7 @@ int keeper_start(struct keeper *k)
         keeper_finish(k);
         return r;
     }
-    limit_set(k, true); /* until hello */
+    limit_set(k, k->start_limit_us);
     return 0;
 }
 
@@ -221,6 +227,7 @@ void keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *
         .journal_fd = -1,
         .arena_fd = -1,
         .limit_us = 3000000,
+        .start_limit_us = 60000000,
         .fd = -1,
     };
     sd_event_add_time_relative(loop, &k->limit, CLOCK_MONOTONIC, 0, 0, on_limit, k);
@@ -264,6 +271,6 @@ int64_t keeper_send(struct keeper *k, struct link_message *message, const int *f
         return -ENOTCONN;
     }
     if (answered && k->unanswered++ == 0)
-        limit_set(k, true);
+        limit_set(k, k->limit_us);
     return k->serial;
 }

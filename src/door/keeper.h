@@ -13,7 +13,9 @@
 
 /*
  * The keeper of the worker: starts it, speaks the link with it, and replaces it when it dies, hangs
- * or talks nonsense. A worker that dies young is started again ever later (up to 5 s).
+ * or talks nonsense. A worker that dies young is started again ever later (up to 5 s). Only the
+ * first of all ends the loop, with EXIT_FAILURE, when it ends with EX_CONFIG: what it was asked for
+ * is not to be had here, and the person who asked is still there to be told.
  */
 struct keeper_handler {
     /* The worker is there and says what it is: bring it up to date. */
@@ -30,14 +32,16 @@ struct keeper {
     sd_event *loop;
     const struct keeper_handler *handler;
     void *data;
-    char *const *argv; /* of this program, borrowed */
-    int journal_fd;    /* borrowed */
-    int arena_fd;      /* borrowed, -1 if there is none */
-    uint64_t limit_us; /* for an answer */
-    pid_t pid;         /* 0: none runs */
-    int fd;            /* the link, owned; -1: none */
-    bool ready;        /* it said hello */
-    bool stopping;     /* its end is asked for */
+    char *const *argv;       /* of this program, borrowed */
+    int journal_fd;          /* borrowed */
+    int arena_fd;            /* borrowed, -1 if there is none */
+    uint64_t limit_us;       /* for an answer */
+    uint64_t start_limit_us; /* for hello: a worker first tries drivers, each with a limit */
+    pid_t pid;               /* 0: none runs */
+    int fd;                  /* the link, owned; -1: none */
+    bool ready;              /* it said hello */
+    bool proven;             /* one has said hello before: what was asked for can be had */
+    bool stopping;           /* its end is asked for */
     uint32_t serial;
     unsigned unanswered;
     unsigned young_deaths;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -471,7 +472,8 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     if (r == 0 && arena)
         r = arena_init(&w->arena, options->arena_fd, options->window_size);
     if (r == 0)
-        r = exporter_init(&w->exporter, options->exporter, arena ? &w->arena : NULL);
+        r = exporter_init(&w->exporter, options->exporter, arena ? &w->arena : NULL,
+                          options->drm_node);
     if (r == 0)
         r = port_init(&w->port, w->loop, options->window_size, w->link_fd, arena ? &w->arena : NULL,
                       &w->journal);
@@ -519,7 +521,7 @@ int worker_run(const struct worker_options *options)
 
     if (r < 0) {
         log_error("The device cannot be set up: %s.", strerror(-r));
-        return EXIT_FAILURE;
+        return EX_CONFIG;
     }
     say_hello(&w);
     r = sd_event_loop(w.loop);

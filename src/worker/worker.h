@@ -18,13 +18,15 @@ struct worker_options {
     int arena_fd;         /* -1: no arena */
     uint64_t window_size; /* bytes */
     enum exporter_kind exporter;
+    const char *drm_node; /* for the exporter; NULL: it looks for one */
     worker_create_device *create;
     const void *device_options;
 };
 
 /*
  * The worker's side of the link: takes the guest's memory and rings from the door, runs the device
- * on them, and fills its shm_port. Returns the process's exit status when the door hangs up.
+ * on them, and fills its shm_port. Returns the process's exit status when the door hangs up, or
+ * EX_CONFIG when the device cannot be set up.
  */
 int worker_run(const struct worker_options *options);
 

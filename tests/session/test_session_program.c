@@ -85,6 +85,29 @@ static void refuses_nonsense_with_a_sentence(void **state)
     }
 }
 
+/* Whoever insists on what is not to be had here is told so at once, not only in a log for ever. */
+static void ends_when_it_cannot_be_what_was_asked_for(void **state)
+{
+    static const struct {
+        const char *path, *arguments;
+    } kinds[] = {
+        {"/dev/udmabuf", "--socket-path=/tmp/hostblob-test-none --exporter=udmabuf"},
+        {"/dev/dma_heap/system", "--socket-path=/tmp/hostblob-test-none --exporter=dma_heap"},
+        {"/dev/dri", "--socket-path=/tmp/hostblob-test-none --exporter=gbm"},
+    };
+    char output[8192];
+
+    story(state)->ended = true;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (access(kinds[i].path, F_OK) == 0)
+            continue;
+        assert_int_equal(run(story(state), kinds[i].arguments, output, sizeof(output)), 1);
+        if (strstr(output, kinds[i].path) == NULL || strstr(output, "--exporter=auto") == NULL)
+            fail_msg("'%s' says: %s", kinds[i].arguments, output);
+        assert_int_not_equal(access("/tmp/hostblob-test-none", F_OK), 0);
+    }
+}
+
 static void a_second_client_is_refused(void **state)
 {
     struct story *s = story(state);
@@ -174,6 +197,8 @@ int main(void)
         STORY(explains_its_options, media_qemu),
         STORY(refuses_nonsense_with_a_sentence, gpu_qemu_arena),
         STORY(refuses_nonsense_with_a_sentence, media_qemu),
+        STORY(ends_when_it_cannot_be_what_was_asked_for, gpu_qemu_arena),
+        STORY(ends_when_it_cannot_be_what_was_asked_for, media_qemu),
         STORY(a_second_client_is_refused, gpu_qemu_arena),
         STORY(its_sockets_are_private, gpu_qemu_arena),
         STORY(ends_while_a_guest_uses_it, gpu_qemu_arena),

@@ -61,7 +61,7 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
     ring_driver_init(&f->driver, 256);
     RING_DRIVER_MUST(sd_event_new(&f->loop) >= 0);
     RING_DRIVER_MUST(arena_init(&f->arena, fd_memfd("arena", WINDOW), WINDOW) == 0);
-    RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena) == 0);
+    RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena, NULL) == 0);
     fake_port_init(&f->port, f->loop, &f->arena, WINDOW);
     f->host = (struct device_host){
         .loop = f->loop,

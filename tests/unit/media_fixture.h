@@ -60,7 +60,7 @@ static inline struct media_fixture *media_fixture_create(const struct media_opti
     ring_driver_init(&f->driver, MEDIA_RING);
     RING_DRIVER_MUST(sd_event_new(&f->loop) >= 0);
     RING_DRIVER_MUST(arena_init(&f->arena, fd_memfd("arena", MEDIA_WINDOW), MEDIA_WINDOW) == 0);
-    RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena) == 0);
+    RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena, NULL) == 0);
     fake_port_init(&f->port, f->loop, &f->arena, MEDIA_WINDOW);
     f->host = (struct device_host){
         .loop = f->loop,

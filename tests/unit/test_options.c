@@ -96,7 +96,7 @@ static void every_option_is_taken(void **state)
     assert_string_equal(o.control_path, "/c");
     assert_int_equal(o.window, 1 << 30);
     assert_false(o.arena);
-    assert_int_equal(o.exporter, EXPORTER_MEMFD);
+    assert_int_equal(o.exporter, EXPORTER_AUTO);
     assert_true(o.mem_slots);
     assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
     assert_true(o.print_capabilities);
@@ -109,6 +109,14 @@ static void every_option_is_taken(void **state)
     assert_false(o.arena); /* it is implied */
     assert_int_equal(PARSE(&o, A("--exporter=memfd")), OPTIONS_RUN);
     assert_int_equal(o.exporter, EXPORTER_MEMFD);
+    assert_int_equal(PARSE(&o, A("--exporter=dma_heap")), OPTIONS_RUN);
+    assert_int_equal(o.exporter, EXPORTER_DMA_HEAP);
+    assert_int_equal(PARSE(&o, A("--exporter=gbm")), OPTIONS_RUN);
+    assert_int_equal(o.exporter, EXPORTER_GBM);
+    /* It asks for nothing that the arena does not give. */
+    assert_int_equal(PARSE(&o, A("--exporter=gbm"), A("--exporter=auto")), OPTIONS_RUN);
+    assert_true(o.arena);
+    assert_int_equal(o.exporter, EXPORTER_ARENA);
     assert_int_equal(PARSE(&o, A("--worker=3,4,-1")), OPTIONS_RUN);
     assert_true(o.is_worker);
     assert_int_equal(o.link_fd, 3);
@@ -159,7 +167,7 @@ static void nonsense_is_refused(void **state)
         {"--fd=99999999999", "the number of an open descriptor, such as 3."},
         {"--fd=99999999999999999999", "the number of an open descriptor, such as 3."},
         {"--mapping=both", "'arena' or 'single'."},
-        {"--exporter=arena", "'memfd' or 'udmabuf'."},
+        {"--exporter=arena", "'auto', 'memfd', 'udmabuf', 'dma_heap' or 'gbm'."},
         {"--log-level=loud", "'error', 'warning', 'info' or 'debug'."},
         {"--worker=1,2", "this program's own use."},
         {"--colour=green", "--colour=green cannot be: it must be 'red'."},
