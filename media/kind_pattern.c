@@ -124,25 +124,43 @@ static void stamp_frame(const struct canvas *canvas, uint64_t sequence, uint64_t
     memcpy(canvas->planes[0] + offsetof(struct frame_stamp, sum), &sum, sizeof(sum));
 }
 
+/* Gets hold of the planes' bytes. 0 or -errno; *begun planes have to be let go of either way. */
+static int begin_planes(struct canvas *canvas, struct queue_buffer *buffer, unsigned *begun)
+{
+    for (*begun = 0; *begun < canvas->picture->format->planes; (*begun)++) {
+        unsigned i = *begun;
+        int r;
+
+        if (i >= buffer->planes || buffer->plane[i]->size < canvas->picture->plane_size[i])
+            return -EINVAL;
+        canvas->planes[i] = buffer_data(buffer->plane[i]->buffer);
+        if (canvas->planes[i] == NULL)
+            return -errno;
+        r = buffer_begin(buffer->plane[i]->buffer, BUFFER_READ | BUFFER_WRITE);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint64_t sequence,
                 uint64_t timestamp)
 {
     struct canvas canvas = {.picture = &pattern->stream.picture};
+    unsigned begun;
+    int r = begin_planes(&canvas, buffer, &begun);
 
-    for (unsigned i = 0; i < canvas.picture->format->planes; i++) {
-        uint32_t size = canvas.picture->plane_size[i];
-
-        if (i >= buffer->planes || buffer->plane[i]->size < size)
-            return -EINVAL;
-        canvas.planes[i] = buffer_data(buffer->plane[i]->buffer);
-        if (canvas.planes[i] == NULL)
-            return -errno;
-        memcpy(canvas.planes[i], pattern->background[i], size);
-        buffer->bytesused[i] = size;
+    if (r == 0) {
+        for (unsigned i = 0; i < begun; i++) {
+            buffer->bytesused[i] = canvas.picture->plane_size[i];
+            memcpy(canvas.planes[i], pattern->background[i], buffer->bytesused[i]);
+        }
+        draw_frame(&canvas, sequence);
+        stamp_frame(&canvas, sequence, timestamp);
     }
-    draw_frame(&canvas, sequence);
-    stamp_frame(&canvas, sequence, timestamp);
-    return 0;
+    for (unsigned i = 0; i < begun; i++)
+        buffer_end(buffer->plane[i]->buffer, BUFFER_READ | BUFFER_WRITE);
+    return r;
 }
 
 static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t missed)

@@ -104,14 +104,14 @@ struct buffer *exporter_create(struct exporter *exporter, uint64_t size)
     return NULL;
 }
 
-struct buffer *exporter_create_image(struct exporter *exporter, const struct image *image,
-                                     struct image_layout *layout)
+struct buffer *exporter_create_image(struct exporter *exporter, const struct surface *surface,
+                                     struct surface_layout *layout)
 {
     int result;
 
     if (exporter->gbm != NULL)
-        return gbm_node_image(exporter->gbm, image, layout);
-    result = image_layout_linear(image, layout);
+        return gbm_node_image(exporter->gbm, surface, layout);
+    result = surface_layout_linear(surface, layout);
     if (result < 0) {
         errno = -result;
         return NULL;
@@ -119,11 +119,11 @@ struct buffer *exporter_create_image(struct exporter *exporter, const struct ima
     return exporter_create(exporter, layout->size);
 }
 
-int exporter_image_layout(struct exporter *exporter, const struct image *image,
-                          struct image_layout *layout)
+int exporter_image_layout(struct exporter *exporter, const struct surface *surface,
+                          struct surface_layout *layout)
 {
-    return exporter->gbm != NULL ? gbm_node_layout(exporter->gbm, image, layout)
-                                 : image_layout_linear(image, layout);
+    return exporter->gbm != NULL ? gbm_node_layout(exporter->gbm, surface, layout)
+                                 : surface_layout_linear(surface, layout);
 }
 
 bool exporter_makes_dmabufs(const struct exporter *exporter)

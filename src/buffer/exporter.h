@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "buffer/buffer.h"
-#include "buffer/image.h"
+#include "buffer/surface.h"
 
 struct arena;
 struct gbm_node;
@@ -55,12 +55,12 @@ void exporter_finish(struct exporter *exporter);
  * EFBIG when it is larger than the kind can make. */
 struct buffer *exporter_create(struct exporter *exporter, uint64_t size);
 /* A zeroed image of which *layout says where its planes lie; the caller owns it. NULL with errno
- * set: as image_layout_linear, or like exporter_create. */
-struct buffer *exporter_create_image(struct exporter *exporter, const struct image *image,
-                                     struct image_layout *layout);
+ * set: as surface_layout_linear, or like exporter_create. */
+struct buffer *exporter_create_image(struct exporter *exporter, const struct surface *surface,
+                                     struct surface_layout *layout);
 /* The layout that exporter_create_image would give. 0 or -errno. */
-int exporter_image_layout(struct exporter *exporter, const struct image *image,
-                          struct image_layout *layout);
+int exporter_image_layout(struct exporter *exporter, const struct surface *surface,
+                          struct surface_layout *layout);
 /* Whether buffers, and images, are dmabufs. */
 bool exporter_makes_dmabufs(const struct exporter *exporter);
 bool exporter_makes_dmabuf_images(const struct exporter *exporter);

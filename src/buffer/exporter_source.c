@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static struct buffer *create_memfd(struct exporter *exporter, uint64_t size)
     return buffer_memfd_create(size);
 }
 
-/* The largest udmabuf, which an administrator can set. 64 MiB was the kernel's default for long. */
+/* The largest udmabuf, which an administrator can set, or 0. Newer kernels begin with INT_MAX,
+ * older ones with 64 MiB. */
 static uint64_t udmabuf_limit(void)
 {
     char digits[24] = "";
@@ -50,7 +52,7 @@ static uint64_t udmabuf_limit(void)
         digits[0] = '\0';
     fd_close(&fd);
     mib = strtoll(digits, NULL, 10);
-    return mib <= 0 ? 0 : (uint64_t)mib << 20;
+    return mib <= 0 || mib == INT_MAX ? 0 : (uint64_t)mib << 20;
 }
 
 static int open_udmabuf(struct exporter *exporter, const char *drm_node,

@@ -101,12 +101,12 @@ struct buffer *gbm_node_bytes(struct gbm_node *node, uint64_t size)
     struct gbm_bo *bo;
 
     if (size == 0 || !units_round_up(size, units_page_size(), &size) ||
-        size > (uint64_t)IMAGE_MOST * IMAGE_MOST * 4) {
+        size > (uint64_t)SURFACE_MOST * SURFACE_MOST * 4) {
         errno = size == 0 ? EINVAL : EFBIG;
         return NULL;
     }
     pixels = size / 4;
-    while (width < IMAGE_MOST && pixels / width > 8192)
+    while (width < SURFACE_MOST && pixels / width > 8192)
         width *= 2;
     bo = create_bo(node, (uint32_t)width, (uint32_t)((pixels + width - 1) / width), FOURCC_XRGB8888,
                    GBM_USE_LINEAR);
@@ -114,17 +114,17 @@ struct buffer *gbm_node_bytes(struct gbm_node *node, uint64_t size)
 }
 
 /* What the driver says of its image. Whether that can be true. */
-static bool read_layout(struct gbm_node *node, struct gbm_bo *bo, const struct image *image,
-                        struct image_layout *layout)
+static bool read_layout(struct gbm_node *node, struct gbm_bo *bo, const struct surface *surface,
+                        struct surface_layout *layout)
 {
     int fd = node->library->bo_get_fd(bo);
     int planes = node->library->bo_get_plane_count(bo);
 
-    *layout = (struct image_layout){.modifier = node->library->bo_get_modifier(bo)};
+    *layout = (struct surface_layout){.modifier = node->library->bo_get_modifier(bo)};
     if (fd >= 0)
         layout->size = dmabuf_size(fd) & ~(units_page_size() - 1);
     fd_close(&fd);
-    if (planes < 1 || planes > (int)IMAGE_PLANES)
+    if (planes < 1 || planes > (int)SURFACE_PLANES)
         return false;
     layout->planes = (unsigned)planes;
     for (int i = 0; i < planes; i++) {
@@ -134,48 +134,49 @@ static bool read_layout(struct gbm_node *node, struct gbm_bo *bo, const struct i
     /* A driver that knows no modifiers says 'invalid', and was asked for linear. */
     if (layout->modifier == FOURCC_MODIFIER_INVALID)
         layout->modifier = FOURCC_MODIFIER_LINEAR;
-    return layout->modifier == FOURCC_MODIFIER_LINEAR && image_layout_holds(image, layout);
+    return layout->modifier == FOURCC_MODIFIER_LINEAR && surface_layout_holds(surface, layout);
 }
 
-static struct gbm_bo *native_image(struct gbm_node *node, const struct image *image,
-                                   struct image_layout *layout)
+static struct gbm_bo *native_image(struct gbm_node *node, const struct surface *surface,
+                                   struct surface_layout *layout)
 {
-    uint32_t use = image->use & (GBM_USE_SCANOUT | GBM_USE_RENDERING);
+    uint32_t use = surface->use & (GBM_USE_SCANOUT | GBM_USE_RENDERING);
     struct gbm_bo *bo;
 
-    bo = create_bo(node, image->width, image->height, image->fourcc, GBM_USE_LINEAR | use);
+    bo = create_bo(node, surface->width, surface->height, surface->fourcc, GBM_USE_LINEAR | use);
     if (bo == NULL && use != 0)
-        bo = create_bo(node, image->width, image->height, image->fourcc, GBM_USE_LINEAR);
-    if (bo != NULL && !read_layout(node, bo, image, layout)) {
+        bo = create_bo(node, surface->width, surface->height, surface->fourcc, GBM_USE_LINEAR);
+    if (bo != NULL && !read_layout(node, bo, surface, layout)) {
         node->library->bo_destroy(bo);
         bo = NULL;
     }
     return bo;
 }
 
-struct buffer *gbm_node_image(struct gbm_node *node, const struct image *image,
-                              struct image_layout *layout)
+struct buffer *gbm_node_image(struct gbm_node *node, const struct surface *surface,
+                              struct surface_layout *layout)
 {
-    int result = image_layout_linear(image, layout);
-    struct image_layout native;
+    int result = surface_layout_linear(surface, layout);
+    struct surface_layout native;
     struct gbm_bo *bo;
 
     if (result < 0) {
         errno = -result;
         return NULL;
     }
-    bo = native_image(node, image, &native);
+    bo = native_image(node, surface, &native);
     if (bo == NULL)
         return gbm_node_bytes(node, layout->size);
     *layout = native;
     return export_bo(node, bo, layout->size);
 }
 
-int gbm_node_layout(struct gbm_node *node, const struct image *image, struct image_layout *layout)
+int gbm_node_layout(struct gbm_node *node, const struct surface *surface,
+                    struct surface_layout *layout)
 {
-    int result = image_layout_linear(image, layout);
-    struct image_layout native;
-    struct gbm_bo *bo = result < 0 ? NULL : native_image(node, image, &native);
+    int result = surface_layout_linear(surface, layout);
+    struct surface_layout native;
+    struct gbm_bo *bo = result < 0 ? NULL : native_image(node, surface, &native);
 
     if (bo != NULL) {
         node->library->bo_destroy(bo);
@@ -201,11 +202,12 @@ static int try_buffer(struct buffer *buffer, const char *what, char *text)
 
 static int self_test(struct gbm_node *node, char *text)
 {
-    struct image image = {100, 50, FOURCC_XRGB8888, IMAGE_USE_RENDERING};
-    struct image_layout layout;
+    struct surface surface = {100, 50, FOURCC_XRGB8888, SURFACE_USE_RENDERING};
+    struct surface_layout layout;
     int result = try_buffer(gbm_node_bytes(node, 3 * units_page_size()), "bytes", text);
 
-    return result < 0 ? result : try_buffer(gbm_node_image(node, &image, &layout), "images", text);
+    return result < 0 ? result
+                      : try_buffer(gbm_node_image(node, &surface, &layout), "images", text);
 }
 
 /* The driver's name by DRM_IOCTL_VERSION, for people. */

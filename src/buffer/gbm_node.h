@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "buffer/buffer.h"
-#include "buffer/image.h"
+#include "buffer/surface.h"
 
 /*
  * A DRM device node with libgbm at it, which makes linear dmabufs there. The library is loaded when
@@ -35,11 +35,12 @@ struct buffer *gbm_node_bytes(struct gbm_node *node, uint64_t size);
 /*
  * A zeroed linear image in the driver's layout, which *layout says; the caller owns it. Where the
  * driver does not know the format, its bytes in our own layout. NULL with errno set: as
- * image_layout_linear, or what the driver said.
+ * surface_layout_linear, or what the driver said.
  */
-struct buffer *gbm_node_image(struct gbm_node *node, const struct image *image,
-                              struct image_layout *layout);
+struct buffer *gbm_node_image(struct gbm_node *node, const struct surface *surface,
+                              struct surface_layout *layout);
 /* The layout that gbm_node_image would give, without the buffer. 0 or -errno. */
-int gbm_node_layout(struct gbm_node *node, const struct image *image, struct image_layout *layout);
+int gbm_node_layout(struct gbm_node *node, const struct surface *surface,
+                    struct surface_layout *layout);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "base/fourcc.h"
 #include "base/units.h"
-#include "buffer/image.h"
+#include "buffer/surface.h"
 
 struct expected {
-    struct image image;
+    struct surface surface;
     unsigned planes;
     uint32_t strides[3], offsets[3];
     uint64_t bytes; /* before they are rounded to pages */
@@ -42,45 +42,45 @@ static void linear_layouts(void **state)
 
     for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         const struct expected *e = &table[i];
-        struct image_layout layout;
+        struct surface_layout layout;
         uint64_t size;
 
         units_round_up(e->bytes, units_page_size(), &size);
-        assert_int_equal(image_layout_linear(&e->image, &layout), 0);
+        assert_int_equal(surface_layout_linear(&e->surface, &layout), 0);
         assert_int_equal(layout.planes, e->planes);
-        assert_int_equal(image_planes(e->image.fourcc), e->planes);
-        for (unsigned p = 0; p < IMAGE_PLANES; p++) {
+        assert_int_equal(surface_planes(e->surface.fourcc), e->planes);
+        for (unsigned p = 0; p < SURFACE_PLANES; p++) {
             assert_int_equal(layout.strides[p], p < 3 ? e->strides[p] : 0);
             assert_int_equal(layout.offsets[p], p < 3 ? e->offsets[p] : 0);
         }
         assert_int_equal(layout.modifier, 0);
         assert_int_equal(layout.size, size);
-        assert_true(image_layout_holds(&e->image, &layout));
+        assert_true(surface_layout_holds(&e->surface, &layout));
     }
 }
 
 static void impossible_images_are_refused(void **state)
 {
     static const struct {
-        struct image image;
+        struct surface surface;
         int error;
     } table[] = {
         {{0, 1, FOURCC_R8}, -EINVAL},
         {{1, 0, FOURCC_R8}, -EINVAL},
         {{1, 1, 0}, -EINVAL},
         {{1, 1, FOURCC('N', 'O', 'N', 'E')}, -EINVAL},
-        {{IMAGE_MOST + 1, 1, FOURCC_R8}, -EFBIG},
-        {{1, IMAGE_MOST + 1, FOURCC_R8}, -EFBIG},
+        {{SURFACE_MOST + 1, 1, FOURCC_R8}, -EFBIG},
+        {{1, SURFACE_MOST + 1, FOURCC_R8}, -EFBIG},
         {{UINT32_MAX, UINT32_MAX, FOURCC_XRGB8888}, -EFBIG},
     };
 
     for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        struct image_layout layout;
+        struct surface_layout layout;
 
-        assert_int_equal(image_layout_linear(&table[i].image, &layout), table[i].error);
+        assert_int_equal(surface_layout_linear(&table[i].surface, &layout), table[i].error);
         assert_int_equal(layout.size, 0);
     }
-    assert_int_equal(image_planes(0), 0);
+    assert_int_equal(surface_planes(0), 0);
 }
 
 /* The largest of every format is either laid out with offsets that are true, or refused. */
@@ -89,52 +89,52 @@ static void no_offset_is_cut(void **state)
     static const uint32_t formats[] = {FOURCC_NV12, FOURCC_P010, FOURCC_YVU420};
 
     for (unsigned i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        struct image image = {IMAGE_MOST, IMAGE_MOST, formats[i]};
-        struct image_layout layout;
+        struct surface surface = {SURFACE_MOST, SURFACE_MOST, formats[i]};
+        struct surface_layout layout;
 
-        assert_int_equal(image_layout_linear(&image, &layout), 0);
-        assert_true(layout.offsets[1] >= (uint64_t)layout.strides[0] * IMAGE_MOST);
-        assert_true(image_layout_holds(&image, &layout));
+        assert_int_equal(surface_layout_linear(&surface, &layout), 0);
+        assert_true(layout.offsets[1] >= (uint64_t)layout.strides[0] * SURFACE_MOST);
+        assert_true(surface_layout_holds(&surface, &layout));
     }
 }
 
 /* A driver's word is not taken for what would reach beyond its buffer. */
 static void a_false_layout_is_seen(void **state)
 {
-    const struct image image = {100, 100, FOURCC_NV12};
-    struct image_layout good, bad;
+    const struct surface surface = {100, 100, FOURCC_NV12};
+    struct surface_layout good, bad;
 
-    assert_int_equal(image_layout_linear(&image, &good), 0);
+    assert_int_equal(surface_layout_linear(&surface, &good), 0);
     bad = good;
     bad.planes = 1;
-    assert_false(image_layout_holds(&image, &bad));
+    assert_false(surface_layout_holds(&surface, &bad));
     bad = good;
     bad.strides[0] = 99;
-    assert_false(image_layout_holds(&image, &bad));
+    assert_false(surface_layout_holds(&surface, &bad));
     bad = good;
     bad.strides[1] = UINT32_MAX;
-    assert_false(image_layout_holds(&image, &bad));
+    assert_false(surface_layout_holds(&surface, &bad));
     bad = good;
     bad.offsets[1] = (uint32_t)good.size - 100;
-    assert_false(image_layout_holds(&image, &bad));
+    assert_false(surface_layout_holds(&surface, &bad));
     bad = good;
     bad.size = 256 * 100 + 256 * 49 + 99; /* a byte short of the last row */
-    assert_false(image_layout_holds(&image, &bad));
+    assert_false(surface_layout_holds(&surface, &bad));
     bad.size++;
-    assert_true(image_layout_holds(&image, &bad));
+    assert_true(surface_layout_holds(&surface, &bad));
     bad = good;
-    assert_false(image_layout_holds(&(struct image){100, 100, 1}, &bad));
+    assert_false(surface_layout_holds(&(struct surface){100, 100, 1}, &bad));
 }
 
 static void a_format_has_a_name(void **state)
 {
     char text[5];
 
-    image_format_name(FOURCC_XRGB8888, text);
+    surface_format_name(FOURCC_XRGB8888, text);
     assert_string_equal(text, "XR24");
-    image_format_name(FOURCC_R8, text);
+    surface_format_name(FOURCC_R8, text);
     assert_string_equal(text, "R8  ");
-    image_format_name(0x0a41ff00, text);
+    surface_format_name(0x0a41ff00, text);
     assert_string_equal(text, "??A?");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buffer/image.h"
+#include "buffer/surface.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ static const struct format *format_find(uint32_t fourcc)
     return NULL;
 }
 
-unsigned image_planes(uint32_t fourcc)
+unsigned surface_planes(uint32_t fourcc)
 {
     const struct format *format = format_find(fourcc);
 
@@ -73,39 +73,39 @@ static uint32_t rows(const struct format *format, unsigned plane, uint32_t heigh
     return (height + down - 1) / down;
 }
 
-int image_layout_linear(const struct image *image, struct image_layout *layout)
+int surface_layout_linear(const struct surface *surface, struct surface_layout *layout)
 {
-    const struct format *format = format_find(image->fourcc);
+    const struct format *format = format_find(surface->fourcc);
     uint64_t size = 0, stride;
 
-    *layout = (struct image_layout){0};
-    if (format == NULL || image->width == 0 || image->height == 0)
+    *layout = (struct surface_layout){0};
+    if (format == NULL || surface->width == 0 || surface->height == 0)
         return -EINVAL;
-    if (image->width > IMAGE_MOST || image->height > IMAGE_MOST)
+    if (surface->width > SURFACE_MOST || surface->height > SURFACE_MOST)
         return -EFBIG;
     for (unsigned i = 0; i < format->planes; i++) {
-        units_round_up(row_bytes(format, i, image->width), IMAGE_ROW, &stride);
+        units_round_up(row_bytes(format, i, surface->width), SURFACE_ROW, &stride);
         if (size > UINT32_MAX)
             return -EFBIG; /* the next plane could not be told where it begins */
         layout->strides[i] = (uint32_t)stride;
         layout->offsets[i] = (uint32_t)size;
-        size += stride * rows(format, i, image->height);
+        size += stride * rows(format, i, surface->height);
     }
     layout->planes = format->planes;
     layout->modifier = FOURCC_MODIFIER_LINEAR;
     return units_round_up(size, units_page_size(), &layout->size) ? 0 : -EFBIG;
 }
 
-bool image_layout_holds(const struct image *image, const struct image_layout *layout)
+bool surface_layout_holds(const struct surface *surface, const struct surface_layout *layout)
 {
-    const struct format *format = format_find(image->fourcc);
+    const struct format *format = format_find(surface->fourcc);
 
     if (format == NULL || layout->planes != format->planes)
         return false;
     for (unsigned i = 0; i < format->planes; i++) {
-        uint32_t row = row_bytes(format, i, image->width);
+        uint32_t row = row_bytes(format, i, surface->width);
         uint64_t end = layout->offsets[i] +
-                       (uint64_t)layout->strides[i] * (rows(format, i, image->height) - 1) + row;
+                       (uint64_t)layout->strides[i] * (rows(format, i, surface->height) - 1) + row;
 
         if (layout->strides[i] < row || end > layout->size)
             return false;
@@ -113,7 +113,7 @@ bool image_layout_holds(const struct image *image, const struct image_layout *la
     return true;
 }
 
-void image_format_name(uint32_t fourcc, char text[static 5])
+void surface_format_name(uint32_t fourcc, char text[static 5])
 {
     for (unsigned i = 0; i < 4; i++) {
         uint8_t c = (uint8_t)(fourcc >> (8 * i));
