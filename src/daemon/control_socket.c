@@ -2,37 +2,13 @@
 #include "daemon/control_socket.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "base/log.h"
 
-static void client_finish(struct control_socket_client *c)
-{
-    c->io = sd_event_source_disable_unref(c->io);
-    fd_close(&c->fd);
-    free(c->text);
-    c->text = NULL;
-}
-
-static int on_writable(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-    struct control_socket_client *c = data;
-    ssize_t n = fd_send(fd, c->text + c->sent, c->size - c->sent, NULL, 0);
-
-    if (n == -EAGAIN || n == -EINTR)
-        return 0;
-    if (n > 0)
-        c->sent += (size_t)n;
-    if (n <= 0 || c->sent == c->size)
-        client_finish(c);
-    return 0;
-}
-
-static struct control_socket_client *free_client(struct control_socket *control)
+static struct control_client *free_client(struct control_socket *control)
 {
     for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
         if (control->clients[i].fd < 0)
@@ -40,33 +16,46 @@ static struct control_socket_client *free_client(struct control_socket *control)
     return NULL;
 }
 
+/* One more than can be served: it may come again. */
+static void turn_away(int peer)
+{
+    static const char answer[] = "{\"ok\":false,\"error\":\"too many ask at once\"}\n";
+
+    fd_send(peer, answer, sizeof(answer) - 1, NULL, 0);
+    fd_close(&peer);
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *data)
 {
     struct control_socket *control = data;
-    struct control_socket_client *c = free_client(control);
+    struct control_client *client = free_client(control);
     int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (peer < 0 || c == NULL) {
-        fd_close(&peer);
+    if (peer < 0)
         return 0;
-    }
-    *c = (struct control_socket_client){.control = control, .fd = peer};
-    c->text = control->document(control->data);
-    c->size = c->text != NULL ? strlen(c->text) : 0;
-    if (c->text == NULL ||
-        sd_event_add_io(control->loop, &c->io, peer, EPOLLOUT, on_writable, c) < 0)
-        client_finish(c);
+    if (client == NULL)
+        turn_away(peer);
+    else
+        control_client_init(client, control->loop, peer, control->handler, control->data);
     return 0;
 }
 
+void control_socket_clear(struct control_socket *control)
+{
+    *control = (struct control_socket){.fd = -1, .listener.fd = -1};
+    for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
+        control_client_clear(&control->clients[i]);
+}
+
 int control_socket_init(struct control_socket *control, sd_event *loop, const char *path,
-                        char *(*document)(void *data), void *data)
+                        const struct control_handler *handler, void *data)
 {
     int r;
 
-    *control = (struct control_socket){.loop = loop, .fd = -1, .document = document, .data = data};
-    for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
-        control->clients[i].fd = -1;
+    control_socket_clear(control);
+    control->loop = loop;
+    control->handler = handler;
+    control->data = data;
     r = listener_init_path(&control->listener, path);
     if (r < 0)
         return r;
@@ -81,7 +70,7 @@ void control_socket_finish(struct control_socket *control)
 {
     control->accept = sd_event_source_disable_unref(control->accept);
     for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
-        client_finish(&control->clients[i]);
+        control_client_finish(&control->clients[i]);
     fd_close(&control->fd);
     listener_finish(&control->listener);
 }

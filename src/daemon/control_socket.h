@@ -4,37 +4,35 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/control_client.h"
 #include "daemon/listener.h"
 
 #define CONTROL_SOCKET_CLIENTS 8u
 
 /*
- * The control socket: whoever connects gets one document, and then the end of the stream. It never
- * blocks the loop, and serves a bounded number of clients at a time.
+ * The control socket, where people ask: whoever connects may write one line, and gets one line of
+ * JSON and then the end of the stream. Without a line, or for "report", it is the report about the
+ * device. Any other line is a command for the device, with a descriptor of a regular file if it is
+ * about one; its answer has "ok", and "text" or "error".
+ *
+ * Mode 0600, so only the user that the device runs as, and root, can. It never blocks the loop, and
+ * serves a bounded number of clients at a time, each for a bounded time.
  */
-struct control_socket;
-
-struct control_socket_client {
-    struct control_socket *control;
-    int fd; /* owned; -1: free */
-    sd_event_source *io;
-    char *text; /* owned */
-    size_t size, sent;
-};
-
 struct control_socket {
     sd_event *loop;
     struct listener listener;
     int fd; /* owned */
     sd_event_source *accept;
-    char *(*document)(void *data); /* to be freed; NULL: no memory */
+    const struct control_handler *handler;
     void *data;
-    struct control_socket_client clients[CONTROL_SOCKET_CLIENTS];
+    struct control_client clients[CONTROL_SOCKET_CLIENTS];
 };
 
+/* Nothing is open: control_socket_finish may be called. */
+void control_socket_clear(struct control_socket *control);
 /* Listens at 'path' (borrowed). 0 or -errno, logged. */
 int control_socket_init(struct control_socket *control, sd_event *loop, const char *path,
-                        char *(*document)(void *data), void *data);
+                        const struct control_handler *handler, void *data);
 void control_socket_finish(struct control_socket *control);
 
 #endif

@@ -139,8 +139,9 @@ static const struct options_row shared_rows[] = {
      "guest reset after a pause with buffers mapped. Off by default.",
      take_mem_slots},
     {"control-path", "PATH",
-     "Answer whoever connects to this unix socket with one JSON document about the\n"
-     "device: what is mapped, counters, processes.",
+     "Answer whoever connects to this unix socket (mode 0600): with one line of JSON\n"
+     "about the device (what is mapped, counters, processes), or, to a line such as\n"
+     "'outputs', with what came of it. 'hostblob list' and its like speak to it.",
      take_control_path},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
     {"worker", "FDS", NULL, take_worker},

@@ -82,11 +82,25 @@ static int find_front_end(struct service *s)
     return -EINVAL;
 }
 
-static char *on_document(void *data)
+static char *on_report(void *data)
 {
     struct service *s = data;
     return report_create(&s->door, s->program->options.name);
 }
+
+static int on_command(void *data, const char *line, int fd, control_done *done, void *client)
+{
+    struct service *s = data;
+    return errands_ask(&s->door.errands, line, fd, done, client);
+}
+
+static void on_forget(void *data, void *client)
+{
+    struct service *s = data;
+    errands_forget(&s->door.errands, client);
+}
+
+static const struct control_handler control_handler = {on_report, on_command, on_forget};
 
 static void on_status(void *data, const char *text)
 {
@@ -146,7 +160,8 @@ static int service_init(struct service *s, char **argv)
     if (r >= 0)
         r = find_front_end(s);
     if (r >= 0 && s->options->control_path != NULL)
-        r = control_socket_init(&s->control, s->loop, s->options->control_path, on_document, s);
+        r = control_socket_init(&s->control, s->loop, s->options->control_path, &control_handler,
+                                s);
     if (r < 0)
         return r;
     sd_event_set_watchdog(s->loop, true);
@@ -164,10 +179,7 @@ static int run_door(const struct program *program, const struct options *options
 
     log_init(program->options.name, NULL, options->log_level);
     s.listener.fd = -1;
-    s.control.fd = -1;
-    s.control.listener.fd = -1;
-    for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
-        s.control.clients[i].fd = -1;
+    control_socket_clear(&s.control);
     r = sd_event_default(&s.loop);
     if (r < 0)
         return EXIT_FAILURE;
@@ -175,9 +187,10 @@ static int run_door(const struct program *program, const struct options *options
     if (r >= 0) {
         r = sd_event_loop(s.loop);
         sd_notify(false, "STOPPING=1");
-        door_finish(&s.door);
     }
     control_socket_finish(&s.control);
+    if (r >= 0)
+        door_finish(&s.door);
     listener_finish(&s.listener);
     sd_event_unref(s.loop);
     return r < 0 ? EXIT_FAILURE : r;

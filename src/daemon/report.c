@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "base/units.h"
+#include "buffer/buffer.h"
 
 static void put_text(struct json_object *to, const char *key, const char *value)
 {
@@ -55,6 +56,12 @@ static void put_counter(void *data, const char *name, uint64_t value)
     put_number(data, name, value);
 }
 
+/* The worker wrote it, and is not trusted. */
+static const char *kind_name(uint32_t kind)
+{
+    return kind <= BUFFER_IMPORTED ? buffer_kind_name((enum buffer_kind)kind) : "?";
+}
+
 static void put_device(struct json_object *root, const struct journal *journal)
 {
     const struct device_census *census = &journal->page->census;
@@ -73,9 +80,16 @@ static void put_device(struct json_object *root, const struct journal *journal)
         put_number(o, "offset", loan.offset);
         put_number(o, "size", loan.size);
         put_number(o, "id", loan.id);
+        put_text(o, "kind", kind_name(loan.kind));
         json_object_array_add(loans, o);
     }
     json_object_object_add(device, "loans", loans);
+}
+
+/* What the VM's other devices may have. */
+static void put_shared(struct json_object *root, const struct session *session)
+{
+    put_number(root, "shared_objects", session != NULL ? session->objects.count : 0);
 }
 
 static void put_processes(struct json_object *root, const struct door *door)
@@ -106,6 +120,7 @@ char *report_create(const struct door *door, const char *program)
     put_number(o, "shmid", door->facts.shmid);
     put_number(o, "size", door->options.window_size);
     put_ledger(root, door->session);
+    put_shared(root, door->session);
     stats_each(&door->journal.page->stats, put_counter, put_object(root, "counters"));
     put_device(root, &door->journal);
     put_processes(root, door);

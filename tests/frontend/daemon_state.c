@@ -46,7 +46,9 @@ struct json_object *daemon_process_state(const struct daemon_process *daemon)
     if (fd < 0)
         return NULL;
     memcpy(address.sun_path, daemon->control_path, strlen(daemon->control_path) + 1);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    /* Nothing more is said: so it does not wait for us to ask. */
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        shutdown(fd, SHUT_WR) == 0)
         size = read_whole(fd, text, sizeof(text) - 1);
     close(fd);
     if (size >= 0) {

@@ -28,6 +28,7 @@ def ask(path, limit=5):
         end.settimeout(limit)
         try:
             end.connect(path)
+            end.shutdown(socket.SHUT_WR)
             text = b"".join(iter(lambda: end.recv(65536), b""))
         except OSError as error:
             raise Failure(f"control socket {path}: {error}") from None
