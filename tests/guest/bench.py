@@ -55,11 +55,8 @@ class Bench:
         self.machine = None
         try:
             for kind, arguments in group.devices.items():
-                self.devices[kind] = Device(options.build, kind, self.folder, arguments)
-            self.machine = Machine([(kind, device.socket) for kind, device in self.devices.items()],
-                                   limit=1500, show=self.show, accelerator=options.accel,
-                                   console=self.note, extra=group.extra,
-                                   archive=self.load(options.build))
+                self.devices[kind] = self.make_device(options, kind, arguments)
+            self.machine = self.make_machine(options)
             self.boot_seconds = self.machine.ready()
             self.seen = len(self.machine.console)
             self.tolerated = []  # (first line, line after the last, what it may say)
@@ -75,6 +72,17 @@ class Bench:
             return self.__dict__["devices"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+    def make_device(self, options, kind, arguments):
+        return Device(options.build, kind, self.folder, arguments)
+
+    def make_machine(self, options):
+        return Machine(self.pairs(), limit=1500, show=self.show, accelerator=options.accel,
+                       console=self.note, extra=self.group.extra, archive=self.load(options.build))
+
+    def pairs(self):
+        """The back-ends as a machine wants them named."""
+        return [(kind, device.socket) for kind, device in self.devices.items()]
 
     def load(self, build):
         """The group's cargo as an archive; empty if it has none."""

@@ -124,12 +124,16 @@ class Device(Control):
         self.socket = os.path.join(folder, kind + ".socket")
         self.log_path = os.path.join(folder, kind + ".log")
         self.status = None
-        command = [program(build, "hostblob-" + kind), f"--socket-path={self.socket}",
+        command = [*self.program(build), f"--socket-path={self.socket}",
                    f"--control-path={self.path}", *options]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, preexec_fn=die_with_parent)
         self.wait_listening()
+
+    def program(self, build):
+        """The words that start it."""
+        return [program(build, "hostblob-" + self.kind)]
 
     def wait_listening(self, limit=10):
         end = time.monotonic() + limit

@@ -171,13 +171,17 @@ class Machine:
             file.write(bytes(-file.tell() % 4) + archive)
         return path
 
+    def program(self):
+        """QEMU, by the root's own loader, so that no privileges are needed."""
+        return [os.path.join(self.root, "lib64/ld-linux-x86-64.so.2"),
+                "--library-path", os.path.join(self.root, "usr/lib/x86_64-linux-gnu"),
+                os.path.join(self.root, "usr/bin/qemu-system-x86_64"),
+                "-L", os.path.join(self.root, "usr/share/qemu"),
+                "-L", os.path.join(self.root, "usr/share/seabios")]
+
     def command(self, devices, smp, memory, accelerator):
-        """The command line. QEMU runs by the root's own loader, so no privileges are needed."""
-        command = [os.path.join(self.root, "lib64/ld-linux-x86-64.so.2"),
-                   "--library-path", os.path.join(self.root, "usr/lib/x86_64-linux-gnu"),
-                   os.path.join(self.root, "usr/bin/qemu-system-x86_64"),
-                   "-L", os.path.join(self.root, "usr/share/qemu"),
-                   "-L", os.path.join(self.root, "usr/share/seabios"),
+        """The command line."""
+        command = [*self.program(),
                    "-M", "q35", "-cpu", "max", "-smp", str(smp), "-m", memory,
                    "-object", f"memory-backend-memfd,id=mem,size={memory},share=on",
                    "-machine", "memory-backend=mem", "-nodefaults", "-display", "none"]
