@@ -69,9 +69,14 @@ struct sink_impl {
                    int32_t y);
     /* It moved, with the picture it had. */
     void (*cursor_move)(struct sink *sink, unsigned output, int32_t x, int32_t y);
+    /* The guest asks what outputs there are (SINK_ASKS_OUTPUTS), or for the EDID of one. A sink
+     * whose watcher knows better asks it, and may call display_hold here. */
+    void (*asked)(struct sink *sink, int output);
     /* Frees the sink. It need not call display_updated any more. */
     void (*destroy)(struct sink *sink);
 };
+
+#define SINK_ASKS_OUTPUTS (-1)
 
 enum {
     SINK_WANTS_FRAMES = 1, /* without such a sink nothing is read back for an update */

@@ -3,6 +3,7 @@
 #define PROTOCOL_VHOST_USER_GPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "protocol/virtio_gpu.h"
@@ -95,15 +96,19 @@ _Static_assert(sizeof(struct vhost_user_gpu_cursor_update) == 16404, "cursor upd
 _Static_assert(sizeof(struct vhost_user_gpu_dmabuf_scanout) == 40, "dmabuf scanout");
 _Static_assert(sizeof(struct vhost_user_gpu_dmabuf_scanout2) == 48, "dmabuf scanout 2");
 
-/* What the front-end answers: 'header.size' bytes of the union. */
+/* What the front-end answers, from the header on: 'header.size' bytes of the union. */
 struct vhost_user_gpu_reply {
+    uint32_t unused; /* so that the payload lies where its type may, right behind the header */
     struct vhost_user_gpu_header header;
     union {
         uint64_t u64;
         struct virtio_gpu_resp_display_info display_info;
         struct virtio_gpu_resp_edid edid;
-    } __attribute__((packed, aligned(4)));
+    };
 };
+
+_Static_assert(offsetof(struct vhost_user_gpu_reply, u64) == 4 + VHOST_USER_GPU_HEADER_SIZE,
+               "payload");
 
 #define VHOST_USER_GPU_MAX_REPLY 1056u /* bytes of payload: an EDID */
 

@@ -74,11 +74,14 @@ int fd_set_inherited(int fd)
     return 0;
 }
 
-ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count)
+ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count, const int *fds,
+                      unsigned count)
 {
     union control control = {0};
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct msghdr message = {
+        .msg_iov = (struct iovec *)(uintptr_t)parts,
+        .msg_iovlen = part_count,
+    };
     ssize_t sent;
 
     if (count > FD_LIST_MAX)
@@ -95,6 +98,13 @@ ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsig
         sent = sendmsg(socket, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
+}
+
+ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+
+    return fd_send_parts(socket, &iov, 1, fds, count);
 }
 
 /* Puts 'fd' into the list, or closes it where there is no room. Returns whether there was. */

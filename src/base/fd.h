@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* The most descriptors that one message carries (crosvm sends up to 32 memory regions). */
 #define FD_LIST_MAX 32u
@@ -39,6 +40,9 @@ int fd_set_inherited(int fd);
  * many; the descriptors go with the first. Returns the bytes sent or -errno (-EAGAIN when full).
  */
 ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count);
+/* The same for bytes that lie in 'part_count' pieces (at most IOV_MAX, 1024). */
+ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count, const int *fds,
+                      unsigned count);
 
 /*
  * Receives up to 'size' bytes and appends the descriptors that came with them to 'list',
