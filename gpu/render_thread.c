@@ -30,11 +30,13 @@ struct render_thread {
     sd_event_source *source;
     uint64_t epoch; /* the loop's */
 
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t begun;
+    pthread_mutex_t lock;   /* of what follows */
+    pthread_cond_t changed; /* one of the flags */
     struct render_job_list queue, done;
     unsigned queued;
-    bool stop, has_begun;
+    bool stop; /* it shall end */
+    bool begun, ended;
+    bool left;  /* nobody waits for it: it frees all of this itself */
     int result; /* of work->begin */
 
     /* The thread's own. */
@@ -100,8 +102,7 @@ static void wait_for_work(struct render_thread *t, bool idle)
         log_error("The library's descriptor is of no use any more: it is asked now and then.");
         render_thread_watch(t, -1, WITHOUT_FD_MS);
     }
-    if (t->work->poll != NULL &&
-        ((n > 0 && fds[1].revents != 0) || (n == 0 && t->interval_ms >= 0)))
+    if (t->work->poll != NULL && ((n > 0 && fds[1].revents != 0) || t->interval_ms >= 0))
         t->work->poll(t->data);
 }
 
@@ -147,10 +148,32 @@ static bool begin(struct render_thread *t)
 
     pthread_mutex_lock(&t->lock);
     t->result = result;
-    t->has_begun = true;
-    pthread_cond_signal(&t->begun);
+    t->begun = true;
+    pthread_cond_signal(&t->changed);
     pthread_mutex_unlock(&t->lock);
     return result == 0;
+}
+
+static void free_all(struct render_thread *t)
+{
+    fd_close(&t->work_fd);
+    fd_close(&t->done_fd);
+    pthread_cond_destroy(&t->changed);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static void end(struct render_thread *t)
+{
+    bool left;
+
+    pthread_mutex_lock(&t->lock);
+    t->ended = true;
+    left = t->left;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+    if (left)
+        free_all(t);
 }
 
 static void *thread_main(void *data)
@@ -158,17 +181,17 @@ static void *thread_main(void *data)
     struct render_thread *t = data;
     struct render_job *job;
     uint64_t last = 0;
+    bool begun = begin(t);
     bool idle;
 
-    if (!begin(t))
-        return NULL;
-    while (take_job(t, &job, &idle)) {
+    while (begun && take_job(t, &job, &idle)) {
         if (job != NULL)
             run_job(t, job, &last);
         wait_for_work(t, idle);
     }
-    if (t->work->finish != NULL)
+    if (begun && t->work->finish != NULL)
         t->work->finish(t->data);
+    end(t);
     return NULL;
 }
 
@@ -277,36 +300,33 @@ static int start(struct render_thread *t)
     return -error;
 }
 
-/* Whether it has begun, or failed to, in time. If not, it shall end when it does. */
-static bool await_begin(struct render_thread *t, unsigned limit_ms)
+/* Waits until *flag is set; if that takes too long, leaves the thread to itself: it ends, and frees
+ * what it uses, when it comes to itself. */
+static bool await(struct render_thread *t, const bool *flag, unsigned limit_ms)
 {
     struct timespec at = deadline(limit_ms);
     int error = 0;
+    bool set;
 
     pthread_mutex_lock(&t->lock);
-    while (!t->has_begun && error == 0)
-        error = pthread_cond_timedwait(&t->begun, &t->lock, &at);
-    t->stop = !t->has_begun;
-    error = t->has_begun ? 0 : error;
+    while (!*flag && error == 0)
+        error = pthread_cond_timedwait(&t->changed, &t->lock, &at);
+    set = *flag;
+    if (!set) {
+        pthread_detach(t->thread);
+        t->source = sd_event_source_disable_unref(t->source);
+        t->stop = true;
+        t->left = true;
+    }
     pthread_mutex_unlock(&t->lock);
-    return error == 0;
+    return set;
 }
 
-/* The thread is stuck: what it uses has to stay. */
-static void leave(struct render_thread *t)
+static void join(struct render_thread *t)
 {
-    pthread_detach(t->thread);
-    t->source = sd_event_source_disable_unref(t->source);
-}
-
-static void free_all(struct render_thread *t)
-{
+    pthread_join(t->thread, NULL);
     sd_event_source_disable_unref(t->source);
-    fd_close(&t->work_fd);
-    fd_close(&t->done_fd);
-    pthread_cond_destroy(&t->begun);
-    pthread_mutex_destroy(&t->lock);
-    free(t);
+    free_all(t);
 }
 
 static int init(struct render_thread *t, sd_event *loop)
@@ -318,7 +338,7 @@ static int init(struct render_thread *t, sd_event *loop)
     pthread_mutex_init(&t->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->begun, &attr);
+    pthread_cond_init(&t->changed, &attr);
     pthread_condattr_destroy(&attr);
     t->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -341,27 +361,25 @@ struct render_thread *render_thread_create(sd_event *loop, const struct render_t
     if (result >= 0)
         result = start(t);
     if (result < 0) {
+        sd_event_source_disable_unref(t->source);
         free_all(t);
         errno = -result;
         return NULL;
     }
-    if (!await_begin(t, limit_ms)) {
-        leave(t);
+    if (!await(t, &t->begun, limit_ms)) {
         errno = ETIMEDOUT;
         return NULL;
     }
     result = t->result;
     if (result == 0)
         return t;
-    pthread_join(t->thread, NULL);
-    free_all(t);
+    join(t);
     errno = -result;
     return NULL;
 }
 
 bool render_thread_destroy(struct render_thread *t, unsigned limit_ms)
 {
-    struct timespec at = deadline(limit_ms);
     struct render_job_list jobs = STAILQ_HEAD_INITIALIZER(jobs);
 
     if (t == NULL)
@@ -371,13 +389,11 @@ bool render_thread_destroy(struct render_thread *t, unsigned limit_ms)
     t->stop = true;
     pthread_mutex_unlock(&t->lock);
     wake(t->work_fd);
-    if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &at) != 0) {
-        leave(t);
+    if (!await(t, &t->ended, limit_ms))
         return false;
-    }
     t->epoch++;
     STAILQ_CONCAT(&jobs, &t->done);
     end_jobs(t, &jobs);
-    free_all(t);
+    join(t);
     return true;
 }

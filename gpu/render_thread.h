@@ -51,14 +51,14 @@ struct render_thread_work {
 /*
  * Starts the thread and waits for begin: this blocks, up to 'limit_ms'. 'loop', 'work' and 'data'
  * are borrowed. The thread takes no signals. NULL with errno set: what begin said, or ETIMEDOUT;
- * then the thread is left to itself, and so must 'work' and 'data' be.
+ * then the thread is left to itself, and with it 'work' and 'data': it finishes after begin.
  */
 struct render_thread *render_thread_create(sd_event *loop, const struct render_thread_work *work,
                                            void *data, unsigned limit_ms);
 /*
  * Drops all jobs, lets the thread finish and waits for it: this blocks, up to 'limit_ms'. Takes
- * NULL. False when the thread is stuck: it is left to itself, with all that it uses; the process
- * has to end soon. Not from inside a job's end.
+ * NULL. False when the thread is stuck: it is left to itself, with 'work', 'data' and the job in
+ * hand, which is never ended, and finishes after it. Not from inside a job's end.
  */
 bool render_thread_destroy(struct render_thread *thread, unsigned limit_ms);
 
