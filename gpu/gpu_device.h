@@ -13,7 +13,8 @@
 
 /* What a person chooses. 0 and NULL stand for the default. */
 struct gpu_options {
-    const char *renderer; /* "memory" is the default */
+    const char *renderer;    /* what choose_parse reads, but 'auto'; NULL is "memory" */
+    const char *render_node; /* for virgl; NULL: it needs no device */
     /*
      * Outputs that the guest sees, 0 to 16. The default is none: a stock Linux driver that is shown
      * an output brings up a console on it with 2D commands, which this device refuses so far, and

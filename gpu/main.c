@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/program.h"
+#include "gpu/choose.h"
 #include "gpu/gpu_device.h"
 
 static struct gpu_options gpu_options;
@@ -12,7 +13,15 @@ static struct gpu_options gpu_options;
 static const char *take_renderer(void *target, const char *argument)
 {
     ((struct gpu_options *)target)->renderer = argument;
-    return strcmp(argument, "memory") == 0 ? NULL : "it must be 'memory'";
+    return choose_parse(argument) >= 0
+               ? NULL
+               : "it must be 'auto', 'memory', 'virgl', 'venus' or 'virgl,venus'";
+}
+
+static const char *take_render_node(void *target, const char *argument)
+{
+    ((struct gpu_options *)target)->render_node = argument;
+    return *argument == '/' ? NULL : "it must be a path such as /dev/dri/renderD128";
 }
 
 static const char *take_outputs(void *target, const char *argument)
@@ -28,9 +37,13 @@ static const char *take_outputs(void *target, const char *argument)
 
 static const struct options_row rows[] = {
     {"renderer", "NAME",
-     "memory: host memory for blobs, with no GPU at all (the default, and the only\n"
-     "one so far).",
+     "memory: host memory for blobs, with no GPU at all (the default). virgl: OpenGL.\n"
+     "venus: Vulkan. virgl,venus: both. auto: what of them works here.",
      take_renderer},
+    {"render-node", "PATH",
+     "The device for virgl, such as /dev/dri/renderD128. Without it OpenGL draws\n"
+     "with whatever it finds, which may be the processor.",
+     take_render_node},
     {"outputs", "N",
      "Displays that the guest sees, 0 to 16. The default is 0: a Linux guest then\n"
      "uses its render node only.",
@@ -41,6 +54,28 @@ static const struct options_row rows[] = {
 static struct device *create(struct device_host *host, const void *options)
 {
     return gpu_device_create(host, options);
+}
+
+static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD])
+{
+    char words[CHOOSE_WORDS];
+    int result = choose_renderers(options, argv, words);
+
+    if (result == 0)
+        snprintf(word, PROGRAM_WORD, "--renderer=%s", words);
+    return result;
+}
+
+static int check(const void *options, char *const *argv)
+{
+    return choose_check(options, argv);
+}
+
+static int probe(const char *name, const void *options)
+{
+    probe_fn *fn = choose_probe(name);
+
+    return fn != NULL ? probe_run(fn, options) : EXIT_FAILURE;
 }
 
 /* QEMU's schema knows the words 'render-node' and 'virgl', and this program can do neither so far.
@@ -62,6 +97,10 @@ int main(int argc, char **argv)
         .type = "gpu",
         .capabilities = capabilities,
         .create = create,
+        .drm_node = &gpu_options.render_node,
+        .prepare = prepare,
+        .check = check,
+        .probe = probe,
     };
 
     return program_main(&program, argc, argv);

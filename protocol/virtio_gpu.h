@@ -27,6 +27,11 @@ struct virtio_gpu_config_space {
     uint32_t blob_alignment; /* means something with VIRTIO_GPU_F_BLOB_ALIGNMENT (bit 5) only */
 };
 
+/* Capset ids that are newer than that header. */
+#ifndef VIRTIO_GPU_CAPSET_VENUS
+#define VIRTIO_GPU_CAPSET_VENUS 4
+#endif
+
 /* Fence timelines of a context: ring_idx is below this. */
 #define VIRTIO_GPU_MAX_RINGS 64u
 

@@ -49,6 +49,18 @@ static const char *take_print_capabilities(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_check(void *target, const char *argument)
+{
+    ((struct options *)target)->check = true;
+    return NULL;
+}
+
+static const char *take_probe(void *target, const char *argument)
+{
+    ((struct options *)target)->probe = argument;
+    return NULL;
+}
+
 static const char *take_window(void *target, const char *argument)
 {
     struct options *o = target;
@@ -120,6 +132,10 @@ static const struct options_row shared_rows[] = {
      take_fd},
     {"print-capabilities", NULL, "Say what this program can do, as JSON, and exit.",
      take_print_capabilities},
+    {"check", NULL,
+     "Try what this machine can do, say what works, what does not and why, as JSON,\n"
+     "and exit.",
+     take_check},
     {"window", "SIZE",
      "Size of the guest's host-visible memory window, with a unit: 256M, 1G.\n"
      "A power of two, at least 64K.",
@@ -145,6 +161,7 @@ static const struct options_row shared_rows[] = {
      take_control_path},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
     {"worker", "FDS", NULL, take_worker},
+    {"probe", "NAME", NULL, take_probe},
     {NULL},
 };
 

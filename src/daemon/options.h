@@ -23,8 +23,10 @@ struct options {
     const char *control_path; /* NULL: none */
     int fd;                   /* -1: not given */
     bool print_capabilities;
-    uint64_t window; /* bytes */
-    bool arena;      /* --mapping */
+    bool check;        /* --check */
+    const char *probe; /* --probe; NULL: not given */
+    uint64_t window;   /* bytes */
+    bool arena;        /* --mapping */
     enum exporter_kind exporter;
     bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;

@@ -18,6 +18,8 @@
 #include "daemon/report.h"
 #include "door/door.h"
 
+#define WORDS_MAX 254u /* of a command line */
+
 /* What runs in the door's process. */
 struct service {
     const struct program *program;
@@ -172,18 +174,41 @@ static int service_init(struct service *s, char **argv)
     return door_serve(&s->door, listener_take(&s->listener), listening);
 }
 
+/* The words for the worker: this program's own, and what was settled here. */
+static int prepare(const struct program *program, char **argv, char *to[WORDS_MAX + 2])
+{
+    static char word[PROGRAM_WORD];
+    unsigned n = 0;
+    int r = 0;
+
+    if (program->prepare != NULL)
+        r = program->prepare(program->options.target, argv, word);
+    if (r < 0)
+        return r;
+    for (; argv[n] != NULL && n < WORDS_MAX; n++)
+        to[n] = argv[n];
+    if (word[0] != '\0')
+        to[n++] = word;
+    to[n] = NULL;
+    return 0;
+}
+
 static int run_door(const struct program *program, const struct options *options, char **argv)
 {
     struct service s = {.program = program, .options = options};
+    char *words[WORDS_MAX + 2];
     int r;
 
     log_init(program->options.name, NULL, options->log_level);
+    r = prepare(program, argv, words);
+    if (r < 0)
+        return EXIT_FAILURE;
     s.listener.fd = -1;
     control_socket_clear(&s.control);
     r = sd_event_default(&s.loop);
     if (r < 0)
         return EXIT_FAILURE;
-    r = service_init(&s, argv);
+    r = service_init(&s, words);
     if (r >= 0) {
         r = sd_event_loop(s.loop);
         sd_notify(false, "STOPPING=1");
@@ -196,9 +221,28 @@ static int run_door(const struct program *program, const struct options *options
     return r < 0 ? EXIT_FAILURE : r;
 }
 
+/* What is asked for besides serving a front-end. -1: nothing. */
+static int run_other(const struct program *program, const struct options *options, char **argv)
+{
+    const void *target = program->options.target;
+
+    if (options->print_capabilities)
+        return print_capabilities(program);
+    if (options->probe == NULL && !options->check)
+        return -1;
+    log_init(program->options.name, options->probe, options->log_level);
+    if (options->probe != NULL)
+        return program->probe != NULL ? program->probe(options->probe, target) : EXIT_FAILURE;
+    if (program->check != NULL)
+        return program->check(target, argv);
+    puts("{}");
+    return EXIT_SUCCESS;
+}
+
 int program_main(const struct program *program, int argc, char **argv)
 {
     struct options options;
+    int status;
 
     switch (options_parse(&options, &program->options, argc, argv)) {
     case OPTIONS_DONE:
@@ -208,8 +252,9 @@ int program_main(const struct program *program, int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
-    if (options.print_capabilities)
-        return print_capabilities(program);
+    status = run_other(program, &options, argv);
+    if (status >= 0)
+        return status;
     fd_raise_limit();
     return options.is_worker ? run_worker(program, &options) : run_door(program, &options, argv);
 }

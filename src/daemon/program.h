@@ -5,6 +5,8 @@
 #include "daemon/options.h"
 #include "worker/worker.h"
 
+#define PROGRAM_WORD 64u /* bytes */
+
 /* What a device program brings to program_main. */
 struct program {
     struct options_program options;
@@ -14,6 +16,17 @@ struct program {
     /* Where options.target has the DRM node that a person named, which is the exporter's as well;
      * NULL: the program has no such option. */
     const char *const *drm_node;
+    /*
+     * The rest may be NULL; 'options' is options.target, 'argv' this program's own words. They run
+     * before anyone is served, and may block.
+     */
+    /* Settles what depends on this machine. Writes into 'word' an option for the worker, which
+     * comes behind its others, or leaves it empty. 0, or -errno after a line in the log. */
+    int (*prepare)(const void *options, char *const *argv, char word[PROGRAM_WORD]);
+    /* --check: prints JSON. Returns the exit status. */
+    int (*check)(const void *options, char *const *argv);
+    /* --probe=NAME: one self-test, in a process of its own. Returns the exit status. */
+    int (*probe)(const char *name, const void *options);
 };
 
 /*
