@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/units.h"
 #include "protocol/render_wire.h"
 
 #define FAKE_CONTEXTS 64u
+#define FAKE_LONG_NS UINT64_C(500000000)
 /* What a context's process answers to any packet. */
 struct fake_context_answer {
     pid_t pid;
@@ -32,6 +34,14 @@ struct fake_render_server {
     pid_t pids[FAKE_CONTEXTS]; /* by context id */
 };
 
+static inline void fake_work(uint64_t ns)
+{
+    uint64_t end = units_now_ns() + ns;
+
+    while (units_now_ns() < end)
+        ;
+}
+
 static inline void fake_context_main(const struct fake_render_server *s, uint32_t ctx_id, int fd)
 {
     struct fake_context_answer answer = {getpid(), ctx_id, s->init_flags, ""};
@@ -41,10 +51,12 @@ static inline void fake_context_main(const struct fake_render_server *s, uint32_
     if (environment != NULL)
         strncpy(answer.environment, environment, sizeof(answer.environment) - 1);
     while (recv(fd, &byte, 1, 0) == 1) {
-        if (byte == 'w') { /* works for ever, and answers nothing */
-            for (;;)
-                ;
-        }
+        while (byte == 'w') /* works for ever, and answers nothing */
+            ;
+        if (byte == 's') /* does nothing at all, for ever */
+            pause();
+        if (byte == 'l') /* works for long, and answers */
+            fake_work(FAKE_LONG_NS);
         if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
             break;
     }
