@@ -4,8 +4,7 @@
 #include "gpu/control.h"
 #include "gpu/gpu.h"
 
-/* Known, and refused: the 2D part, resources of the 3D part that are no blobs, cursors and UUIDs.
- */
+/* Known, and refused: the 2D part, cursors. */
 static uint32_t command_not_offered(struct gpu *gpu, struct request *request)
 {
     return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC,
@@ -48,8 +47,8 @@ static const struct command commands[] = {
     FIXED(GET_CAPSET, virtio_gpu_get_capset, 0, BIT(VIRGL), capset_get),
     FIXED(GET_EDID, virtio_gpu_cmd_get_edid, ANSWER(virtio_gpu_resp_edid), BIT(EDID),
           display_get_edid),
-    FIXED(RESOURCE_ASSIGN_UUID, virtio_gpu_resource_assign_uuid, 0, BIT(RESOURCE_UUID),
-          command_not_offered),
+    FIXED(RESOURCE_ASSIGN_UUID, virtio_gpu_resource_assign_uuid,
+          ANSWER(virtio_gpu_resp_resource_uuid), BIT(RESOURCE_UUID), uuid_assign),
     WITH_TAIL(RESOURCE_CREATE_BLOB, virtio_gpu_resource_create_blob, BIT(RESOURCE_BLOB),
               blob_create),
     FIXED(SET_SCANOUT_BLOB, virtio_gpu_set_scanout_blob, 0, BIT(RESOURCE_BLOB),

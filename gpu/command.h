@@ -51,6 +51,8 @@ command_handler resource_command_detach_backing;
 command_handler blob_create;
 command_handler blob_map;
 command_handler blob_unmap;
+/* gpu/uuid.c */
+command_handler uuid_assign;
 /* gpu/command_3d.c */
 command_handler command_3d_create;
 command_handler command_3d_transfer_to_host;

@@ -39,7 +39,8 @@ static void gpu_facts(struct device *device, struct device_facts *facts)
 
     *facts = (struct device_facts){
         .features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
-                    1ull << VIRTIO_GPU_F_RESOURCE_BLOB | 1ull << VIRTIO_GPU_F_CONTEXT_INIT,
+                    1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB |
+                    1ull << VIRTIO_GPU_F_CONTEXT_INIT,
         .queues = VIRTIO_GPU_QUEUES,
         .shmid = VIRTIO_GPU_SHM_ID_HOST_VISIBLE,
         .config_size = sizeof(config),

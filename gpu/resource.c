@@ -8,6 +8,7 @@
 #include "gpu/context.h"
 #include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/uuid.h"
 
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
 {
@@ -50,6 +51,7 @@ void resource_destroy(struct resource *resource)
 
     while (!LIST_EMPTY(&resource->attachments))
         attachment_destroy(LIST_FIRST(&resource->attachments));
+    uuid_release(resource);
     resource_drop_backing(resource);
     if (resource->buffer != NULL)
         gpu->bytes -= resource->buffer->size;

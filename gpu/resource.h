@@ -54,6 +54,9 @@ struct resource {
     bool leaving;               /* its UNREF waits for the window or for renderers */
     struct request_list parked; // request::parked
     enum resource_state state;
+    bool has_uuid;  /* what other devices of the VM call it */
+    bool is_shared; /* and they can have its memory by that name */
+    uint8_t uuid[16];
     uint64_t offset;     /* in the window, unless RESOURCE_UNMAPPED */
     resource_done *done; /* who waits for the window */
     void *data;

@@ -117,17 +117,15 @@ static int await_main(struct frontend *frontend, int milliseconds)
     return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;
 }
 
-/* Reads exactly 'size' bytes. */
-static int read_all(struct frontend *frontend, void *to, size_t size)
+/* Reads exactly 'size' bytes, and the descriptors that come with them. */
+static int read_all(struct frontend *frontend, void *to, size_t size, struct fd_list *fds)
 {
     for (size_t have = 0; have < size;) {
-        struct fd_list fds = {0};
         ssize_t r = await_main(frontend, FRONTEND_PATIENCE);
 
         if (r < 0)
             return (int)r;
-        r = fd_receive(frontend->socket, (char *)to + have, size - have, &fds);
-        fd_list_finish(&fds);
+        r = fd_receive(frontend->socket, (char *)to + have, size - have, fds);
         if (r <= 0)
             return r == 0 ? -ECONNRESET : (int)r;
         have += (size_t)r;
@@ -135,9 +133,10 @@ static int read_all(struct frontend *frontend, void *to, size_t size)
     return 0;
 }
 
-int frontend_receive(struct frontend *frontend, uint32_t request, struct vhost_user_message *answer)
+static int receive(struct frontend *frontend, uint32_t request, struct vhost_user_message *answer,
+                   struct fd_list *fds)
 {
-    int r = read_all(frontend, &answer->header, VHOST_USER_HEADER_SIZE);
+    int r = read_all(frontend, &answer->header, VHOST_USER_HEADER_SIZE, fds);
 
     if (r < 0)
         return r;
@@ -148,7 +147,30 @@ int frontend_receive(struct frontend *frontend, uint32_t request, struct vhost_u
                          answer->header.flags, answer->header.size);
         return -EBADMSG;
     }
-    return read_all(frontend, answer->bytes, answer->header.size);
+    return read_all(frontend, answer->bytes, answer->header.size, fds);
+}
+
+int frontend_receive(struct frontend *frontend, uint32_t request, struct vhost_user_message *answer)
+{
+    struct fd_list fds = {0};
+    int r = receive(frontend, request, answer, &fds);
+
+    fd_list_finish(&fds);
+    return r;
+}
+
+int frontend_get_object(struct frontend *frontend, const uint8_t uuid[static 16])
+{
+    struct vhost_user_message answer;
+    struct fd_list fds = {0};
+    int r = frontend_send(frontend, VHOST_USER_GET_SHARED_OBJECT, 0, uuid, 16, NULL, 0);
+
+    if (r >= 0)
+        r = receive(frontend, VHOST_USER_GET_SHARED_OBJECT, &answer, &fds);
+    if (r == 0)
+        r = fds.count > 0 ? fd_list_take(&fds, 0) : -ENOENT;
+    fd_list_finish(&fds);
+    return r;
 }
 
 int frontend_ask(struct frontend *frontend, uint32_t request, const void *payload, uint32_t size,

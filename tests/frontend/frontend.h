@@ -26,7 +26,8 @@
 #define FRONTEND_QUEUES 2u
 #define FRONTEND_MOST_FDS 64u
 #define FRONTEND_WINDOW_GPA UINT64_C(0xff00000000) /* where the guest sees the window */
-#define FRONTEND_PATIENCE 20000                    /* milliseconds, for any answer */
+#define FRONTEND_MOST_OBJECTS 2048u
+#define FRONTEND_PATIENCE 20000 /* milliseconds, for any answer */
 
 /* Which requests of the back-end get a wrong answer, and which. */
 enum spoil {
@@ -62,7 +63,8 @@ struct frontend_mischief {
 struct frontend_counts {
     unsigned maps, unmaps;   /* SHMEM requests that came */
     unsigned refused;        /* of them, those refused for what they are */
-    unsigned barriers;       /* SHARED_OBJECT_REMOVE */
+    unsigned barriers;       /* SHARED_OBJECT_REMOVE of what nobody shares */
+    unsigned adds, removes;  /* SHARED_OBJECT_ADD, and REMOVE of what was added */
     unsigned withdrawn;      /* requests begun when the rings stopped, and made harmless */
     unsigned config_changes; /* CONFIG_CHANGE */
     unsigned tables;         /* memory tables and regions sent */
@@ -91,10 +93,12 @@ struct frontend {
     struct guest_window window;
     struct vhost_user_shmem_config shmem_config; /* GET_SHMEM_CONFIG's answer */
     struct driver_queue queues[FRONTEND_QUEUES];
-    uint32_t base[FRONTEND_QUEUES]; /* as GET_VRING_BASE gave it */
-    unsigned running;               /* a bit for every ring that was started */
-    bool table_stale;               /* the back-end has another memory table than we */
-    bool ram_told;                  /* guest memory was told region by region */
+    uint32_t base[FRONTEND_QUEUES];           /* as GET_VRING_BASE gave it */
+    unsigned running;                         /* a bit for every ring that was started */
+    unsigned objects;                         /* that the back-end shares with other devices, */
+    uint8_t uuids[FRONTEND_MOST_OBJECTS][16]; /* and what they are called */
+    bool table_stale;                         /* the back-end has another memory table than we */
+    bool ram_told;                            /* guest memory was told region by region */
     struct frontend_mischief mischief;
     struct frontend_counts counts;
     char violation[200]; /* the first one, in words */
@@ -124,6 +128,9 @@ int frontend_tell(struct frontend *frontend, uint32_t request, const void *paylo
 int frontend_tell_u64(struct frontend *frontend, uint32_t request, uint64_t value, bool need_reply);
 int frontend_tell_ring(struct frontend *frontend, uint32_t request, unsigned ring, uint32_t value,
                        bool need_reply);
+/* What another device gets that looks for 'uuid': a descriptor that the caller owns, -ENOENT when
+ * there is none behind it. */
+int frontend_get_object(struct frontend *frontend, const uint8_t uuid[static 16]);
 /* Sends bytes as they are, with up to FRONTEND_MOST_FDS descriptors: more than any message has. */
 int frontend_send_raw(struct frontend *frontend, const void *bytes, size_t size, const int *fds,
                       unsigned count);

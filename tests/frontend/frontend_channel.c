@@ -271,18 +271,47 @@ static bool withdrawn(const struct vhost_user_header *header)
            header->flags == VHOST_USER_VERSION && header->size == 0;
 }
 
+static unsigned find_object(const struct frontend *frontend, const uint8_t *uuid)
+{
+    unsigned i = 0;
+
+    while (i < frontend->objects && memcmp(frontend->uuids[i], uuid, 16) != 0)
+        i++;
+    return i;
+}
+
+/* A UUID that is there already is refused, and so is the end of one that is not. */
+static void serve_object(struct frontend *frontend, const struct asked *asked)
+{
+    const uint8_t *uuid = asked->message.uuid;
+    bool add = asked->message.header.request == VHOST_USER_BACKEND_SHARED_OBJECT_ADD;
+    unsigned at = find_object(frontend, uuid);
+    bool there = at < frontend->objects;
+
+    if (!(frontend->protocol & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)))
+        frontend_violate(frontend, "SHARED_OBJECT requests were not negotiated");
+    if (asked->message.header.size != 16 || asked->fds.count != 0)
+        frontend_violate(frontend, "SHARED_OBJECT request of %u bytes with %u descriptors",
+                         asked->message.header.size, asked->fds.count);
+    if (add && (there || at == FRONTEND_MOST_OBJECTS))
+        frontend_violate(frontend, "SHARED_OBJECT_ADD of what is there, or too much");
+    else if (add)
+        memcpy(frontend->uuids[frontend->objects++], uuid, 16);
+    else if (there)
+        memcpy(frontend->uuids[at], frontend->uuids[--frontend->objects], 16);
+    frontend->counts.adds += add;
+    frontend->counts.removes += !add && there;
+    frontend->counts.barriers += !add && !there;
+    answer(frontend, asked, add == there);
+}
+
 /* Not SHMEM. */
 static void serve_other(struct frontend *frontend, const struct asked *asked)
 {
     switch (asked->message.header.request) {
+    case VHOST_USER_BACKEND_SHARED_OBJECT_ADD:
     case VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE:
-        frontend->counts.barriers++;
-        if (!(frontend->protocol & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)))
-            frontend_violate(frontend, "SHARED_OBJECT_REMOVE was not negotiated");
-        if (asked->message.header.size != 16)
-            frontend_violate(frontend, "SHARED_OBJECT_REMOVE of %u bytes",
-                             asked->message.header.size);
-        answer(frontend, asked, 1);
+        serve_object(frontend, asked);
         break;
     case VHOST_USER_BACKEND_CONFIG_CHANGE:
         frontend->counts.config_changes++;

@@ -142,6 +142,34 @@ int gpu_guest_unref(struct frontend *frontend, uint32_t resource)
     return simple(frontend, &command, sizeof(command));
 }
 
+int gpu_guest_create_shared(struct frontend *frontend, uint32_t context, uint32_t resource,
+                            uint64_t size)
+{
+    struct virtio_gpu_resource_create_blob command = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = context},
+        .resource_id = resource,
+        .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+        .blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE | VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE,
+        .size = size,
+    };
+
+    return simple(frontend, &command, sizeof(command));
+}
+
+int gpu_guest_assign_uuid(struct frontend *frontend, uint32_t resource, uint8_t uuid[static 16])
+{
+    struct virtio_gpu_resource_assign_uuid command = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID},
+        .resource_id = resource,
+    };
+    struct virtio_gpu_resp_resource_uuid answer;
+    int r = gpu_guest_command(frontend, &command, sizeof(command), &answer, sizeof(answer));
+
+    if (r == VIRTIO_GPU_RESP_OK_RESOURCE_UUID)
+        memcpy(uuid, answer.uuid, 16);
+    return r;
+}
+
 int gpu_guest_submit(struct frontend *frontend, uint32_t context,
                      const struct memory_stream_command *commands, unsigned count)
 {

@@ -35,6 +35,10 @@ int gpu_guest_map(struct frontend *frontend, uint32_t resource, uint64_t offset)
 int gpu_guest_map_begin(struct frontend *frontend, uint32_t resource, uint64_t offset);
 int gpu_guest_unmap(struct frontend *frontend, uint32_t resource);
 int gpu_guest_unref(struct frontend *frontend, uint32_t resource);
+/* A blob of the host that other devices may have; it is not mappable. */
+int gpu_guest_create_shared(struct frontend *frontend, uint32_t context, uint32_t resource,
+                            uint64_t size);
+int gpu_guest_assign_uuid(struct frontend *frontend, uint32_t resource, uint8_t uuid[static 16]);
 /* Runs a command stream. */
 int gpu_guest_submit(struct frontend *frontend, uint32_t context,
                      const struct memory_stream_command *commands, unsigned count);

@@ -10,6 +10,7 @@
 #include "fake_port.h"
 #include "ring_driver.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/gpu_device.h"
@@ -18,7 +19,8 @@
 #define WINDOW (256ull << 20)
 #define ALL_FEATURES                                                                               \
     (1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB | \
-     1ull << VIRTIO_GPU_F_CONTEXT_INIT)
+     1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_CONTEXT_INIT)
+#define GPU_SHARED_MAX 16u
 
 struct gpu_fixture {
     struct ring_driver driver;
@@ -32,6 +34,12 @@ struct gpu_fixture {
     struct device *device;
     unsigned calls[2];
     unsigned config_changes;
+    struct {
+        uint8_t uuid[16];
+        int fd; /* a duplicate, owned */
+    } shared[GPU_SHARED_MAX];
+    unsigned shared_count;
+    int share_result;
     uint8_t answer[4096];
     uint32_t written;
     uint16_t head;               /* of the last request sent or answer taken */
@@ -50,6 +58,38 @@ static inline void gpu_config_changed(struct device_host *host, const void *conf
     struct gpu_fixture *f = (void *)((char *)host - offsetof(struct gpu_fixture, host));
 
     f->config_changes++;
+}
+
+static inline int gpu_share(struct device_host *host, const uint8_t uuid[static 16], int fd)
+{
+    struct gpu_fixture *f = (void *)((char *)host - offsetof(struct gpu_fixture, host));
+
+    RING_DRIVER_MUST(f->shared_count < GPU_SHARED_MAX);
+    if (f->share_result < 0)
+        return f->share_result;
+    memcpy(f->shared[f->shared_count].uuid, uuid, 16);
+    f->shared[f->shared_count++].fd = fd_duplicate(fd);
+    return 0;
+}
+
+/* The place of what is shared under that UUID, or shared_count. */
+static inline unsigned gpu_shared(const struct gpu_fixture *f, const uint8_t *uuid)
+{
+    unsigned i = 0;
+
+    while (i < f->shared_count && memcmp(f->shared[i].uuid, uuid, 16) != 0)
+        i++;
+    return i;
+}
+
+static inline void gpu_unshare(struct device_host *host, const uint8_t uuid[static 16])
+{
+    struct gpu_fixture *f = (void *)((char *)host - offsetof(struct gpu_fixture, host));
+    unsigned i = gpu_shared(f, uuid);
+
+    RING_DRIVER_MUST(i < f->shared_count); /* nothing is taken back that was not given */
+    fd_close(&f->shared[i].fd);
+    f->shared[i] = f->shared[--f->shared_count];
 }
 
 static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *options,
@@ -73,6 +113,8 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
         .census = &f->census,
         .call = gpu_called,
         .config_changed = gpu_config_changed,
+        .share_object = gpu_share,
+        .unshare_object = gpu_unshare,
     };
     f->device = gpu_device_create(&f->host, options);
     RING_DRIVER_MUST(f->device != NULL);
@@ -85,6 +127,7 @@ static inline void gpu_fixture_destroy(struct gpu_fixture *f)
 {
     fake_port_reset(&f->port);
     f->device->impl->destroy(f->device);
+    RING_DRIVER_MUST(f->shared_count == 0);
     fake_port_finish(&f->port);
     exporter_finish(&f->exporter);
     arena_finish(&f->arena);

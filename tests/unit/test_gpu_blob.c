@@ -112,7 +112,9 @@ static void sizes_and_kinds_are_checked(void **state)
     request.blob_flags = 8;
     assert_int_equal(GPU_DO(f, request), BAD_PARAMETER);
     request.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE;
+    f->device->impl->set_features(f->device, ALL_FEATURES & ~(1ull << VIRTIO_GPU_F_RESOURCE_UUID));
     assert_int_equal(GPU_DO(f, request), BAD_PARAMETER);
+    f->device->impl->set_features(f->device, ALL_FEATURES);
     request = gpu_blob(1, 7, PAGE);
     request.blob_id = 1;
     assert_int_equal(GPU_DO(f, request), BAD_PARAMETER);

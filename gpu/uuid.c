@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/uuid.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "gpu/command.h"
+#include "gpu/gpu.h"
+#include "gpu/resource_command.h"
+
+/* A random one, as RFC 9562 has it: version 4, variant 10. */
+static int make(uint8_t uuid[static 16])
+{
+    if (getrandom(uuid, 16, GRND_NONBLOCK) != 16)
+        return -EAGAIN;
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    return 0;
+}
+
+/* The descriptor that is all of the resource's memory and nothing else; -1, with the reason. */
+static int descriptor_of(const struct resource *resource, const char **reason)
+{
+    const struct buffer *buffer = resource->buffer;
+
+    if (resource->memory != 0 && (resource->flags & VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE) == 0)
+        *reason = "its blob was not made for other devices (CROSS_DEVICE)";
+    else if (buffer == NULL)
+        *reason = "it has no memory of the host's";
+    else if (buffer->kind == BUFFER_ARENA)
+        *reason = "it lies in the arena; with --mapping=single it would not";
+    else if (buffer->fd < 0 || buffer->fd_offset != 0)
+        *reason = "it has no descriptor of its own";
+    else
+        return buffer->fd;
+    return -1;
+}
+
+static void share(struct resource *resource)
+{
+    struct device_host *host = resource->gpu->device.host;
+    const char *reason = NULL;
+    int fd = descriptor_of(resource, &reason);
+
+    resource->is_shared = fd >= 0 && host->share_object(host, resource->uuid, fd) == 0;
+    if (!resource->is_shared)
+        log_stranger("Resource %u has a UUID, but other devices cannot have it: %s.",
+                     resource->node.id, reason != NULL ? reason : "the door cannot be told");
+}
+
+uint32_t uuid_assign(struct gpu *gpu, struct request *request)
+{
+    struct resource *resource;
+    uint32_t type = resource_command_find(gpu, request, &resource);
+    int result = 0;
+
+    if (type != VIRTIO_GPU_RESP_OK_NODATA)
+        return type;
+    if (!resource->has_uuid)
+        result = make(resource->uuid);
+    if (result < 0)
+        return request_fail(request, result, "the kernel has no random numbers");
+    if (!resource->has_uuid)
+        share(resource);
+    resource->has_uuid = true;
+    writer_put(&request->answer, resource->uuid, sizeof(resource->uuid));
+    return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
+}
+
+void uuid_release(struct resource *resource)
+{
+    struct device_host *host = resource->gpu->device.host;
+
+    if (resource->is_shared)
+        host->unshare_object(host, resource->uuid);
+    resource->is_shared = false;
+}
