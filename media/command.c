@@ -178,7 +178,8 @@ static void mapping_settled(void *data, int result)
 
     media->command.settled = true;
     media->command.result = result;
-    command_run(media);
+    if (result != -ECANCELED) /* else when there is a window again: the ring will be ready then */
+        command_run(media);
 }
 
 /* Copies the request out once; whoever changes it in guest memory after this changes nothing. */

@@ -16,24 +16,32 @@ static uint64_t get(const uint64_t *at)
     return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
-void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base)
+/* A place to go on from above all that was, whose low 16 bits are 'base'. Not the very next: a
+ * worker that died may have noted a head there already. */
+static uint64_t far_ahead(const struct ring_record *record, uint16_t base)
 {
     uint64_t taken = get(&record->taken);
 
     if (taken < get(&record->since))
-        taken = get(&record->since); /* an earlier beginning was cut off here */
-    taken += (uint16_t)(base - (uint16_t)taken);
-    /* One of a death between two stores may be at 'taken' already. */
-    put(&record->since, taken + 65536);
+        taken = get(&record->since); /* an earlier beginning was cut off between its stores */
+    return taken + (uint16_t)(base - (uint16_t)taken) + 65536;
+}
+
+void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base)
+{
+    uint64_t taken = far_ahead(record, base);
+
+    put(&record->since, taken);
     put(&record->answering, 0);
     record->place = *place;
-    put(&record->taken, taken + 65536);
+    put(&record->taken, taken);
 }
 
 void ring_record_void(struct ring_record *record)
 {
-    put(&record->since, get(&record->taken));
-    put(&record->answering, 0);
+    const struct ring_place place = record->place;
+
+    ring_record_begin(record, &place, ring_record_base(record));
 }
 
 bool ring_record_matches(const struct ring_record *record, const struct ring_place *place,
@@ -71,28 +79,12 @@ void ring_record_drop(struct ring_record *record, uint16_t head)
 
 static bool in_flight(const struct ring_record *record, unsigned head)
 {
-    return get(&record->flights[head]) > get(&record->since);
+    uint64_t taken = get(&record->flights[head]);
+
+    return taken > get(&record->since) && taken <= get(&record->taken);
 }
 
-/* How many heads the queue can have. */
-static unsigned heads(const struct ring_record *record)
-{
-    return record->place.size < RING_RECORD_HEADS ? record->place.size : RING_RECORD_HEADS;
-}
-
-void ring_record_settle(struct ring_record *record)
-{
-    uint64_t next = get(&record->taken) + 1;
-
-    for (unsigned head = 0; head < heads(record); head++) {
-        if (get(&record->flights[head]) != next || !in_flight(record, head))
-            continue;
-        put(&record->taken, next);
-        return;
-    }
-}
-
-void ring_record_settle_used(struct ring_record *record, uint16_t used)
+void ring_record_settle(struct ring_record *record, uint16_t used)
 {
     uint64_t answering = get(&record->answering);
 

@@ -12,12 +12,15 @@
  * answers every one exactly once. (vhost-user's inflight layout does the same.)
  *
  * A driver's name for a request is its head, the number of its first descriptor. What makes it
- * safe: taking      flights[head] first, then 'taken': found at 'taken' itself, it was taken all
- * the same. answering   'answering' first, then the used ring and its index, which shows the answer
- * to the driver, then flights[head] and 'answering' are cleared. Found there, the used index in the
- * ring tells whether the driver has seen the answer. forgetting  one store of 'since': all that was
- * taken before it is void. Only the worker writes, and the door when it is dead. Nothing in it is
- * believed: a head past the end of the queue is not found.
+ * safe is the order of the stores:
+ * - To take a request, flights[head] first, then 'taken', without which the former says nothing.
+ * - To answer it, 'answering' first; then the used ring and its index, which shows the answer to
+ *   the driver; then flights[head] and 'answering' are cleared, in this order. Where 'answering' is
+ *   found set, the index tells whether the driver has seen the answer.
+ * - To forget all, 'since' first: what was taken before it is void.
+ *
+ * Only the worker writes, and the door when it is dead. Nothing in it is believed: a head past the
+ * end of the queue is not found.
  */
 #define RING_RECORD_HEADS 32768u
 
@@ -40,7 +43,7 @@ struct ring_record {
 
 /* A queue at 'place' begins at entry 'base' with nothing in flight. */
 void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base);
-/* Forgets what is in flight; the base stays. Only when the record is settled. */
+/* Forgets what is in flight; the base stays. */
 void ring_record_void(struct ring_record *record);
 /* Whether what is in flight belongs to a queue at 'place' that starts at 'base'. */
 bool ring_record_matches(const struct ring_record *record, const struct ring_place *place,
@@ -55,10 +58,9 @@ void ring_record_answered(struct ring_record *record, uint16_t head);
 /* 'head' will not be answered. */
 void ring_record_drop(struct ring_record *record, uint16_t head);
 
-/* After the writer's death: finishes what he was about to take. Then the base holds. */
-void ring_record_settle(struct ring_record *record);
-/* And what he was about to answer: 'used' is the used index that the driver sees. */
-void ring_record_settle_used(struct ring_record *record, uint16_t used);
+/* After the writer's death: decides about the answer that he was about to give. 'used' is the used
+ * index that the driver sees. */
+void ring_record_settle(struct ring_record *record, uint16_t used);
 /* The next entry of the available ring to take. */
 uint16_t ring_record_base(const struct ring_record *record);
 /* The heads in flight below 'size' (at most RING_RECORD_HEADS), the oldest first. Sets *count.

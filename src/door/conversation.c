@@ -179,7 +179,6 @@ void conversation_worker_died(struct session *s)
     guest_window_orphan_all(&s->window);
     shared_objects_orphan_all(&s->objects);
     journal_clear(s->lent.journal);
-    journal_rings_settle(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
     back_channel_poke(&s->window.channel);

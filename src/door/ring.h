@@ -25,7 +25,7 @@ void ring_init(struct ring *ring);
 void ring_finish(struct ring *ring);
 /* The front-end forgets what it said, but keeps its descriptors: GET_VRING_BASE. */
 void ring_stopped(struct ring *ring, uint16_t base);
-/* Where it goes on, after the worker's death: 'record' is what the worker wrote of it, settled. */
+/* Where it goes on, after the worker's death: 'record' is what the worker wrote of it. */
 uint16_t ring_position(const struct ring *ring, const struct ring_record *record);
 /* The link's message that starts it, and its descriptors in 'fds' (borrowed). Returns their number.
  */

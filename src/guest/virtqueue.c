@@ -110,7 +110,7 @@ static int take_over(struct virtqueue *queue, uint16_t size, uint16_t used_idx)
     unsigned count;
     uint16_t *heads;
 
-    ring_record_settle_used(queue->record, used_idx);
+    ring_record_settle(queue->record, used_idx);
     heads = ring_record_heads(queue->record, size, &count);
     if (heads == NULL && count > 0)
         return -ENOMEM;

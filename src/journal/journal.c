@@ -84,15 +84,8 @@ void journal_rings_clear(struct journal *journal)
     }
 }
 
-void journal_rings_settle(struct journal *journal)
-{
-    for (unsigned i = 0; i < JOURNAL_RINGS; i++)
-        ring_record_settle(&journal->page->rings[i].record);
-}
-
 void journal_rings_void(struct journal *journal)
 {
-    journal_rings_settle(journal);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)
         ring_record_void(&journal->page->rings[i].record);
 }

@@ -70,9 +70,7 @@ void journal_finish(struct journal *journal);
 
 /* The front-end is gone: nothing is said of any ring. What is in flight is not touched. */
 void journal_rings_clear(struct journal *journal);
-/* The worker is dead: the bases of the rings hold from now on. */
-void journal_rings_settle(struct journal *journal);
-/* And nobody will answer what was in flight. */
+/* The worker is dead, and nobody will answer what was in flight. */
 void journal_rings_void(struct journal *journal);
 
 /* Notes a buffer in the window. Returns its slot, or -ENOSPC when JOURNAL_LOANS are there. */

@@ -27,6 +27,7 @@
 
 static int ram_fd = -1;
 static uint8_t *ram;
+static struct ring_record record; /* the heads of earlier inputs are in it, as old as these are */
 
 /* The guest's memory is one file for the whole run: making one for each input would be most of the
  * time. */
@@ -100,8 +101,22 @@ static void use_chain(struct guest_memory *memory, const struct chain *chain, ui
         abort();
 }
 
+/* The driver stops the queue, and lets it go on or begins anew; or the process that serves it dies,
+ * and another takes over by the record. */
+static void interrupt(struct virtqueue *queue, struct virtqueue_setup *setup, uint8_t choice)
+{
+    bool fresh;
+
+    setup->base = virtqueue_stop(queue);
+    setup->base += (choice & 0x0c) == 0;
+    queue->known = (choice & 2) != 0;
+    if (virtqueue_start(queue, setup, &fresh) == 0)
+        queue->enabled = true;
+}
+
 /* Takes requests and gives them back, some late, some never before the queue stops. */
-static void serve(struct virtqueue *queue, struct guest_memory *memory, uint8_t choice)
+static void serve(struct virtqueue *queue, struct guest_memory *memory,
+                  struct virtqueue_setup *setup, uint8_t choice)
 {
     struct chain *held[HELD];
     unsigned count = 0;
@@ -119,13 +134,21 @@ static void serve(struct virtqueue *queue, struct guest_memory *memory, uint8_t 
             virtqueue_push(queue, chain, choice);
         if ((choice & 0x40) != 0)
             virtqueue_must_call(queue);
+        if ((choice & 0xa8) == 0xa8)
+            interrupt(queue, setup, choice);
     }
-    if (queue->in_flight != count)
+    if (queue->in_flight > count)
         abort();
     if ((choice & 1) != 0)
         virtqueue_stop(queue);
-    while (count > 0)
-        virtqueue_push(queue, held[--count], choice);
+    while (count > 0) {
+        struct chain *chain = held[--count];
+
+        if (queue->started && (chain->head & 1) != 0)
+            virtqueue_push(queue, chain, choice);
+        else
+            virtqueue_drop(queue, chain);
+    }
     virtqueue_must_call(queue);
     if (queue->in_flight != 0 || queue->pieces != 0)
         abort();
@@ -158,9 +181,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fill_ram(&r);
     set_memory(&memory);
     virtqueue_init(&queue, &memory);
+    memset(&record, 0, sizeof(record.taken) + sizeof(record.since) + sizeof(record.answering));
+    queue.record = &record;
     if (virtqueue_start(&queue, &setup, &fresh) == 0) {
         queue.enabled = true;
-        serve(&queue, &memory, flags);
+        serve(&queue, &memory, &setup, flags);
     }
     virtqueue_finish(&queue);
     guest_memory_finish(&memory);

@@ -87,6 +87,119 @@ static void requests_outlive_the_worker(void **state)
     story_end(s);
 }
 
+/* A question without a fence: it waits for nothing. Returns its slot. */
+static int ask(struct story *s)
+{
+    struct virtio_gpu_ctrl_hdr ping = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+    int slot = frontend_submit(&s->frontend, GPU_GUEST_CONTROLQ, &ping, sizeof(ping),
+                               sizeof(struct virtio_gpu_resp_display_info));
+
+    assert_true(slot >= 0);
+    return slot;
+}
+
+/* Waits for the answer to ask. */
+static void hear(struct story *s, int slot)
+{
+    struct virtio_gpu_resp_display_info answer;
+
+    assert_int_equal(frontend_await(&s->frontend, GPU_GUEST_CONTROLQ, (unsigned)slot, &answer,
+                                    sizeof(answer), FRONTEND_PATIENCE),
+                     sizeof(answer));
+    assert_int_equal(answer.hdr.type, VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
+#define MAPS 4u
+
+/* The worker dies with requests in hand, between which it has answered others. The next one has to
+ * answer those, and no other: whatever is answered twice is a violation. */
+static void requests_in_hand_outlive_the_worker(void **state)
+{
+    struct virtio_gpu_resp_map_info answer;
+    struct story *s = story(state);
+    int maps[MAPS], late[MAPS];
+
+    gpu_story_open(s, NULL);
+    for (unsigned round = 0; round < 3; round++) {
+        pid_t worker = story_worker(s);
+
+        assert_int_equal(gpu_guest_context(&s->frontend, 2), OK);
+        for (uint32_t i = 0; i < MAPS; i++)
+            assert_int_equal(gpu_guest_create(&s->frontend, 2, 10 + i, 65536), OK);
+        s->frontend.mischief.deaf = true; /* so that maps stay in the worker's hands */
+        for (uint32_t i = 0; i < MAPS; i++) {
+            maps[i] = gpu_guest_map_begin(&s->frontend, 10 + i, (1 + i) * MIB);
+            assert_true(maps[i] >= 0);
+            /* The answer goes past the map, and its head is used again at the next turn. */
+            hear(s, ask(s));
+        }
+        assert_int_equal(driver_queue_in_flight(&s->frontend.queues[GPU_GUEST_CONTROLQ]), MAPS);
+        kill(worker, SIGSTOP);
+        for (unsigned i = 0; i < MAPS; i++)
+            late[i] = ask(s);
+        kill(worker, SIGKILL);
+        assert_dead(worker);
+        s->frontend.mischief.deaf = false;
+        for (unsigned i = 0; i < MAPS; i++) {
+            hear(s, late[i]);
+            /* The new worker does not know the resource. */
+            assert_true(gpu_guest_end(&s->frontend, maps[i], &answer, sizeof(answer),
+                                      FRONTEND_PATIENCE) >= REFUSED);
+        }
+        assert_int_equal(driver_queue_in_flight(&s->frontend.queues[GPU_GUEST_CONTROLQ]), 0);
+    }
+    use_the_device(s, 200, 60, 5);
+    story_end(s);
+}
+
+/* The same, but the VM is paused when the worker dies, and goes on with the next one. */
+static void requests_in_hand_outlive_a_pause(void **state)
+{
+    struct virtio_gpu_resp_map_info answer;
+    struct story *s = story(state);
+    pid_t worker;
+    int map;
+
+    gpu_story_open(s, NULL);
+    gpu_story_create(s, 1, MIB);
+    worker = story_worker(s);
+    s->frontend.mischief.deaf = true;
+    map = gpu_guest_map_begin(&s->frontend, 1, MIB);
+    hear(s, ask(s));
+    assert_int_equal(frontend_stop(&s->frontend), 0);
+    kill(worker, SIGKILL);
+    assert_dead(worker);
+    s->frontend.mischief.deaf = false;
+    await_another(s, worker);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    assert_true(gpu_guest_end(&s->frontend, map, &answer, sizeof(answer), FRONTEND_PATIENCE) >=
+                REFUSED);
+    hear(s, ask(s));
+    use_the_device(s, 200, 20, 5);
+    story_end(s);
+}
+
+/* A worker may die between an answer and the call for it: the next one calls. */
+static void another_worker_calls_the_driver(void **state)
+{
+    struct story *s = story(state);
+    uint64_t drained;
+    pid_t worker;
+
+    gpu_story_open(s, NULL);
+    worker = story_worker(s);
+    for (unsigned i = 0; i < FRONTEND_QUEUES; i++)
+        while (read(s->frontend.queues[i].call, &drained, sizeof(drained)) > 0)
+            ;
+    kill(worker, SIGKILL);
+    await_another(s, worker);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    /* Nobody asked anything of this one. */
+    assert_int_equal(read(s->frontend.queues[GPU_GUEST_CURSORQ].call, &drained, sizeof(drained)),
+                     sizeof(drained));
+    story_end(s);
+}
+
 /* The worker dies while it waits for a mapping. */
 static void the_worker_dies_in_the_middle_of_a_map(void **state)
 {
@@ -208,6 +321,11 @@ int main(void)
         STORY(a_killed_worker_is_replaced, gpu_crosvm_single),
         STORY(requests_outlive_the_worker, gpu_qemu_arena),
         STORY(requests_outlive_the_worker, gpu_crosvm_arena),
+        STORY(requests_in_hand_outlive_the_worker, gpu_qemu_single),
+        STORY(requests_in_hand_outlive_the_worker, gpu_crosvm_single),
+        STORY(requests_in_hand_outlive_a_pause, gpu_qemu_single),
+        STORY(requests_in_hand_outlive_a_pause, gpu_crosvm_single),
+        STORY(another_worker_calls_the_driver, gpu_qemu_arena),
         STORY(the_worker_dies_in_the_middle_of_a_map, gpu_qemu_single),
         STORY(the_worker_dies_in_the_middle_of_a_map, gpu_crosvm_single),
         STORY(the_next_driver_sees_nothing_of_a_dead_worker, gpu_qemu_arena),

@@ -114,16 +114,10 @@ static void the_door_sees_what_is_in_flight(void **state)
         assert_int_equal(ring_record_base(record_of(&door, i)), 100 * i + 2);
         assert_int_equal(in_flight(i), 1);
     }
-    /* A worker died when it had noted a head, and not yet that it had taken it. */
-    record_of(&worker, 1)->flights[5] = record_of(&worker, 1)->taken + 1;
-    journal_rings_settle(&door);
-    assert_int_equal(ring_record_base(record_of(&door, 1)), 103);
-    assert_int_equal(in_flight(1), 2);
-    assert_int_equal(ring_record_base(record_of(&door, 2)), 202);
     journal_rings_void(&door);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)
         assert_int_equal(in_flight(i), 0);
-    assert_int_equal(ring_record_base(record_of(&door, 1)), 103); /* where they are they stay */
+    assert_int_equal(ring_record_base(record_of(&door, 1)), 102); /* where they are they stay */
     end();
 }
 

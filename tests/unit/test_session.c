@@ -252,6 +252,82 @@ static void without_a_worker_the_front_end_is_served(void **state)
     finish_peer();
 }
 
+/* What the worker writes of its first ring, which it starts at 'base'. */
+static struct ring_record *start_record(uint16_t base)
+{
+    struct ring_record *record = &journal.page->rings[0].record;
+
+    ring_record_begin(record, &(struct ring_place){.size = 64}, base);
+    record->begun = session.rings[0].start;
+    return record;
+}
+
+/* A worker that is being killed may still take requests: the base is where it stood at last. */
+static void the_end_of_a_worker_is_waited_for(void **state)
+{
+    struct vhost_user_vring_state ring = {0, 0};
+    struct ring_record *record;
+    int link;
+
+    begin(true);
+    negotiate();
+    start_ring();
+    record = start_record(0);
+    ring_record_take(record, 1);
+    link = keeper.fd; /* as keeper_replace does it */
+    keeper.fd = -1;
+    keeper.ready = false;
+    keeper.pid = 999999999;
+    tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
+    ring_record_take(record, 2);
+    keeper.pid = 0;
+    conversation_worker_died(&session);
+    assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(2) << 32);
+    keeper.fd = link;
+    finish_peer();
+}
+
+/* The next message that starts a ring: its base. */
+static uint32_t started_at(void)
+{
+    struct link_message m;
+    struct fd_list fds = {0};
+
+    do {
+        assert_true(fd_receive(worker, &m, sizeof(m), &fds) > 0);
+        fd_list_finish(&fds);
+    } while (m.type != LINK_RING_START);
+    assert_true(m.ring_start.flags & LINK_RING_RESUMED);
+    return m.ring_start.base;
+}
+
+/* What a worker wrote counts from when it started the ring; until then, what the front-end said. */
+static void a_new_worker_goes_on_where_the_last_one_was(void **state)
+{
+    struct ring_record *record;
+
+    begin(true);
+    negotiate();
+    session.rings[0].base = 70;
+    record = start_record(1000); /* of an earlier life of the ring */
+    start_ring();
+    keeper.ready = false;
+    conversation_worker_died(&session);
+    keeper.ready = true;
+    conversation_worker_ready(&session);
+    assert_int_equal(started_at(), 70);
+    start_record(70);
+    ring_record_take(record, 1);
+    conversation_worker_died(&session);
+    conversation_worker_ready(&session);
+    assert_int_equal(started_at(), 71);
+    conversation_worker_died(&session); /* at once, when it had not come to the ring */
+    conversation_worker_ready(&session);
+    assert_int_equal(started_at(), 71);
+    finish_peer();
+}
+
 /* Nobody else can: the next worker takes over rings that run. */
 static void the_next_driver_sees_nothing_of_a_dead_worker(void **state)
 {
@@ -440,6 +516,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FD_TEST(an_answer_that_nobody_awaits_is_no_answer),
         FD_TEST(a_death_lets_a_knock_in),
+        FD_TEST(the_end_of_a_worker_is_waited_for),
+        FD_TEST(a_new_worker_goes_on_where_the_last_one_was),
         FD_TEST(without_a_worker_the_front_end_is_served),
         FD_TEST(the_next_driver_sees_nothing_of_a_dead_worker),
         FD_TEST(gives_what_is_shared),
