@@ -165,15 +165,15 @@ static inline void sink_settle(struct sink_fixture *f)
         assert_true(++rounds < 100000);
 }
 
-/* The sink's loop for some time, the peer with it or not. */
-static inline void sink_wait(struct sink_fixture *f, unsigned ms, bool peer)
-{
-    for (unsigned i = 0; i < ms; i++) {
-        sd_event_run(f->loop, 1000);
-        if (peer)
-            sink_settle(f);
-    }
-}
+/* Both ends, until 'condition' holds, which it must within 10 s. */
+#define SINK_AWAIT(f, condition)                                                                   \
+    do {                                                                                           \
+        for (unsigned sink_turn = 0; !(condition); sink_turn++) {                                  \
+            assert_true(sink_turn < 10000);                                                        \
+            sd_event_run((f)->loop, 1000);                                                         \
+            sink_settle(f);                                                                        \
+        }                                                                                          \
+    } while (0)
 
 /* ---- what the display does ---- */
 
