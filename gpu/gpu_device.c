@@ -8,9 +8,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "gpu/choose.h"
 #include "gpu/context.h"
 #include "gpu/edid.h"
 #include "gpu/gpu.h"
+#ifdef HAVE_VIRGLRENDERER
+#include "gpu/renderer_virgl.h"
+#endif
 #include "gpu/resource.h"
 
 /* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
@@ -170,13 +174,37 @@ static int gpu_add_renderer(struct gpu *gpu, struct renderer *renderer)
     return 0;
 }
 
-static int gpu_choose_renderers(struct gpu *gpu, const char *name)
+static int gpu_add_virgl(struct gpu *gpu, const struct gpu_options *options, unsigned renderers)
 {
-    if (name != NULL && strcmp(name, "memory") != 0) {
-        log_error("there is no renderer '%s'", name);
+#ifdef HAVE_VIRGLRENDERER
+    const struct virgl_library_plan plan = {
+        .virgl = (renderers & CHOOSE_VIRGL) != 0,
+        .venus = (renderers & CHOOSE_VENUS) != 0,
+        .render_node = options->render_node,
+    };
+
+    return gpu_add_renderer(gpu, renderer_virgl_create(gpu->device.host->loop, &plan));
+#else
+    log_error("This program was built without virglrenderer.");
+    return -ENOTSUP;
+#endif
+}
+
+/* Host memory comes first: it takes the contexts of a driver that knows no kinds of them, unless
+ * there is OpenGL. */
+static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *options)
+{
+    int wanted = choose_parse(options->renderer);
+    int result;
+
+    if (wanted < 0 || (wanted & CHOOSE_AUTO) != 0) {
+        log_error("there is no renderer '%s'", options->renderer);
         return -EINVAL;
     }
-    return gpu_add_renderer(gpu, renderer_memory_create(gpu->device.host));
+    result = gpu_add_renderer(gpu, renderer_memory_create(gpu->device.host));
+    if (result == 0 && wanted != 0)
+        result = gpu_add_virgl(gpu, options, (unsigned)wanted);
+    return result;
 }
 
 static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
@@ -188,7 +216,7 @@ static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
     if (result == 0)
         result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ);
     if (result == 0)
-        result = gpu_choose_renderers(gpu, options->renderer);
+        result = gpu_choose_renderers(gpu, options);
     return result;
 }
 

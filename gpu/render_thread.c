@@ -144,7 +144,7 @@ static void run_job(struct render_thread *t, struct render_job *job, uint64_t *l
 
 static bool begin(struct render_thread *t)
 {
-    int result = t->work->begin != NULL ? t->work->begin(t->data) : 0;
+    int result = t->work->begin != NULL ? t->work->begin(t, t->data) : 0;
 
     pthread_mutex_lock(&t->lock);
     t->result = result;

@@ -41,7 +41,7 @@ struct render_job {
 /* What the thread does beside jobs; all on the thread. */
 struct render_thread_work {
     /* First. 0, or -errno: the thread ends. */
-    int (*begin)(void *data);
+    int (*begin)(struct render_thread *thread, void *data);
     /* When render_thread_watch's descriptor can be read, or its interval is over; may be NULL. */
     void (*poll)(void *data);
     /* Last, if begin was 0. */

@@ -40,7 +40,7 @@ static void hold(struct fixture *f)
         usleep(500);
 }
 
-static int begin(void *data)
+static int begin(struct render_thread *thread, void *data)
 {
     struct fixture *f = data;
 

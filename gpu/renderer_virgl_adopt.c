@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "gpu/resource.h"
+#include "gpu/virgl.h"
+#include "protocol/virtio_gpu.h"
+
+/* A resource that was made elsewhere, to be made known to the library. */
+struct adopt_job {
+    struct virgl_job job;
+    int fd; /* owned; -1: none */
+    bool dmabuf;
+    uint64_t size;
+};
+
+static void finish(struct virgl_job *base, bool dropped)
+{
+    struct adopt_job *job = (struct adopt_job *)base;
+
+    fd_close(&job->fd);
+    if (!dropped && base->result < 0)
+        log_stranger("Resource %u is of no use to contexts: virglrenderer says %s.", base->id,
+                     strerrorname_np(-base->result));
+}
+
+static struct adopt_job *job_create(struct virgl *virgl, const struct resource *resource,
+                                    int (*work)(struct virgl_job *job))
+{
+    struct adopt_job *job = virgl_job_create(virgl, sizeof(*job), work, 0);
+
+    if (job == NULL)
+        return NULL;
+    job->job.id = resource->node.id;
+    job->job.finish = finish;
+    job->fd = -1;
+    job->size = resource->size;
+    job->job.held = calloc(1, sizeof(*job->job.held));
+    if (job->job.held != NULL)
+        return job;
+    virgl_job_destroy(&job->job);
+    return NULL;
+}
+
+/* ---- a blob of the guest's own pages ---- */
+
+static int make_guest_blob(struct virgl_job *base)
+{
+    struct adopt_job *job = (struct adopt_job *)base;
+    struct renderer_blob what = {.memory = VIRTIO_GPU_BLOB_MEM_GUEST, .size = job->size};
+    int result = virgl_library_create_blob(base->virgl->library, 0, base->id, &what,
+                                           base->pins->iov, base->pins->count);
+
+    if (result == 0)
+        virgl_resource_keep(base);
+    return result;
+}
+
+static int adopt_guest_blob(struct virgl *virgl, struct resource *resource)
+{
+    struct adopt_job *job;
+
+    if (resource->backing.pins == NULL)
+        return -EINVAL;
+    job = job_create(virgl, resource, make_guest_blob);
+    if (job == NULL)
+        return -ENOMEM;
+    job->job.pins = guest_pins_ref(resource->backing.pins);
+    virgl_job_queue(&job->job, NULL, NULL);
+    return 0;
+}
+
+/* ---- another renderer's memory ---- */
+
+static int import(struct virgl_job *base)
+{
+    struct adopt_job *job = (struct adopt_job *)base;
+    int fd = job->fd;
+    int result;
+
+    job->fd = -1;
+    result = virgl_library_import(base->virgl->library, base->id, fd, job->dmabuf, job->size);
+    if (result == 0)
+        virgl_resource_keep(base);
+    return result;
+}
+
+/* A piece of a larger file cannot be named to the library. */
+static int adopt_buffer(struct virgl *virgl, struct resource *resource)
+{
+    const struct buffer *buffer = resource->buffer;
+    struct adopt_job *job;
+
+    if (buffer->fd < 0 || buffer->fd_offset != 0)
+        return -EOPNOTSUPP;
+    job = job_create(virgl, resource, import);
+    if (job == NULL)
+        return -ENOMEM;
+    job->dmabuf = buffer->dmabuf;
+    job->fd = fd_duplicate(buffer->fd);
+    if (job->fd < 0) {
+        int error = job->fd;
+
+        virgl_job_destroy(&job->job);
+        return error;
+    }
+    virgl_job_queue(&job->job, NULL, NULL);
+    return 0;
+}
+
+int virgl_adopt(struct renderer *renderer, struct resource *resource)
+{
+    struct virgl *virgl = virgl_of(renderer);
+
+    if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST)
+        return adopt_guest_blob(virgl, resource);
+    if (resource->buffer != NULL)
+        return adopt_buffer(virgl, resource);
+    return -EOPNOTSUPP;
+}
