@@ -9,7 +9,11 @@
 #include "base/log.h"
 #include "gpu/gpu_device.h"
 #ifdef HAVE_VIRGLRENDERER
+#include "gpu/probe_venus.h"
 #include "gpu/probe_virgl.h"
+#endif
+#ifdef HAVE_VULKAN
+#include "gpu/probe_vulkan.h"
 #endif
 
 #define LIMIT_MS 20000u
@@ -26,7 +30,8 @@ static const struct row rows[] = {
 #ifdef HAVE_VIRGLRENDERER
     {"virgl", CHOOSE_VIRGL, probe_virgl,
      "Debian has it in libvirglrenderer1, libegl1, libgl1 and libgl1-mesa-dri"},
-    {"venus", CHOOSE_VENUS, NULL, "Nothing can be done about it yet"},
+    {"venus", CHOOSE_VENUS, probe_venus,
+     "Debian 13 has it in libvirglrenderer1, virgl-server and mesa-vulkan-drivers"},
     {"virgl,venus", CHOOSE_VIRGL | CHOOSE_VENUS, probe_virgl_and_venus, "Choose one of the two"},
 #else
     {"virgl", CHOOSE_VIRGL, NULL, "Build it with libvirglrenderer-dev"},
@@ -41,6 +46,10 @@ probe_fn *choose_probe(const char *name)
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].probe;
+#ifdef HAVE_VULKAN
+    if (strcmp(name, "vulkan") == 0) /* a part of "venus" by itself: gpu/opaque_layout.h */
+        return probe_vulkan;
+#endif
     return NULL;
 }
 
@@ -149,8 +158,32 @@ static const char *text_of(const struct probe *probe, const char *key)
     return json_object_get_string(value);
 }
 
-static void say_works(const struct probe *probe)
+/* The names of all Vulkan devices; a list to be read by people. */
+static const char *name_devices(const struct probe *probe, char *text, size_t size)
 {
+    struct json_object *devices, *name;
+    size_t length = 0;
+
+    text[0] = '\0';
+    if (!json_object_object_get_ex(probe->report, "devices", &devices))
+        return "?";
+    for (size_t i = 0; i < json_object_array_length(devices) && length < size; i++) {
+        if (json_object_object_get_ex(json_object_array_get_idx(devices, i), "name", &name))
+            length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? ", " : "",
+                                       json_object_get_string(name));
+    }
+    return text;
+}
+
+static void say_works(const struct probe *probe, unsigned renderers)
+{
+    char devices[512];
+
+    if (renderers == CHOOSE_VENUS) {
+        log_info("Renderer %s works: Vulkan on %s; virglrenderer %s.", probe->name,
+                 name_devices(probe, devices, sizeof(devices)), text_of(probe, "virglrenderer"));
+        return;
+    }
     log_info("Renderer %s works: OpenGL %s, %s; virglrenderer %s.", probe->name,
              text_of(probe, "gl"), text_of(probe, "device"), text_of(probe, "virglrenderer"));
 }
@@ -165,7 +198,7 @@ static int say(const struct trial *t, bool automatic)
         if (!means_something(t, i))
             continue;
         if (probe->ok) {
-            say_works(probe);
+            say_works(probe, rows[i].needs);
         } else if (automatic) {
             log_info("Renderer %s is left out: %s.", rows[i].name, probe->why);
         } else {
