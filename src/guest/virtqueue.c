@@ -8,11 +8,11 @@
 #include <linux/virtio_ring.h>
 
 #include "base/log.h"
+#include "guest/chain_walk.h"
 
 /* What is kept for the next requests: so many chains, each with so many pieces. */
 #define SPARE_CHAINS 64u
 #define SPARE_PIECES 1024u
-#define FIRST_PIECES 8u
 
 /* Offsets in the three parts (virtio 1.3, 2.7.5 to 2.7.8). */
 #define DESC_SIZE 16u
@@ -216,107 +216,20 @@ static void chain_recycle(struct virtqueue *queue, struct chain *chain)
     queue->spares++;
 }
 
-static int chain_grow(struct chain *chain)
-{
-    unsigned capacity = chain->capacity == 0 ? FIRST_PIECES : chain->capacity * 2;
-    struct chain_piece *pieces;
-
-    pieces = reallocarray(chain->pieces, capacity, sizeof(*pieces));
-    if (pieces == NULL)
-        return -ENOMEM;
-    chain->pieces = pieces;
-    chain->capacity = capacity;
-    return 0;
-}
-
-/* Adds what one descriptor points to. */
-static int chain_add(struct virtqueue *queue, struct chain *chain, const struct vring_desc *desc)
-{
-    unsigned count = chain->readable + chain->writable;
-
-    if (desc->len == 0)
-        return 0;
-    if (desc->addr > UINT64_MAX - desc->len)
-        return break_queue(queue, "a descriptor wraps around the end of the address space");
-    if (queue->pieces + count >= VIRTQUEUE_MAX_PIECES)
-        return break_queue(queue, "too many descriptors are in flight");
-    if (count == chain->capacity && chain_grow(chain) < 0)
-        return -ENOMEM;
-    if ((desc->flags & VRING_DESC_F_WRITE) != 0) {
-        chain->writable++;
-        chain->writable_size += desc->len;
-    } else {
-        if (chain->writable > 0)
-            return break_queue(queue, "a readable descriptor comes after a writable one");
-        chain->readable++;
-        chain->readable_size += desc->len;
-    }
-    chain->pieces[count] = (struct chain_piece){.gpa = desc->addr, .size = desc->len};
-    return 0;
-}
-
-/* Copies descriptor 'index' of 'table', once: what is checked is what is used. */
-static int read_desc(struct virtqueue *queue, uint64_t table, uint64_t index,
-                     struct vring_desc *desc)
-{
-    if (!guest_memory_read(queue->memory, table + index * DESC_SIZE, desc, sizeof(*desc)))
-        return break_queue(queue, "a descriptor table is not in the guest's memory");
-    desc->addr = le64toh(desc->addr);
-    desc->len = le32toh(desc->len);
-    desc->flags = le16toh(desc->flags);
-    desc->next = le16toh(desc->next);
-    return 0;
-}
-
-/* Walks the indirect table that 'outer' points to (virtio 1.3, 2.7.5.3). */
-static int walk_indirect(struct virtqueue *queue, struct chain *chain,
-                         const struct vring_desc *outer)
-{
-    uint32_t entries = outer->len / DESC_SIZE;
-    struct vring_desc desc = {.flags = VRING_DESC_F_NEXT};
-    int ret = 0;
-
-    if (queue->no_indirect)
-        return break_queue(queue, "an indirect table was not negotiated");
-    if ((outer->flags & VRING_DESC_F_NEXT) != 0)
-        return break_queue(queue, "a descriptor is indirect and has a next one");
-    if (entries == 0 || outer->len % DESC_SIZE != 0 || entries > VIRTQUEUE_MAX_SIZE)
-        return break_queue(queue, "an indirect table has an impossible size");
-    if (outer->addr > UINT64_MAX - outer->len)
-        return break_queue(queue, "an indirect table wraps around the end of the address space");
-    for (uint32_t walked = 0; ret == 0 && (desc.flags & VRING_DESC_F_NEXT) != 0; walked++) {
-        if (walked == entries)
-            return break_queue(queue, "the descriptors of an indirect table loop");
-        if (desc.next >= entries)
-            return break_queue(queue, "a next descriptor lies past the end of its indirect table");
-        ret = read_desc(queue, outer->addr, desc.next, &desc);
-        if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
-            return break_queue(queue, "an indirect table is in an indirect table");
-        if (ret == 0)
-            ret = chain_add(queue, chain, &desc);
-    }
-    return ret;
-}
-
 /* Collects the chain that begins at descriptor 'head'. 0, -EINVAL (and the queue is broken) or
  * -ENOMEM. */
-static int walk_chain(struct virtqueue *queue, struct chain *chain, uint16_t head)
+static int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
 {
-    struct vring_desc desc = {.flags = VRING_DESC_F_NEXT, .next = head};
-    int ret = 0;
+    struct chain_walk walk = {
+        .memory = queue->memory,
+        .table = queue->desc,
+        .size = queue->size,
+        .no_indirect = queue->no_indirect,
+        .room = VIRTQUEUE_MAX_PIECES - queue->pieces,
+    };
+    int ret = chain_walk_from(&walk, chain, head);
 
-    for (unsigned walked = 0; ret == 0 && (desc.flags & VRING_DESC_F_NEXT) != 0; walked++) {
-        if (walked == queue->size)
-            return break_queue(queue, "the descriptors of a request loop");
-        if (desc.next >= queue->size)
-            return break_queue(queue, "a descriptor has a number past the end of the table");
-        ret = read_desc(queue, queue->desc, desc.next, &desc);
-        if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
-            return walk_indirect(queue, chain, &desc);
-        if (ret == 0)
-            ret = chain_add(queue, chain, &desc);
-    }
-    return ret;
+    return ret == -EINVAL ? break_queue(queue, walk.fault) : ret;
 }
 
 /* How many requests wait; -EINVAL when the driver says more than can be. What it wrote before the
@@ -405,7 +318,7 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
     if (!pick_head(queue, &head))
         return NULL;
     chain = chain_take(queue);
-    ret = chain != NULL ? walk_chain(queue, chain, head) : -ENOMEM;
+    ret = chain != NULL ? collect(queue, chain, head) : -ENOMEM;
     if (ret < 0) {
         if (ret == -ENOMEM)
             log_error("no memory for a request of the guest");
