@@ -31,7 +31,7 @@ def save(path, heading, results):
     """heading: lines that say how the results came about."""
     with open(path, "w") as file:
         for line in heading:
-            file.write(f"# {line}\n")
+            file.write(f"# {line}".rstrip() + "\n")
         for result, _, line in results:
             file.write(f"{result} {line}\n")
 
