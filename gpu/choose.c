@@ -241,16 +241,13 @@ static struct json_object *describe(const struct probe *probe)
     return item;
 }
 
-int choose_check(const struct gpu_options *options, char *const *argv)
+void choose_check(const struct gpu_options *options, char *const *argv, struct json_object *root)
 {
-    struct json_object *root = json_object_new_object();
     struct json_object *renderers = json_object_new_object();
     struct json_object *memory = json_object_new_object();
     struct trial trial;
 
     try_rows(&trial, CHOOSE_VIRGL | CHOOSE_VENUS, argv);
-    json_object_object_add(root, "program", json_object_new_string("hostblob-gpu"));
-    json_object_object_add(root, "version", json_object_new_string(HOSTBLOB_VERSION));
     json_object_object_add(root, "auto", json_object_new_string(words_of(works(&trial))));
     json_object_object_add(root, "renderers", renderers);
     json_object_object_add(memory, "in", json_object_new_boolean(true));
@@ -258,9 +255,5 @@ int choose_check(const struct gpu_options *options, char *const *argv)
     for (size_t i = 0; i < ROWS; i++)
         if (means_something(&trial, i))
             json_object_object_add(renderers, rows[i].name, describe(&trial.probes[i]));
-    puts(json_object_to_json_string_ext(root,
-                                        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_object_put(root);
     finish(&trial);
-    return ferror(stdout) || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -27,9 +27,9 @@ int choose_parse(const char *words);
 int choose_renderers(const struct gpu_options *options, char *const *argv,
                      char words[CHOOSE_WORDS]);
 
-/* Tries everything, and prints what is in, what is out and why as JSON. Returns main's exit status.
+/* Tries everything, and adds what is in, what is out and why to 'root', as program::check has it.
  * This blocks, up to 20 s. */
-int choose_check(const struct gpu_options *options, char *const *argv);
+void choose_check(const struct gpu_options *options, char *const *argv, struct json_object *root);
 
 /* The self-test of that name, or NULL. */
 probe_fn *choose_probe(const char *name);

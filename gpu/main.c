@@ -66,9 +66,9 @@ static int prepare(const void *options, char *const *argv, char word[PROGRAM_WOR
     return result;
 }
 
-static int check(const void *options, char *const *argv)
+static void check(const void *options, char *const *argv, struct json_object *root)
 {
-    return choose_check(options, argv);
+    choose_check(options, argv, root);
 }
 
 static int probe(const char *name, const void *options)

@@ -52,6 +52,19 @@ static struct device *create(struct device_host *host, const void *options)
     return media_device_create(host, options);
 }
 
+/* Each kind of device that this program has works without anything of the machine's. */
+static void check(const void *options, char *const *argv, struct json_object *root)
+{
+    struct json_object *kinds = json_object_new_object();
+
+    for (unsigned i = 0; media_kind_at(i) != NULL; i++) {
+        struct json_object *kind = json_object_new_object();
+        json_object_object_add(kind, "in", json_object_new_boolean(true));
+        json_object_object_add(kinds, media_kind_at(i)->name, kind);
+    }
+    json_object_object_add(root, "kinds", kinds);
+}
+
 /* QEMU's schema names none for this type. */
 static const char *const capabilities[] = {NULL};
 
@@ -69,6 +82,7 @@ int main(int argc, char **argv)
         .type = "media",
         .capabilities = capabilities,
         .create = create,
+        .check = check,
     };
 
     return program_main(&program, argc, argv);

@@ -16,6 +16,7 @@
 #include "daemon/control_socket.h"
 #include "daemon/listener.h"
 #include "daemon/report.h"
+#include "daemon/self_check.h"
 #include "door/door.h"
 
 #define WORDS_MAX 254u /* of a command line */
@@ -233,10 +234,7 @@ static int run_other(const struct program *program, const struct options *option
     log_init(program->options.name, options->probe, options->log_level);
     if (options->probe != NULL)
         return program->probe != NULL ? program->probe(options->probe, target) : EXIT_FAILURE;
-    if (program->check != NULL)
-        return program->check(target, argv);
-    puts("{}");
-    return EXIT_SUCCESS;
+    return self_check(program, argv);
 }
 
 int program_main(const struct program *program, int argc, char **argv)

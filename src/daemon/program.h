@@ -2,6 +2,8 @@
 #ifndef DAEMON_PROGRAM_H
 #define DAEMON_PROGRAM_H
 
+#include <json-c/json.h>
+
 #include "daemon/options.h"
 #include "worker/worker.h"
 
@@ -23,8 +25,9 @@ struct program {
     /* Settles what depends on this machine. Writes into 'word' an option for the worker, which
      * comes behind its others, or leaves it empty. 0, or -errno after a line in the log. */
     int (*prepare)(const void *options, char *const *argv, char word[PROGRAM_WORD]);
-    /* --check: prints JSON. Returns the exit status. */
-    int (*check)(const void *options, char *const *argv);
+    /* --check: adds to 'root', the object that is printed. What can be in or out lies in an object
+     * of its kind ("renderers"), with "in", and "why" if it is out. */
+    void (*check)(const void *options, char *const *argv, struct json_object *root);
     /* --probe=NAME: one self-test, in a process of its own. Returns the exit status. */
     int (*probe)(const char *name, const void *options);
 };

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,7 @@
 
 static const char *const kinds[] = {"gpu", "media"};
 
-/* The program lies beside this one: in a build directory as after installation. */
-static char *neighbour(const char *kind)
+char *device_spec_program(const char *kind)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -28,7 +26,7 @@ static char *neighbour(const char *kind)
     return asprintf(&path, "%s/hostblob-%s", self, kind) < 0 ? NULL : path;
 }
 
-static bool add_argument(struct device_spec *spec, const char *key, const char *value)
+bool device_spec_add(struct device_spec *spec, const char *key, const char *value)
 {
     char *argument;
     const char *option = strcmp(key, "socket") == 0 ? "socket-path" : key;
@@ -46,7 +44,7 @@ static const char *find_program(struct device_spec *spec)
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(spec->kind, kinds[i]) != 0)
             continue;
-        spec->program = neighbour(spec->kind);
+        spec->program = device_spec_program(spec->kind);
         if (spec->program == NULL)
             return "the path of this program cannot be found out";
         if (access(spec->program, X_OK) < 0)
@@ -77,8 +75,9 @@ const char *device_spec_init(struct device_spec *spec, const char *text)
             *value++ = '\0';
         if (*pair == '\0')
             return "there is an empty word between its commas";
-        if (!add_argument(spec, pair, value))
+        if (!device_spec_add(spec, pair, value))
             return "it has too many words";
+        spec->has_control = spec->has_control || strcmp(pair, "control-path") == 0;
         has_socket = has_socket || (strcmp(pair, "socket") == 0 && value != NULL);
     }
     return has_socket ? NULL : "it needs socket=PATH, where the front-end will connect";

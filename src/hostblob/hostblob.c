@@ -1,88 +1,134 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "hostblob/supervisor.h"
+#include "hostblob/cli.h"
 
-static void print_help(FILE *to)
+static const struct cli_command *const commands[] = {
+    &cli_run, &cli_check, &cli_list, &cli_maps, &cli_outputs, &cli_output, &cli_screenshot,
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void)
 {
+    fputs("hostblob: lends host buffers to virtual machines.\n"
+          "\n"
+          "Usage: hostblob COMMAND [ARGUMENT ...]\n"
+          "\n",
+          stdout);
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-11s %s\n", commands[i]->name, commands[i]->summary);
     fputs(
-        "hostblob: lends host buffers to virtual machines.\n"
         "\n"
-        "Usage: hostblob run --device KIND,socket=PATH[,KEY=VALUE ...] [--device ...]\n"
+        "'hostblob COMMAND --help' says more about each.\n"
         "\n"
-        "  run       Start the devices, each in processes of its own, and end them together.\n"
-        "\n"
-        "  --device gpu,socket=PATH[,window=256M][,mapping=arena]...\n"
-        "        A virtio-gpu device for the front-end that connects to PATH. Other keys are the\n"
-        "        options of hostblob-gpu without their dashes: see 'hostblob-gpu --help'.\n"
-        "  --device media,socket=PATH[,kind=pattern][,window=1G]...\n"
-        "        A virtio-media device (V4L2): see 'hostblob-media --help'.\n"
         "  --help\n"
         "        Show this and exit.\n"
         "  --version\n"
         "        Show the version and exit.\n"
         "\n"
-        "Ends with status 0 when it was asked to (SIGTERM, Ctrl-C) and every device ended well,\n"
-        "with 1 when a device failed, with 2 when the command line is wrong.\n",
-        to);
+        "DEVICE is a name that 'hostblob list' shows, or its beginning ('gpu'), or the path of a\n"
+        "control socket (--control-path of hostblob-gpu and hostblob-media).\n"
+        "\n"
+        "Ends with status 0 when all went well, with 1 when something failed, with 2 when the\n"
+        "command line is wrong.\n",
+        stdout);
 }
 
-static int wrong(const char *what, const char *reason)
+void cli_help(const struct cli_command *command)
 {
-    fprintf(stderr, "hostblob: %s%s.\nTry 'hostblob --help'.\n", what, reason);
-    return 2;
+    printf("hostblob %s: %s\n\nUsage: hostblob %s %s\n\n%s", command->name, command->summary,
+           command->name, command->arguments, command->help);
 }
 
-static int run(int argc, char **argv)
+int cli_wrong(const struct cli_command *command, const char *format, ...)
 {
-    static const struct option longs[] = {
-        {"device", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
-    static struct device_spec specs[SUPERVISOR_MAX_DEVICES];
-    unsigned count = 0;
-    int status = -1, c;
+    va_list args;
 
-    while (status < 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        const char *reason;
-        if (c == 'h') {
-            print_help(stdout);
-            status = EXIT_SUCCESS;
-        } else if (c != 'd') {
-            status = wrong("", "the command line is not understood");
-        } else if (count == SUPERVISOR_MAX_DEVICES) {
-            status = wrong("", "there are more than 16 devices");
-        } else if ((reason = device_spec_init(&specs[count++], optarg)) != NULL) {
-            char what[256];
-            snprintf(what, sizeof(what), "--device %s cannot be: ", optarg);
-            status = wrong(what, reason);
+    fputs("hostblob: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, ".\nTry 'hostblob %s%s--help'.\n", command != NULL ? command->name : "",
+            command != NULL ? " " : "");
+    return CLI_WRONG;
+}
+
+int cli_failed(const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout);
+    fputs("hostblob: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs(".\n", stderr);
+    return EXIT_FAILURE;
+}
+
+int cli_take(const struct cli_command *command, int argc, char **argv, bool *json, int least,
+             int most)
+{
+    int count = 0;
+
+    for (int i = 1; i < argc; i++) {
+        if (json != NULL && strcmp(argv[i], "--json") == 0) {
+            *json = true;
+        } else if (argv[i][0] == '-' && argv[i][1] == '-') {
+            cli_wrong(command, "'%s' is no option of it", argv[i]);
+            return -1;
+        } else {
+            argv[++count] = argv[i];
         }
     }
-    if (status < 0 && optind < argc)
-        status = wrong("", "there is a word that is no option");
-    if (status < 0 && count == 0)
-        status = wrong("", "there is no --device to run");
-    if (status < 0)
-        status = supervisor_run(specs, count);
-    for (unsigned i = 0; i < count; i++)
-        device_spec_finish(&specs[i]);
-    return status;
+    if (count >= least && count <= most)
+        return count;
+    cli_wrong(command, count < least ? "something is missing: %s %s" : "that is too much: %s %s",
+              command->name, command->arguments);
+    return -1;
+}
+
+int cli_end(void)
+{
+    return ferror(stdout) || fflush(stdout) != 0 ? cli_failed("The output cannot be written")
+                                                 : EXIT_SUCCESS;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    if (!wants_help(argc, argv))
+        return command->run(command, argc, argv);
+    cli_help(command);
+    return cli_end();
 }
 
 int main(int argc, char **argv)
 {
     log_init("hostblob", NULL, LOG_LEVEL_INFO);
-    if (argc >= 2 && strcmp(argv[1], "run") == 0)
-        return run(argc - 1, argv + 1);
+    for (size_t i = 0; i < COMMANDS && argc >= 2; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return run(commands[i], argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        print_help(stdout);
-        return EXIT_SUCCESS;
+        print_help();
+        return cli_end();
     }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("hostblob " HOSTBLOB_VERSION);
-        return EXIT_SUCCESS;
+        return cli_end();
     }
-    return wrong("", argc < 2 ? "say what to do" : "that is no command of it");
+    if (argc < 2)
+        return cli_wrong(NULL, "Say what to do");
+    return cli_wrong(NULL, "'%s' is no command of it", argv[1]);
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <json-c/json.h>
+
+#include "base/units.h"
+#include "hostblob/cli.h"
+#include "hostblob/devices.h"
+#include "hostblob/json_path.h"
+#include "hostblob/table.h"
+
+static void list_json(const struct devices *d)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct json_object *o = json_object_new_object();
+        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
+        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
+        json_object_object_add(o, "report", json_object_get(d->all[i].report));
+        json_object_array_add(array, o);
+    }
+    json_path_print(array);
+}
+
+static void list_row(struct table *t, const char *name, struct json_object *report)
+{
+    char window[24], windows[64], mapped[32], resources[32], worker[64];
+    const char *cells[] = {name,
+                           json_path_text(report, "/program"),
+                           json_path_text(report, "/front_end"),
+                           resources,
+                           mapped,
+                           windows,
+                           worker};
+
+    units_format_size(json_path_number(report, "/region/size"), window);
+    snprintf(windows, sizeof(windows), "%s %s", window, json_path_text(report, "/mapping_mode"));
+    snprintf(resources, sizeof(resources), "%llu",
+             (unsigned long long)json_path_number(report, "/device/resources"));
+    snprintf(mapped, sizeof(mapped), "%llu",
+             (unsigned long long)json_path_number(report, "/device/mapped"));
+    snprintf(worker, sizeof(worker), "pid %llu, start %llu",
+             (unsigned long long)json_path_number(report, "/worker/pid"),
+             (unsigned long long)json_path_number(report, "/worker/starts"));
+    table_add(t, cells);
+}
+
+static void list_people(const struct devices *d)
+{
+    static const char *const head[] = {"NAME",   "PROGRAM", "FRONT-END", "RESOURCES",
+                                       "MAPPED", "WINDOW",  "WORKER"};
+    struct table t;
+
+    if (d->count == 0) {
+        puts("No device runs here.");
+        return;
+    }
+    table_init(&t, sizeof(head) / sizeof(head[0]));
+    table_add(&t, head);
+    for (unsigned i = 0; i < d->count; i++)
+        list_row(&t, d->all[i].name, d->all[i].report);
+    table_print(&t, 0);
+    table_finish(&t);
+}
+
+static int list(const struct cli_command *command, int argc, char **argv)
+{
+    bool json = false;
+    int count = cli_take(command, argc, argv, &json, 0, RUN_DIRECTORY_MAX);
+    struct devices d;
+    int status;
+
+    if (count < 0)
+        return CLI_WRONG;
+    status = devices_read(&d, count, argv + 1);
+    if (json)
+        list_json(&d);
+    else if (d.count > 0 || status == EXIT_SUCCESS)
+        list_people(&d);
+    devices_finish(&d);
+    return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
+}
+
+const struct cli_command cli_list = {
+    .name = "list",
+    .arguments = "[--json] [DEVICE ...]",
+    .summary = "Show the devices that run, or those that are named.",
+    .help = "Without a name, these are the devices whose control sockets lie in the run directory\n"
+            "($HOSTBLOB_RUN_DIR, $XDG_RUNTIME_DIR/hostblob, or /run/hostblob for root), where\n"
+            "'hostblob run' puts them. Any other device is named by the path of its socket.\n"
+            "\n"
+            "  --json\n"
+            "        Everything that each device tells about itself, as one array.\n"
+            "\n"
+            "Examples:\n"
+            "  hostblob list\n"
+            "  hostblob list --json /run/vm/gpu.control\n",
+    .run = list,
+};

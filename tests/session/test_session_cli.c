@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu_story.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <json-c/json_pointer.h>
+
+/* The 'hostblob' command, asked as a person asks it. */
+static char output[65536]; /* what it printed last, errors included */
+
+/* Its exit status; the run directory is the story's folder. */
+static int hostblob(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int hostblob(struct story *s, const char *format, ...)
+{
+    char command[1024], arguments[640];
+    va_list args;
+    FILE *pipe;
+    size_t have;
+    int status;
+
+    va_start(args, format);
+    vsnprintf(arguments, sizeof(arguments), format, args);
+    va_end(args);
+    snprintf(command, sizeof(command), "HOSTBLOB_RUN_DIR='%s' timeout 100 '%s' %s 2>&1",
+             s->daemon.dir, getenv("HOSTBLOB"), arguments);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    have = fread(output, 1, sizeof(output) - 1, pipe);
+    output[have] = '\0';
+    status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect(const char *text)
+{
+    if (strstr(output, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, output);
+}
+
+/* A number in what it printed as JSON; an array counts its members. */
+static long number(const char *path)
+{
+    struct json_object *root = json_tokener_parse(output), *found = NULL;
+    long n = -1;
+
+    if (root == NULL || json_pointer_get(root, path, &found) < 0)
+        fail_msg("there is no %s in: %s", path, output);
+    n = json_object_is_type(found, json_type_array) ? (long)json_object_array_length(found)
+                                                    : (long)json_object_get_int64(found);
+    json_object_put(root);
+    return n;
+}
+
+static void expect_text(const char *path, const char *text)
+{
+    struct json_object *root = json_tokener_parse(output), *found = NULL;
+
+    if (root == NULL || json_pointer_get(root, path, &found) < 0)
+        fail_msg("there is no %s in: %s", path, output);
+    assert_string_equal(json_object_get_string(found), text);
+    json_object_put(root);
+}
+
+/* A name in the run directory for the story's device. */
+static void name_device(struct story *s, const char *name)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s.control", s->daemon.dir, name);
+    assert_int_equal(symlink(s->daemon.control_path, path), 0);
+}
+
+static void says_how_it_is_used(void **state)
+{
+    static const char *const commands[] = {"run",     "check",  "list",      "maps",
+                                           "outputs", "output", "screenshot"};
+    struct story *s = story(state);
+
+    s->ended = true;
+    assert_int_equal(hostblob(s, "--help"), 0);
+    for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        assert_int_equal(hostblob(s, "--help"), 0);
+        expect(commands[i]);
+        assert_int_equal(hostblob(s, "%s --help", commands[i]), 0);
+        expect("Usage: hostblob ");
+        expect("Example");
+        assert_int_equal(hostblob(s, "%s --no-such-option", commands[i]), 2);
+        expect("--no-such-option");
+        expect("--help");
+    }
+    assert_int_equal(hostblob(s, "--version"), 0);
+    assert_int_equal(hostblob(s, "."), 2);
+    expect("'.' is no command of it");
+    assert_int_equal(hostblob(s, "%s", ""), 2);
+    expect("Say what to do");
+}
+
+static void refuses_nonsense_with_a_sentence(void **state)
+{
+    static const struct {
+        const char *arguments, *sentence;
+    } rows[] = {
+        {"outputs", "something is missing: outputs"},
+        {"outputs a b", "that is too much"},
+        {"output gpu 0", "something is missing: output"},
+        {"output gpu x off", "'x' is no output"},
+        {"output gpu -1 off", "'-1' is no output"},
+        {"output gpu 0 big", "'big' is no mode"},
+        {"output gpu 0 '1x1 off'", "'1x1 off' is no mode"},
+        {"screenshot gpu first a.png", "'first' is no output"},
+        {"screenshot gpu 0", "something is missing"},
+        {"check now", "that is too much"},
+        {"run", "there is no --device to run"},
+        {"run --device gpu", "it needs socket=PATH"},
+        {"run gpu", "'gpu' is no option"},
+    };
+    struct story *s = story(state);
+
+    s->ended = true;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(hostblob(s, "%s", rows[i].arguments), 2);
+        expect(rows[i].sentence);
+    }
+}
+
+static void shows_what_is_mapped(void **state)
+{
+    struct story *s = story(state);
+    const char *path = s->daemon.control_path;
+
+    gpu_story_open(s, NULL); /* which maps one page for results */
+    gpu_story_create_mapped(s, 77, 2 * MIB, 4 * MIB);
+    gpu_story_create_mapped(s, 5, MIB, 0);
+    assert_int_equal(hostblob(s, "maps --json %s", path), 0);
+    assert_int_equal(number(""), 1);
+    expect_text("/0/control_path", path);
+    assert_int_equal(number("/0/window"), 64 * MIB);
+    assert_int_equal(number("/0/maps"), 3);
+    assert_int_equal(number("/0/mapped_bytes"), 3 * MIB + 4096);
+    assert_int_equal(number("/0/maps/0/id"), 5); /* by offset */
+    assert_int_equal(number("/0/maps/0/offset"), 0);
+    assert_int_equal(number("/0/maps/0/size"), MIB);
+    assert_int_equal(number("/0/maps/1/id"), 77);
+    assert_int_equal(number("/0/maps/1/offset"), 4 * MIB);
+    expect_text("/0/maps/1/state", "mapped");
+    if (!story_single(s))
+        expect_text("/0/maps/1/kind", "arena");
+    assert_int_equal(hostblob(s, "maps %s", path), 0);
+    expect("3 buffers, 3076K of a window of 64M");
+    expect("77    0x400000   2M");
+    assert_int_equal(gpu_guest_unref(&s->frontend, 77), OK);
+    assert_int_equal(gpu_guest_unref(&s->frontend, 5), OK);
+    assert_int_equal(hostblob(s, "maps %s", path), 0);
+    expect("1 buffer, 4K of");
+    story_end(s);
+}
+
+static void lists_devices(void **state)
+{
+    struct story *s = story(state);
+
+    gpu_story_open(s, NULL);
+    gpu_story_create_mapped(s, 1, MIB, 0);
+    assert_int_equal(hostblob(s, "list"), 0);
+    expect("No device runs here.");
+    name_device(s, "gpu-1");
+    assert_int_equal(hostblob(s, "list"), 0);
+    expect("gpu-1");
+    expect("hostblob-gpu");
+    expect("connected");
+    assert_int_equal(hostblob(s, "list --json gpu"), 0);
+    expect_text("/0/name", "gpu");
+    expect_text("/0/report/program", "hostblob-gpu");
+    assert_int_equal(number("/0/report/device/mapped"), 2);
+    assert_int_equal(hostblob(s, "maps"), 0);
+    expect("gpu-1: 2 buffers");
+    name_device(s, "gpu-2");
+    assert_int_equal(hostblob(s, "list --json"), 0);
+    assert_int_equal(number(""), 2);
+    assert_int_equal(hostblob(s, "maps gpu"), 1);
+    expect("'gpu' may be gpu-1 or gpu-2");
+    assert_int_equal(hostblob(s, "maps gpu-2"), 0);
+    assert_int_equal(hostblob(s, "list gpu-2 camera"), 1);
+    expect("There is no device 'camera'");
+    expect("gpu-2");
+    story_end(s);
+}
+
+static void says_what_to_do_about_a_device_that_is_not_there(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct story *s = story(state);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    story_start(s, NULL);
+    assert_int_equal(hostblob(s, "outputs %s/nothing", s->daemon.dir), 1);
+    expect("start the device with --control-path=");
+    assert_int_equal(hostblob(s, "outputs /tmp"), 1);
+    expect("/tmp is no socket");
+    /* A device that was killed leaves its socket. */
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/dead.control", s->daemon.dir);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    assert_int_equal(hostblob(s, "outputs dead"), 1);
+    expect("that device has ended");
+    assert_int_equal(hostblob(s, "list"), 0);
+    expect("No device runs here.");
+    unlink(address.sun_path);
+    /* Another program's socket: the front-end's. */
+    assert_int_equal(hostblob(s, "maps %s", s->daemon.socket_path), 1);
+    expect("is no control socket");
+    story_end(s);
+}
+
+/* What a device refuses, it refuses with its own sentence. */
+static void commands_reach_the_device(void **state)
+{
+    struct story *s = story(state);
+    pid_t worker;
+
+    story_start(s, NULL);
+    assert_int_equal(hostblob(s, "output %s 99 off", s->daemon.control_path), 1);
+    expect("The device says: ");
+    assert_int_equal(
+        hostblob(s, "screenshot %s 99 %s/a.png", s->daemon.control_path, s->daemon.dir), 1);
+    expect("The device says: ");
+    /* One that hangs is not waited for, for ever. */
+    worker = story_worker(s);
+    kill(worker, SIGSTOP);
+    assert_int_equal(hostblob(s, "outputs %s", s->daemon.control_path), 1);
+    expect("the device did not answer in time");
+    kill(worker, SIGKILL);
+    story_await(s, "/worker/starts", 2);
+    story_end(s);
+}
+
+static void checks_the_machine(void **state)
+{
+    struct story *s = story(state);
+
+    s->ended = true;
+    assert_int_equal(hostblob(s, "check --json"), 0);
+    expect_text("/programs/hostblob-gpu/program", "hostblob-gpu");
+    assert_int_equal(number("/programs/hostblob-gpu/renderers/memory/in"), 1);
+    assert_int_equal(number("/programs/hostblob-gpu/exporters/memfd/in"), 1);
+    assert_int_equal(number("/programs/hostblob-media/kinds/pattern/in"), 1);
+    assert_int_equal(hostblob(s, "check"), 0);
+    expect("hostblob-gpu\n");
+    expect("    in   memory\n");
+    expect("    in   memfd ");
+}
+
+/* Started by 'hostblob run', a device is found by its name. */
+static void what_it_runs_has_a_name(void **state)
+{
+    struct story *s = story(state);
+    char path[160], other[160];
+    struct stat st;
+    pid_t pid;
+
+    story_start(s, NULL); /* for its folder */
+    snprintf(path, sizeof(path), "gpu,socket=%s/run.sock", s->daemon.dir);
+    snprintf(other, sizeof(other), "gpu,socket=%s/run2.sock", s->daemon.dir);
+    setenv("HOSTBLOB_RUN_DIR", s->daemon.dir, 1);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execl(getenv("HOSTBLOB"), "hostblob", "run", "--device", path, "--device", other, NULL);
+        _exit(127);
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        if (hostblob(s, "list --json") == 0 && number("") == 2)
+            break;
+        usleep(20000);
+    }
+    assert_int_equal(number(""), 2);
+    snprintf(path, sizeof(path), "gpu-%d", (int)pid);
+    expect_text("/0/name", path);
+    snprintf(path, sizeof(path), "gpu-%d-2", (int)pid);
+    expect_text("/1/name", path);
+    expect_text("/0/report/front_end", "none");
+    assert_int_equal(hostblob(s, "maps gpu-%d", (int)pid), 0); /* and not the other */
+    snprintf(path, sizeof(path), "%s/gpu-%d.control", s->daemon.dir, (int)pid);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_not_equal(stat(path, &st), 0);
+    story_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(says_how_it_is_used, gpu_qemu_arena),
+        STORY(refuses_nonsense_with_a_sentence, gpu_qemu_arena),
+        STORY(shows_what_is_mapped, gpu_qemu_arena),
+        STORY(shows_what_is_mapped, gpu_qemu_single),
+        STORY(lists_devices, gpu_crosvm_arena),
+        STORY(says_what_to_do_about_a_device_that_is_not_there, gpu_qemu_arena),
+        STORY(commands_reach_the_device, gpu_qemu_arena),
+        STORY(checks_the_machine, gpu_qemu_arena),
+        STORY(what_it_runs_has_a_name, gpu_qemu_arena),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
