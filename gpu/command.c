@@ -4,13 +4,6 @@
 #include "gpu/control.h"
 #include "gpu/gpu.h"
 
-/* Known, and refused: the 2D part, cursors. */
-static uint32_t command_not_offered(struct gpu *gpu, struct request *request)
-{
-    return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC,
-                          "this device serves blobs and contexts only");
-}
-
 #define BIT(feature) (1ull << VIRTIO_GPU_F_##feature)
 #define ANSWER(type) (sizeof(struct type) - sizeof(struct virtio_gpu_ctrl_hdr))
 #define FIXED(name, request, answer_size, needs, handler)                                          \
@@ -23,20 +16,20 @@ static uint32_t command_not_offered(struct gpu *gpu, struct request *request)
         .type = VIRTIO_GPU_CMD_##name, .size = sizeof(struct request), .tail = true,               \
         .features = (needs), .run = (handler),                                                     \
     }
-#define CURSOR(name)                                                                               \
+#define CURSOR(name, handler)                                                                      \
     {                                                                                              \
         .type = VIRTIO_GPU_CMD_##name, .size = sizeof(struct virtio_gpu_update_cursor),            \
-        .queue = VIRTIO_GPU_CURSORQ, .run = command_not_offered,                                   \
+        .queue = VIRTIO_GPU_CURSORQ, .run = (handler),                                             \
     }
 
 static const struct command commands[] = {
     FIXED(GET_DISPLAY_INFO, virtio_gpu_ctrl_hdr, ANSWER(virtio_gpu_resp_display_info), 0,
           display_get_info),
-    FIXED(RESOURCE_CREATE_2D, virtio_gpu_resource_create_2d, 0, 0, command_not_offered),
+    FIXED(RESOURCE_CREATE_2D, virtio_gpu_resource_create_2d, 0, 0, command_2d_create),
     FIXED(RESOURCE_UNREF, virtio_gpu_resource_unref, 0, 0, resource_command_unref),
-    FIXED(SET_SCANOUT, virtio_gpu_set_scanout, 0, 0, command_not_offered),
-    FIXED(RESOURCE_FLUSH, virtio_gpu_resource_flush, 0, 0, command_not_offered),
-    FIXED(TRANSFER_TO_HOST_2D, virtio_gpu_transfer_to_host_2d, 0, 0, command_not_offered),
+    FIXED(SET_SCANOUT, virtio_gpu_set_scanout, 0, 0, scanout_set),
+    FIXED(RESOURCE_FLUSH, virtio_gpu_resource_flush, 0, 0, scanout_flush),
+    FIXED(TRANSFER_TO_HOST_2D, virtio_gpu_transfer_to_host_2d, 0, 0, command_2d_transfer),
     WITH_TAIL(RESOURCE_ATTACH_BACKING, virtio_gpu_resource_attach_backing, 0,
               resource_command_attach_backing),
     FIXED(RESOURCE_DETACH_BACKING, virtio_gpu_resource_detach_backing, 0, 0,
@@ -51,8 +44,7 @@ static const struct command commands[] = {
           ANSWER(virtio_gpu_resp_resource_uuid), BIT(RESOURCE_UUID), uuid_assign),
     WITH_TAIL(RESOURCE_CREATE_BLOB, virtio_gpu_resource_create_blob, BIT(RESOURCE_BLOB),
               blob_create),
-    FIXED(SET_SCANOUT_BLOB, virtio_gpu_set_scanout_blob, 0, BIT(RESOURCE_BLOB),
-          command_not_offered),
+    FIXED(SET_SCANOUT_BLOB, virtio_gpu_set_scanout_blob, 0, BIT(RESOURCE_BLOB), scanout_set_blob),
     FIXED(CTX_CREATE, virtio_gpu_ctx_create, 0, BIT(VIRGL), context_command_create),
     FIXED(CTX_DESTROY, virtio_gpu_ctx_destroy, 0, BIT(VIRGL), context_command_destroy),
     FIXED(CTX_ATTACH_RESOURCE, virtio_gpu_ctx_resource, 0, BIT(VIRGL), context_command_attach),
@@ -66,8 +58,8 @@ static const struct command commands[] = {
     FIXED(RESOURCE_MAP_BLOB, virtio_gpu_resource_map_blob, ANSWER(virtio_gpu_resp_map_info),
           BIT(RESOURCE_BLOB), blob_map),
     FIXED(RESOURCE_UNMAP_BLOB, virtio_gpu_resource_unmap_blob, 0, BIT(RESOURCE_BLOB), blob_unmap),
-    CURSOR(UPDATE_CURSOR),
-    CURSOR(MOVE_CURSOR),
+    CURSOR(UPDATE_CURSOR, cursor_update),
+    CURSOR(MOVE_CURSOR, cursor_move),
 };
 
 const struct command *command_find(uint32_t type)

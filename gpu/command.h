@@ -31,9 +31,19 @@ const struct command *command_find(uint32_t type);
 /* Checks a request against its row and runs it. Returns a VIRTIO_GPU_RESP_*, or REQUEST_PENDING. */
 uint32_t command_run(struct gpu *gpu, struct request *request);
 
-/* gpu/display.c */
+/* gpu/display_query.c */
 command_handler display_get_info;
 command_handler display_get_edid;
+/* gpu/command_2d.c */
+command_handler command_2d_create;
+command_handler command_2d_transfer;
+/* gpu/scanout_command.c */
+command_handler scanout_set;
+command_handler scanout_set_blob;
+command_handler scanout_flush;
+/* gpu/cursor_command.c */
+command_handler cursor_update;
+command_handler cursor_move;
 /* gpu/capset.c */
 command_handler capset_get_info;
 command_handler capset_get;

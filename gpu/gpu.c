@@ -14,6 +14,13 @@ uint64_t gpu_max_bytes(const struct gpu *gpu)
     return window > UINT64_MAX / 4 ? UINT64_MAX : window * 4;
 }
 
+bool gpu_has_bytes(const struct gpu *gpu, uint64_t size)
+{
+    uint64_t most = gpu_max_bytes(gpu);
+
+    return gpu->bytes <= most && size <= most - gpu->bytes;
+}
+
 void gpu_count(struct gpu *gpu)
 {
     struct device_census *census = gpu->device.host->census;

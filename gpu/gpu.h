@@ -7,6 +7,7 @@
 #include "base/id_map.h"
 #include "device/device.h"
 #include "gpu/control.h"
+#include "gpu/display.h"
 #include "gpu/fence.h"
 #include "gpu/renderer.h"
 #include "protocol/virtio_gpu.h"
@@ -29,7 +30,6 @@ struct gpu_limits {
 struct gpu {
     struct device device;
     struct gpu_limits limits;
-    uint32_t width, height;
     uint64_t features;                             /* negotiated */
     struct virtio_gpu_config_space config;         /* in the host's byte order */
     struct renderer *renderers[GPU_MAX_RENDERERS]; /* owned */
@@ -39,6 +39,8 @@ struct gpu {
     uint64_t bytes;          /* of host memory, what limits.bytes limits */
     uint64_t entries;
     uint64_t attachments;
+    unsigned copies; /* transfers of pictures to renderers that are under way */
+    struct display display;
     struct fence_timeline timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;
@@ -57,6 +59,10 @@ struct renderer *gpu_renderer(const struct gpu *gpu, uint32_t capset);
 const struct renderer_capset *gpu_capset(const struct gpu *gpu, uint32_t id);
 /* Bytes of host memory that blobs may use. */
 uint64_t gpu_max_bytes(const struct gpu *gpu);
+/* Whether the guest may have 'size' bytes of host memory more. */
+bool gpu_has_bytes(const struct gpu *gpu, uint64_t size);
+/* Tells the guest that the config space is another one. */
+void gpu_tell_config(struct gpu *gpu);
 /* Brings host->census up to date with what the device holds. */
 void gpu_count(struct gpu *gpu);
 

@@ -7,20 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "gpu/choose.h"
 #include "gpu/context.h"
-#include "gpu/edid.h"
+#include "gpu/display_person.h"
 #include "gpu/gpu.h"
 #ifdef HAVE_VIRGLRENDERER
 #include "gpu/renderer_virgl.h"
 #endif
 #include "gpu/resource.h"
+#include "gpu/sink_file.h"
 
 /* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
 #define MAX_ENTRIES (4u << 20)
-#define GUEST_PAGE 4096u
 #define ATTACHMENTS_PER_RESOURCE 4u
 
 static struct gpu *gpu_of(struct device *device)
@@ -39,17 +39,11 @@ static struct virtio_gpu_config_space config_bytes(const struct gpu *gpu)
     };
 }
 
-/* What is offered. BLOB_ALIGNMENT only where it has to be: Linux then refuses blobs that it could
- * have rounded up. */
-static uint64_t gpu_features(const struct gpu *gpu)
+void gpu_tell_config(struct gpu *gpu)
 {
-    uint64_t features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
-                        1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB |
-                        1ull << VIRTIO_GPU_F_CONTEXT_INIT;
+    struct virtio_gpu_config_space config = config_bytes(gpu);
 
-    if (gpu->config.blob_alignment != 0)
-        features |= 1ull << VIRTIO_GPU_F_BLOB_ALIGNMENT;
-    return features;
+    gpu->device.host->config_changed(gpu->device.host, &config, sizeof(config));
 }
 
 static void gpu_facts(struct device *device, struct device_facts *facts)
@@ -57,7 +51,9 @@ static void gpu_facts(struct device *device, struct device_facts *facts)
     struct virtio_gpu_config_space config = config_bytes(gpu_of(device));
 
     *facts = (struct device_facts){
-        .features = gpu_features(gpu_of(device)),
+        .features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
+                    1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB |
+                    1ull << VIRTIO_GPU_F_CONTEXT_INIT,
         .queues = VIRTIO_GPU_QUEUES,
         .shmid = VIRTIO_GPU_SHM_ID_HOST_VISIBLE,
         .config_size = sizeof(config),
@@ -74,6 +70,8 @@ static void gpu_reset(struct device *device)
 
     for (unsigned i = 0; i < gpu->renderer_count; i++)
         gpu->renderers[i]->impl->reset(gpu->renderers[i]);
+    gpu->copies = 0;
+    display_reset(&gpu->display);
     control_reset(&gpu->control);
     control_reset(&gpu->cursor);
     while ((node = id_map_first(&gpu->contexts)) != NULL)
@@ -105,12 +103,11 @@ static void gpu_write_config(struct device *device, uint32_t offset, const void 
                              uint32_t size)
 {
     struct gpu *gpu = gpu_of(device);
-    struct virtio_gpu_config_space config;
     uint32_t before = gpu->config.events_read;
     struct reader reader;
 
     if (offset != offsetof(struct virtio_gpu_config_space, events_clear) ||
-        size != sizeof(config.events_clear)) {
+        size != sizeof(gpu->config.events_clear)) {
         log_stranger("the driver writes %u bytes at %u of the config space", size, offset);
         return;
     }
@@ -118,65 +115,59 @@ static void gpu_write_config(struct device *device, uint32_t offset, const void 
     gpu->config.events_read &= ~reader_u32(&reader);
     if (gpu->config.events_read == before)
         return;
-    config = config_bytes(gpu);
-    gpu->device.host->config_changed(gpu->device.host, &config, sizeof(config));
+    gpu_tell_config(gpu);
 }
 
-static void gpu_destroy(struct device *device)
+static void gpu_command(struct device *device, const char *line, int fd, device_answer *answer,
+                        void *data)
 {
-    struct gpu *gpu = gpu_of(device);
-
-    gpu_reset(device);
-    control_finish(&gpu->control);
-    control_finish(&gpu->cursor);
-    for (unsigned i = 0; i < gpu->renderer_count; i++)
-        gpu->renderers[i]->impl->destroy(gpu->renderers[i]);
-    free(gpu);
+    if (display_person(&gpu_of(device)->display, line, fd, answer, data))
+        return;
+    fd_close(&fd);
+    answer(data, -EINVAL,
+           "there is no such command: it is outputs, output N MODE or screenshot N [pointer]");
 }
 
-static const struct device_impl gpu_impl = {
-    .name = "gpu",
-    .facts = gpu_facts,
-    .reset = gpu_reset,
-    .queue_ready = gpu_queue_ready,
-    .set_features = gpu_set_features,
-    .write_config = gpu_write_config,
-    .destroy = gpu_destroy,
-};
-
-static int gpu_choose(struct gpu *gpu, const struct gpu_options *options)
+static void gpu_choose_limits(struct gpu *gpu, const struct gpu_options *options)
 {
-    const struct edid_monitor monitor = {
-        .width = options->width ? options->width : GPU_DEFAULT_WIDTH,
-        .height = options->height ? options->height : GPU_DEFAULT_HEIGHT,
-        .hz = 60,
-        .serial = 1,
-        .name = "hostblob",
-    };
-    uint8_t edid[EDID_MAX_SIZE];
-
-    gpu->width = monitor.width;
-    gpu->height = monitor.height;
-    if (options->outputs > VIRTIO_GPU_MAX_SCANOUTS) {
-        log_error("%u outputs are too many: a virtio-gpu has at most %u", options->outputs,
-                  VIRTIO_GPU_MAX_SCANOUTS);
-        return -EINVAL;
-    }
-    if (edid_write(edid, &monitor) == 0) {
-        log_error("no display has %u x %u pixels: each side must be %u to %u", gpu->width,
-                  gpu->height, EDID_MIN_SIDE, EDID_MAX_SIDE);
-        return -EINVAL;
-    }
-    gpu->config.num_scanouts = options->outputs;
-    /* A guest with pages of 4 KiB asks for blobs of any number of them. */
-    if (units_page_size() > GUEST_PAGE)
-        gpu->config.blob_alignment = (uint32_t)units_page_size();
     gpu->limits.resources = options->max_resources ? options->max_resources : GPU_DEFAULT_RESOURCES;
     gpu->limits.contexts = options->max_contexts ? options->max_contexts : GPU_DEFAULT_CONTEXTS;
     gpu->limits.bytes = options->max_bytes;
     gpu->limits.entries = MAX_ENTRIES;
     gpu->limits.attachments = (uint64_t)gpu->limits.resources * ATTACHMENTS_PER_RESOURCE;
+}
+
+static int gpu_choose_outputs(struct gpu *gpu, const struct gpu_options *options)
+{
+    if (options->output_count > VIRTIO_GPU_MAX_SCANOUTS) {
+        log_error("%u outputs are too many: a virtio-gpu has at most %u", options->output_count,
+                  VIRTIO_GPU_MAX_SCANOUTS);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < options->output_count; i++)
+        if (!output_mode_is_valid(&options->outputs[i].mode)) {
+            log_error("output %u cannot have %u x %u pixels at %u Hz", i,
+                      options->outputs[i].mode.width, options->outputs[i].mode.height,
+                      options->outputs[i].mode.hz);
+            return -EINVAL;
+        }
+    display_init(&gpu->display, gpu, options);
+    gpu->config.num_scanouts = gpu->display.count;
     return 0;
+}
+
+static int gpu_choose_display(struct gpu *gpu, const char *name)
+{
+    struct sink *sink;
+
+    if (name == NULL)
+        return 0;
+    if (strncmp(name, "file:", 5) != 0 || name[5] == '\0') {
+        log_error("there is no display '%s'", name);
+        return -EINVAL;
+    }
+    sink = sink_file_create(&gpu->display, name + 5);
+    return sink != NULL ? display_add_sink(&gpu->display, sink) : -errno;
 }
 
 /* Takes it over. NULL: it could not be made, and errno says why. */
@@ -225,16 +216,47 @@ static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *optio
 
 static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 {
-    int result = gpu_choose(gpu, options);
+    int result = gpu_choose_outputs(gpu, options);
 
+    gpu_choose_limits(gpu, options);
     if (result == 0)
         result = control_init(&gpu->control, gpu, VIRTIO_GPU_CONTROLQ);
     if (result == 0)
         result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ);
     if (result == 0)
         result = gpu_choose_renderers(gpu, options);
+    if (result == 0)
+        result = gpu_choose_display(gpu, options->display);
     return result;
 }
+
+/* As far as it came into being. */
+static void gpu_free(struct gpu *gpu)
+{
+    display_finish(&gpu->display);
+    control_finish(&gpu->control);
+    control_finish(&gpu->cursor);
+    for (unsigned i = 0; i < gpu->renderer_count; i++)
+        gpu->renderers[i]->impl->destroy(gpu->renderers[i]);
+    free(gpu);
+}
+
+static void gpu_destroy(struct device *device)
+{
+    gpu_reset(device);
+    gpu_free(gpu_of(device));
+}
+
+static const struct device_impl gpu_impl = {
+    .name = "gpu",
+    .facts = gpu_facts,
+    .reset = gpu_reset,
+    .queue_ready = gpu_queue_ready,
+    .set_features = gpu_set_features,
+    .write_config = gpu_write_config,
+    .command = gpu_command,
+    .destroy = gpu_destroy,
+};
 
 struct device *gpu_device_create(struct device_host *host, const struct gpu_options *options)
 {
@@ -249,11 +271,7 @@ struct device *gpu_device_create(struct device_host *host, const struct gpu_opti
     fence_timeline_init(&gpu->timeline);
     result = gpu_init(gpu, options);
     if (result < 0) {
-        control_finish(&gpu->control);
-        control_finish(&gpu->cursor);
-        for (unsigned i = 0; i < gpu->renderer_count; i++)
-            gpu->renderers[i]->impl->destroy(gpu->renderers[i]);
-        free(gpu);
+        gpu_free(gpu);
         errno = -result;
         return NULL;
     }

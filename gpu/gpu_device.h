@@ -2,12 +2,13 @@
 #ifndef GPU_GPU_DEVICE_H
 #define GPU_GPU_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "device/device.h"
+#include "gpu/output.h"
+#include "protocol/virtio_gpu.h"
 
-#define GPU_DEFAULT_WIDTH 1280u
-#define GPU_DEFAULT_HEIGHT 800u
 #define GPU_DEFAULT_RESOURCES 65536u
 #define GPU_DEFAULT_CONTEXTS 1024u
 
@@ -15,13 +16,11 @@
 struct gpu_options {
     const char *renderer;    /* what choose_parse reads, but 'auto'; NULL is "memory" */
     const char *render_node; /* for virgl; NULL: it needs no device */
-    /*
-     * Outputs that the guest sees, 0 to 16. The default is none: a stock Linux driver that is shown
-     * an output brings up a console on it with 2D commands, which this device refuses so far, and
-     * fills its log with the refusals. With 0 it says 'KMS disabled' and serves its render node.
-     */
-    unsigned outputs;
-    uint32_t width, height; /* of each output, pixels */
+    /* What the guest sees. The default is one output; one without a name is the default as well. */
+    struct output outputs[VIRTIO_GPU_MAX_SCANOUTS];
+    unsigned output_count;
+    bool no_outputs;     /* a Linux guest says 'KMS disabled' then, and has its render node only */
+    const char *display; /* "file:FOLDER"; NULL: nobody looks */
     uint32_t max_resources;
     uint32_t max_contexts;
     uint64_t max_bytes; /* of host memory for blobs; the default is four times the window */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/program.h"
@@ -24,15 +22,28 @@ static const char *take_render_node(void *target, const char *argument)
     return *argument == '/' ? NULL : "it must be a path such as /dev/dri/renderD128";
 }
 
-static const char *take_outputs(void *target, const char *argument)
+static const char *take_output(void *target, const char *argument)
 {
-    char *end;
-    unsigned long n = strtoul(argument, &end, 10);
+    struct gpu_options *o = target;
 
-    if (*argument < '0' || *argument > '9' || *end != '\0' || n > 16)
-        return "it must be a number from 0 to 16";
-    ((struct gpu_options *)target)->outputs = (unsigned)n;
-    return NULL;
+    if (strcmp(argument, "none") == 0) {
+        o->no_outputs = true;
+        return o->output_count == 0 ? NULL : "there are outputs already";
+    }
+    if (o->no_outputs || o->output_count == VIRTIO_GPU_MAX_SCANOUTS)
+        return o->no_outputs ? "there is to be none" : "there are 16 outputs already";
+    output_init(&o->outputs[o->output_count], o->output_count);
+    return output_parse(argument, &o->outputs[o->output_count++]);
+}
+
+static const char *take_display(void *target, const char *argument)
+{
+    struct gpu_options *o = target;
+
+    o->display = strcmp(argument, "none") != 0 ? argument : NULL;
+    return o->display == NULL || (strncmp(argument, "file:", 5) == 0 && argument[5] != '\0')
+               ? NULL
+               : "it must be 'none' or 'file:FOLDER'";
 }
 
 static const struct options_row rows[] = {
@@ -44,10 +55,15 @@ static const struct options_row rows[] = {
      "The device for virgl, such as /dev/dri/renderD128. Without it OpenGL draws\n"
      "with whatever it finds, which may be the processor.",
      take_render_node},
-    {"outputs", "N",
-     "Displays that the guest sees, 0 to 16. The default is 0: a Linux guest then\n"
-     "uses its render node only.",
-     take_outputs},
+    {"output", "MODE[,name=NAME]",
+     "A display that the guest sees, such as 1920x1080@60,name=Left or 'off' (to be\n"
+     "plugged in later). Once for each, up to 16; without it there is one of\n"
+     "1280x800@60. none: no outputs at all; a Linux guest uses its render node only.",
+     take_output},
+    {"display", "WHERE",
+     "Who looks at what the outputs show: none (the default: one picture on demand at\n"
+     "the control socket) or file:FOLDER, which is given a PNG for each change.",
+     take_display},
     {NULL},
 };
 

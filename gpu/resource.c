@@ -8,6 +8,7 @@
 #include "gpu/context.h"
 #include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/picture.h"
 #include "gpu/uuid.h"
 
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
@@ -52,6 +53,11 @@ void resource_destroy(struct resource *resource)
     while (!LIST_EMPTY(&resource->attachments))
         attachment_destroy(LIST_FIRST(&resource->attachments));
     uuid_release(resource);
+    scanout_forget(gpu, resource);
+    if (resource->picture != NULL)
+        gpu->bytes -= resource->picture->size;
+    picture_destroy(resource->picture);
+    resource->picture = NULL;
     resource_drop_backing(resource);
     if (resource->buffer != NULL)
         gpu->bytes -= resource->buffer->size;
@@ -116,6 +122,16 @@ void resource_set_buffer(struct resource *resource, struct buffer *buffer)
     gpu_count(resource->gpu);
 }
 
+void resource_set_picture(struct resource *resource, struct picture *picture)
+{
+    resource->picture = picture;
+    resource->width = picture->width;
+    resource->height = picture->height;
+    resource->format = picture->format;
+    resource->gpu->bytes += picture->size;
+    gpu_count(resource->gpu);
+}
+
 int resource_set_backing(struct resource *resource, struct backing *backing)
 {
     struct gpu *gpu = resource->gpu;
@@ -132,6 +148,7 @@ int resource_set_backing(struct resource *resource, struct backing *backing)
 
 void resource_drop_backing(struct resource *resource)
 {
+    scanout_forget_pages(resource->gpu, resource);
     resource->gpu->entries -= backing_count(&resource->backing);
     backing_finish(&resource->backing);
 }

@@ -13,6 +13,7 @@
 
 struct attachment;
 struct gpu;
+struct picture;
 struct renderer;
 struct request;
 TAILQ_HEAD(request_list, request);
@@ -35,19 +36,22 @@ typedef void resource_done(void *data, int result);
  * wait, first. Only at a reset of the device are the mappings gone by themselves.
  */
 struct resource {
-    struct id_node node;    // gpu::resources
-    struct gpu *gpu;        /* borrowed */
-    unsigned holds;         /* of the struct: the map's, and one for each request that names it */
-    bool gone;              /* it has ended: only requests in hand still name it */
-    uint32_t memory;        /* VIRTIO_GPU_BLOB_MEM_*; 0: it is no blob */
-    uint32_t flags;         /* VIRTIO_GPU_BLOB_FLAG_* */
-    uint64_t size;          /* bytes of a blob, a multiple of the page size; else 0 */
-    uint32_t width, height; /* pixels; 0 of a blob */
-    uint32_t format;        /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
-    struct buffer *buffer;  /* owned; HOST3D only */
-    uint32_t map_info;      /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
-    struct backing backing; /* not of HOST3D */
-    uint32_t known;         /* bit N: gpu::renderers[N] made or adopted it */
+    struct id_node node;     // gpu::resources
+    struct gpu *gpu;         /* borrowed */
+    unsigned holds;          /* of the struct: the map's, and one for each request that names it */
+    bool gone;               /* it has ended: only requests in hand still name it */
+    uint32_t memory;         /* VIRTIO_GPU_BLOB_MEM_*; 0: it is no blob */
+    uint32_t flags;          /* VIRTIO_GPU_BLOB_FLAG_* */
+    uint64_t size;           /* bytes of a blob, a multiple of the page size; else 0 */
+    uint32_t width, height;  /* pixels; 0 of a blob */
+    uint32_t format;         /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
+    bool bottom_up;          /* a renderer's: its first line is the lowest one */
+    struct picture *picture; /* owned; 2D only */
+    uint32_t scanouts;       /* bit N: output N shows it */
+    struct buffer *buffer;   /* owned; HOST3D only */
+    uint32_t map_info;       /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
+    struct backing backing;  /* not of HOST3D */
+    uint32_t known;          /* bit N: gpu::renderers[N] made or adopted it */
     struct renderer *renderer;  /* whose it is; NULL: the device's own (2D image, GUEST blob) */
     bool making;                /* a renderer is at it: what needs its memory waits */
     unsigned uses;              /* of its memory, by streams of renderer_memory that go on */
@@ -87,6 +91,8 @@ void resource_settled(struct resource *resource);
 
 /* Gives it the buffer, which it then owns. */
 void resource_set_buffer(struct resource *resource, struct buffer *buffer);
+/* Gives it the picture, which it then owns. */
+void resource_set_picture(struct resource *resource, struct picture *picture);
 /* Gives it the backing, which it then owns, even on error. -E2BIG when all backings together have
  * more pieces than allowed. */
 int resource_set_backing(struct resource *resource, struct backing *backing);

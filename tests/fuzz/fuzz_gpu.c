@@ -411,7 +411,8 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {.outputs = 1, .max_resources = 3, .max_bytes = 16 * PAGE};
+    const struct gpu_options options = {
+        .output_count = 1, .max_resources = 3, .max_bytes = 16 * PAGE};
     struct player p = {0};
 
     log_init("fuzz_gpu", NULL, LOG_LEVEL_ERROR);

@@ -9,9 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gpu_fixture.h"
+#include "gpu_test.h"
 
-#include "gpu/command.h"
 #include "gpu/context.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
@@ -33,6 +32,10 @@ struct fake_renderer {
     struct fake_work work[FAKE_MAX];
     unsigned attaches, detaches, adopts, destroyed, resets;
     struct guest_pins *pins; /* of the last attach_backing */
+    struct renderer_box box; /* of the last read, */
+    uint8_t *to;             /* and where it goes */
+    uint32_t stride;
+    size_t size;
 };
 
 static inline int fake_later(struct renderer *renderer, const char *name, uint32_t id,
@@ -47,31 +50,26 @@ static inline int fake_later(struct renderer *renderer, const char *name, uint32
     return -EINPROGRESS;
 }
 
-/* Ends the work number 'i'. */
-static inline void fake_end_at(struct fake_renderer *fake, unsigned i, int result)
-{
-    struct fake_work work = fake->work[i];
-    struct renderer_given given = {.map_info = VIRTIO_GPU_MAP_CACHE_WC};
-
-    memmove(fake->work + i, fake->work + i + 1, (--fake->count - i) * sizeof(work));
-    if (work.blob_done == NULL) {
-        work.done(work.data, result);
-        return;
-    }
-    if (result == 0)
-        given.buffer = buffer_memfd_create(4096);
-    work.blob_done(work.data, result, &given);
-}
-
 /* Ends the first work called 'name'. */
 static inline void fake_end(struct fake_renderer *fake, const char *name, int result)
 {
-    unsigned i = 0;
+    for (unsigned i = 0; i < fake->count; i++) {
+        struct fake_work work = fake->work[i];
+        struct renderer_given given = {.map_info = VIRTIO_GPU_MAP_CACHE_WC};
 
-    while (i < fake->count && strcmp(fake->work[i].name, name) != 0)
-        i++;
-    RING_DRIVER_MUST(i < fake->count);
-    fake_end_at(fake, i, result);
+        if (strcmp(work.name, name) != 0)
+            continue;
+        memmove(fake->work + i, fake->work + i + 1, (--fake->count - i) * sizeof(work));
+        if (work.blob_done == NULL) {
+            work.done(work.data, result);
+            return;
+        }
+        if (result == 0)
+            given.buffer = buffer_memfd_create(4096);
+        work.blob_done(work.data, result, &given);
+        return;
+    }
+    fail_msg("nothing called '%s' is under way", name);
 }
 
 static inline unsigned fake_pending(const struct fake_renderer *fake, const char *name)
@@ -172,6 +170,19 @@ static inline int fake_fence(struct renderer *r, struct context *context, uint32
     return fake_later(r, context == NULL ? "fence" : "ring fence", ring, done, NULL, data);
 }
 
+static inline int fake_read(struct renderer *r, struct resource *resource,
+                            const struct renderer_box *box, void *to, uint32_t stride, size_t size,
+                            renderer_done *done, void *data)
+{
+    struct fake_renderer *fake = (struct fake_renderer *)r;
+
+    fake->box = *box;
+    fake->to = to;
+    fake->stride = stride;
+    fake->size = size;
+    return fake_later(r, "read", resource->node.id, done, NULL, data);
+}
+
 static inline void fake_reset(struct renderer *r)
 {
     ((struct fake_renderer *)r)->count = 0;
@@ -202,6 +213,7 @@ static inline struct fake_renderer *fake_renderer_add(struct gpu_fixture *f)
         .transfer = fake_transfer,
         .submit = fake_submit,
         .fence = fake_fence,
+        .read = fake_read,
         .reset = fake_reset,
         .destroy = fake_destroy,
     };

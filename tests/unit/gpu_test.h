@@ -13,7 +13,7 @@
 
 static inline int gpu_setup(void **state)
 {
-    static const struct gpu_options options = {.outputs = 2};
+    static const struct gpu_options options = {.output_count = 2};
 
     fd_count_setup(state);
     *state = gpu_fixture_create(&options, EXPORTER_MEMFD);

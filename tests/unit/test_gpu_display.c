@@ -21,7 +21,7 @@ static void the_facts_are_those_of_the_driver_s_probe(void **state)
     assert_int_equal(config[4], 0);
 }
 
-static void no_output_is_the_default(void **state)
+static void one_output_is_the_default(void **state)
 {
     struct gpu_fixture *f = *state;
     struct virtio_gpu_cmd_get_edid edid = {gpu_header(VIRTIO_GPU_CMD_GET_EDID, 0), 0, 0};
@@ -30,7 +30,9 @@ static void no_output_is_the_default(void **state)
 
     f->device->impl->facts(f->device, &facts);
     memcpy(&outputs, facts.config + 8, sizeof(outputs));
-    assert_int_equal(outputs, 0);
+    assert_int_equal(outputs, 1);
+    assert_int_equal(GPU_DO(f, edid), VIRTIO_GPU_RESP_OK_EDID);
+    edid.scanout = 1;
     assert_int_equal(GPU_DO(f, edid), BAD_SCANOUT);
 }
 
@@ -147,24 +149,31 @@ static void options_without_sense_are_refused(void **state)
 {
     struct gpu_fixture *f = *state;
     const struct gpu_options bad[] = {
-        {.outputs = 17},
-        {.width = 9000, .height = 800},
-        {.width = 1280, .height = 1},
+        {.output_count = 17},
+        {.output_count = 1, .outputs = {{.mode = {9000, 800, 60}}}},
+        {.output_count = 1, .outputs = {{.mode = {1280, 1, 60}}}},
+        {.output_count = 1, .outputs = {{.mode = {1280, 800, 0}}}},
         {.renderer = "teapot"},
+        {.display = "teapot"},
+        {.display = "file:"},
     };
+
+    const struct gpu_options nowhere = {.display = "file:/proc/there/is/none"};
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         errno = 0;
         assert_null(gpu_device_create(&f->host, &bad[i]));
         assert_int_equal(errno, EINVAL);
     }
+    assert_null(gpu_device_create(&f->host, &nowhere));
+    assert_int_equal(errno, ENOENT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         GPU_TEST(the_facts_are_those_of_the_driver_s_probe),
-        GPU_ARENA_TEST(no_output_is_the_default),
+        GPU_ARENA_TEST(one_output_is_the_default),
         GPU_TEST(display_info_has_every_output),
         GPU_TEST(edid_is_answered_per_output),
         GPU_TEST(capsets_are_listed_and_read),
