@@ -13,6 +13,7 @@
 #include "gpu/context.h"
 #include "gpu/display_person.h"
 #include "gpu/gpu.h"
+#include "gpu/renderer_cross_domain.h"
 #ifdef HAVE_VIRGLRENDERER
 #include "gpu/renderer_virgl.h"
 #endif
@@ -198,7 +199,7 @@ static int gpu_add_virgl(struct gpu *gpu, const struct gpu_options *options, uns
 }
 
 /* Host memory comes first: it takes the contexts of a driver that knows no kinds of them, unless
- * there is OpenGL. */
+ * there is OpenGL. It and the allocator of images are to be had whatever draws. */
 static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *options)
 {
     int wanted = choose_parse(options->renderer);
@@ -211,6 +212,8 @@ static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *optio
     result = gpu_add_renderer(gpu, renderer_memory_create(gpu->device.host));
     if (result == 0 && wanted != 0)
         result = gpu_add_virgl(gpu, options, (unsigned)wanted);
+    if (result == 0)
+        result = gpu_add_renderer(gpu, renderer_cross_domain_create(gpu->device.host));
     return result;
 }
 

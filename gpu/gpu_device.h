@@ -15,7 +15,7 @@
 /* What a person chooses. 0 and NULL stand for the default. */
 struct gpu_options {
     const char *renderer;    /* what choose_parse reads, but 'auto'; NULL is "memory" */
-    const char *render_node; /* for virgl; NULL: it needs no device */
+    const char *render_node; /* of virgl and GBM; NULL: none is needed */
     /* What the guest sees. The default is one output; one without a name is the default as well. */
     struct output outputs[VIRTIO_GPU_MAX_SCANOUTS];
     unsigned output_count;

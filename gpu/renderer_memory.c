@@ -164,33 +164,51 @@ static int job_next(struct job *job)
 
 static int job_store_sum(struct job *job)
 {
+    struct resource *result = job_names(job).result;
     int error;
-    uint64_t *to = words_at(job_names(job).result, job->command.result_offset, 8, &error);
+    uint64_t *to = words_at(result, job->command.result_offset, 8, &error);
 
-    if (to == NULL)
+    if (to != NULL)
+        error = buffer_begin(result->buffer, BUFFER_WRITE);
+    if (error < 0)
         return error;
     *(volatile uint64_t *)to = job->sum;
-    return 0;
+    return buffer_end(result->buffer, BUFFER_WRITE);
+}
+
+/* Fills or sums 'size' bytes where the command in hand has come to. */
+static int job_touch(struct job *job, uint64_t size)
+{
+    const struct memory_stream_command *command = &job->command;
+    bool is_fill = command->opcode == MEMORY_STREAM_FILL;
+    unsigned access = is_fill ? BUFFER_WRITE : BUFFER_READ;
+    struct resource *resource = job_names(job).resource;
+    int error;
+    volatile uint64_t *words = words_at(resource, command->offset + job->at, size, &error);
+
+    if (words != NULL)
+        error = buffer_begin(resource->buffer, access);
+    if (error < 0)
+        return error;
+    if (is_fill)
+        for (uint64_t i = 0; i < size / 8; i++)
+            words[i] = memory_stream_word(command->seed, job->at / 8 + i);
+    else
+        job->sum = memory_stream_sum_on(job->sum, words, size / 8);
+    return buffer_end(resource->buffer, access);
 }
 
 /* Does up to 'size' bytes of the command in hand. */
 static int job_work(struct job *job, uint64_t size)
 {
     const struct memory_stream_command *command = &job->command;
-    volatile uint64_t *words;
-    uint64_t first = job->at / 8;
-    int error;
+    int result;
 
     if (size > command->size - job->at)
         size = command->size - job->at;
-    words = words_at(job_names(job).resource, command->offset + job->at, size, &error);
-    if (words == NULL)
-        return error;
-    if (command->opcode == MEMORY_STREAM_FILL)
-        for (uint64_t i = 0; i < size / 8; i++)
-            words[i] = memory_stream_word(command->seed, first + i);
-    else
-        job->sum = memory_stream_sum_on(job->sum, words, size / 8);
+    result = job_touch(job, size);
+    if (result < 0)
+        return result;
     job->at += size;
     if (job->at == command->size && command->opcode == MEMORY_STREAM_SUM)
         return job_store_sum(job);

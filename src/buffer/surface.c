@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/fourcc.h"
 #include "base/units.h"
@@ -111,6 +112,13 @@ bool surface_layout_holds(const struct surface *surface, const struct surface_la
             return false;
     }
     return true;
+}
+
+bool surface_layout_equal(const struct surface_layout *a, const struct surface_layout *b)
+{
+    return a->planes == b->planes && memcmp(a->strides, b->strides, sizeof(a->strides)) == 0 &&
+           memcmp(a->offsets, b->offsets, sizeof(a->offsets)) == 0 && a->modifier == b->modifier &&
+           a->size == b->size;
 }
 
 void surface_format_name(uint32_t fourcc, char text[static 5])

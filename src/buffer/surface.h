@@ -39,6 +39,7 @@ int surface_layout_linear(const struct surface *surface, struct surface_layout *
 /* Whether each plane of the image lies in the layout's buffer, as its rows are long. For layouts
  * that a driver gives. */
 bool surface_layout_holds(const struct surface *surface, const struct surface_layout *layout);
+bool surface_layout_equal(const struct surface_layout *a, const struct surface_layout *b);
 /* How many planes a format has; 0: the format is not known. */
 unsigned surface_planes(uint32_t fourcc);
 /* The format's four letters, for people; what is no letter is shown as '?'. */

@@ -17,7 +17,7 @@ static void the_facts_are_those_of_the_driver_s_probe(void **state)
     memcpy(config, facts.config, sizeof(config));
     assert_int_equal(config[0], 0);
     assert_int_equal(config[2], 2); /* outputs */
-    assert_int_equal(config[3], 1); /* capsets */
+    assert_int_equal(config[3], 2); /* capsets */
     assert_int_equal(config[4], 0);
 }
 
@@ -90,7 +90,7 @@ static void capsets_are_listed_and_read(void **state)
     assert_int_equal(info.capset_id, MEMORY_STREAM_CAPSET);
     assert_int_equal(info.capset_max_version, MEMORY_STREAM_VERSION);
     assert_int_equal(info.capset_max_size, sizeof(capset));
-    about.capset_index = 1;
+    about.capset_index = 2;
     assert_int_equal(GPU_DO(f, about), BAD_PARAMETER);
 
     assert_int_equal(GPU_DO(f, get), VIRTIO_GPU_RESP_OK_CAPSET);

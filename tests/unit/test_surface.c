@@ -106,7 +106,9 @@ static void a_false_layout_is_seen(void **state)
 
     assert_int_equal(surface_layout_linear(&surface, &good), 0);
     bad = good;
+    assert_true(surface_layout_equal(&good, &bad));
     bad.planes = 1;
+    assert_false(surface_layout_equal(&good, &bad));
     assert_false(surface_layout_holds(&surface, &bad));
     bad = good;
     bad.strides[0] = 99;
@@ -114,6 +116,9 @@ static void a_false_layout_is_seen(void **state)
     bad = good;
     bad.strides[1] = UINT32_MAX;
     assert_false(surface_layout_holds(&surface, &bad));
+    bad = good;
+    bad.size++;
+    assert_false(surface_layout_equal(&good, &bad));
     bad = good;
     bad.offsets[1] = (uint32_t)good.size - 100;
     assert_false(surface_layout_holds(&surface, &bad));
