@@ -68,7 +68,8 @@ struct abi_getparam {
     uint64_t value; /* address of a uint64_t */
 };
 
-enum { ABI_BLOB_GUEST = 1, ABI_BLOB_HOST3D = 2, ABI_BLOB_MAPPABLE = 1 };
+enum { ABI_BLOB_GUEST = 1, ABI_BLOB_HOST3D = 2 };
+enum { ABI_BLOB_MAPPABLE = 1, ABI_BLOB_SHAREABLE = 2, ABI_BLOB_CROSS_DEVICE = 4 };
 
 struct abi_create_blob {
     uint32_t memory;

@@ -101,11 +101,11 @@ void blob_card_close(struct blob_card *card)
     card->fd = -1;
 }
 
-int blob_create(struct blob_card *card, struct blob *blob, size_t size)
+static int create_blob(struct blob_card *card, struct blob *blob, size_t size, uint32_t flags)
 {
     struct abi_create_blob create = {
         .memory = ABI_BLOB_HOST3D,
-        .flags = ABI_BLOB_MAPPABLE,
+        .flags = flags,
         .size = size,
     };
 
@@ -116,6 +116,17 @@ int blob_create(struct blob_card *card, struct blob *blob, size_t size)
     blob->resource = create.resource;
     blob->size = size;
     return 0;
+}
+
+int blob_create(struct blob_card *card, struct blob *blob, size_t size)
+{
+    return create_blob(card, blob, size, ABI_BLOB_MAPPABLE);
+}
+
+int blob_create_shared(struct blob_card *card, struct blob *blob, size_t size)
+{
+    return create_blob(card, blob, size,
+                       ABI_BLOB_MAPPABLE | ABI_BLOB_SHAREABLE | ABI_BLOB_CROSS_DEVICE);
 }
 
 void blob_map(struct blob_card *card, struct blob *blob)

@@ -41,6 +41,9 @@ const char *blob_card_path(void);
  * negative errno: -ENOSPC when the window is full. */
 int blob_create(struct blob_card *card, struct blob *blob, size_t size);
 
+/* The same, of one that other devices of the VM may have: the kernel has it named by a UUID. */
+int blob_create_shared(struct blob_card *card, struct blob *blob, size_t size);
+
 /* Maps the blob; fails the program when the host did not make or map it. */
 void blob_map(struct blob_card *card, struct blob *blob);
 

@@ -36,6 +36,10 @@ int blob_job_storm(int argc, char **argv);
 /* hold COUNT KIB: make so many blobs, map and fill them, and keep them until a line of input. */
 int blob_job_hold(int argc, char **argv);
 
+/* share COUNT KIB: make so many blobs for other devices, have the host fill and sum each, and keep
+ * them until a line of input. */
+int blob_job_share(int argc, char **argv);
+
 /* reboot COUNT KIB: as hold, but then restart the machine with all of them mapped. */
 int blob_job_reboot(int argc, char **argv);
 

@@ -165,6 +165,32 @@ int blob_job_hold(int argc, char **argv)
     return getchar() == EOF;
 }
 
+int blob_job_share(int argc, char **argv)
+{
+    unsigned count = number(argc, argv, 1, 16), good = 0;
+    size_t size = (size_t)number(argc, argv, 2, 256) << 10;
+    struct blob blobs[MANY];
+    struct blob_card card;
+
+    if (count > MANY)
+        blob_card_fail("at most %d blobs", MANY);
+    blob_card_open(&card);
+    for (unsigned i = 0; i < count; i++) {
+        int rc = blob_create_shared(&card, &blobs[i], size);
+        if (rc != 0)
+            blob_card_fail("blob %u for other devices: %s", i, strerror(-rc));
+        blob_host_fill(&card, &blobs[i], i);
+        good += blob_host_sum(&card, &blobs[i], size) == blob_expected_sum(i, size / 8);
+    }
+    printf("@@ shared=%u works=%u\n", count, good);
+    int asked = getchar() != EOF;
+    for (unsigned i = 0; i < count; i++)
+        blob_destroy(&card, &blobs[i]);
+    blob_card_settle(&card);
+    blob_card_close(&card);
+    return !(asked && good == count);
+}
+
 int blob_job_reboot(int argc, char **argv)
 {
     unsigned count = keep_some(argc, argv);

@@ -207,6 +207,23 @@ def single_reboot(bench):
     reboot_by_host(bench, 20, 512)
 
 
+@single.case
+def single_shared(bench):
+    """Blobs for other devices: QEMU is told of each UUID while it lives, and a reset ends them."""
+    for ending in ("freed", "reset"):
+        bench.machine.begin("blob share 20 64")
+        expect("20", works=bench.machine.until("shared", 60)["works"])
+        bench.gpu.wait(lambda state: state["shared_objects"] == 20, "20 shared objects", 5)
+        if ending == "freed":
+            bench.machine.say("go on")
+            expect(0, status=bench.machine.end("blob share").status)
+        else:
+            bench.machine.qmp("system_reset")
+            bench.machine.ready()
+            bench.run("blob fresh 4 64")
+        bench.gpu.wait(lambda state: state["shared_objects"] == 0, "no shared object", 5)
+
+
 # What QEMU says of a request that the door has withdrawn, because the device stops.
 WITHDRAWN = "Received unexpected msg type"
 
