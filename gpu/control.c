@@ -343,8 +343,8 @@ void control_run(struct control *control)
     control->running = true;
     control_resume(control);
     /* What is older than the ring's next goes first. */
-    while (control->waiting == 0 && done < CONTROL_BATCH && control_has_room(control) &&
-           control_next(control))
+    while (control->waiting == 0 && control->held == 0 && done < CONTROL_BATCH &&
+           control_has_room(control) && control_next(control))
         done++;
     control->running = false;
     control_call(control);

@@ -46,6 +46,18 @@ static void resource_wake(struct resource *resource)
     }
 }
 
+/* What the first of them waited for was cancelled: it is done again later, and they go behind it,
+ * or UNREF would overtake the UNMAP_BLOB before it. */
+static void resource_hold_parked(struct resource *resource)
+{
+    struct request *request;
+
+    while ((request = TAILQ_FIRST(&resource->parked)) != NULL) {
+        resource_unpark(request);
+        control_hold(request);
+    }
+}
+
 void resource_destroy(struct resource *resource)
 {
     struct gpu *gpu = resource->gpu;
@@ -169,6 +181,8 @@ static void resource_arrive(struct resource *resource, enum resource_state state
 {
     resource_settle(resource, state);
     resource_hold(resource);
+    if (result == -ECANCELED)
+        resource_hold_parked(resource);
     resource->done(resource->data, result); /* which may destroy the resource */
     if (!resource->gone)
         resource_settled(resource);

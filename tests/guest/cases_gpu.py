@@ -245,6 +245,24 @@ def single_race(bench):
         bench.run("blob fresh 4 512")
 
 
+@single.case
+def single_pauses(bench):
+    """The machine stopped and continued again and again, mostly in the middle of a request: each is
+    answered when it goes on, once and well."""
+    with bench.tolerate(WITHDRAWN) as withdrawn:
+        bench.machine.begin("blob rounds 3000")
+        for turn in range(30):
+            time.sleep(0.02 + turn * 0.0037)
+            bench.machine.qmp("stop")
+            time.sleep(0.01)
+            bench.machine.qmp("cont")
+        result = bench.machine.end("blob rounds 3000", 400)
+        bench.show(f"@@ withdrawn={withdrawn()}")
+    expect(0, status=result.status)
+    expect("3000", rounds=result.values["rounds"])
+    expect("0", lost=result.values["lost"])
+
+
 # Offering memory slots, QEMU tells of each region by itself. It says so when the door refuses one
 # that is a mapping of its own, once for each; and there may be more than eight.
 

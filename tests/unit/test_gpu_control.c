@@ -328,16 +328,13 @@ enum answer_time { BEFORE_THE_STOP, WHILE_STOPPED, AFTER_THE_START };
 
 /* A command was taken, then the VM is paused: it is answered once and well when the rings run
  * again. The window cancels before they stop, or answers later. */
-static void pause_in_the_middle(struct gpu_fixture *f, const void *bytes, uint32_t size,
-                                uint32_t type, enum answer_time when)
+static void pause_while_it_waits(struct gpu_fixture *f, enum answer_time when)
 {
     struct virtqueue *queue = &f->driver.queues[0];
     struct virtqueue_setup setup = {
         .size = queue->size, .desc = queue->desc, .avail = queue->avail, .used = queue->used};
     bool fresh;
 
-    f->port.hold = true;
-    gpu_send(f, 0, bytes, size, 32);
     assert_true(f->port.asked);
     if (when == BEFORE_THE_STOP)
         fake_port_answer(&f->port, -ECANCELED);
@@ -355,6 +352,14 @@ static void pause_in_the_middle(struct gpu_fixture *f, const void *bytes, uint32
     if (when == AFTER_THE_START)
         fake_port_answer(&f->port, 0);
     gpu_loop(f);
+}
+
+static void pause_in_the_middle(struct gpu_fixture *f, const void *bytes, uint32_t size,
+                                uint32_t type, enum answer_time when)
+{
+    f->port.hold = true;
+    gpu_send(f, 0, bytes, size, 32);
+    pause_while_it_waits(f, when);
     assert_int_equal(gpu_take(f, 0), type);
     assert_false(gpu_answered(f, 0));
     assert_int_equal(f->driver.queues[0].in_flight, 0);
@@ -379,6 +384,29 @@ static void a_pause_in_the_middle_of_a_command(void **state)
         pause_in_the_middle(f, &unref, sizeof(unref), NODATA, when);
         assert_int_equal(f->census.resources, 0);
         assert_int_equal(f->port.count, 0);
+    }
+}
+
+/* Linux sends both without waiting between: the second must not overtake the first when that is
+ * done again. */
+static void a_pause_keeps_the_order_of_a_resource(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_ctx_resource unmap = gpu_about(VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, 7);
+    struct virtio_gpu_ctx_resource unref = gpu_about(VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, 7);
+
+    gpu_context(f, 1, 0);
+    for (enum answer_time when = BEFORE_THE_STOP; when <= AFTER_THE_START; when++) {
+        assert_int_equal(gpu_create_blob(f, 1, 7, PAGE), NODATA);
+        assert_int_equal(gpu_map(f, 7, 0), MAP_INFO);
+        f->port.hold = true;
+        gpu_send(f, 0, &unmap, sizeof(unmap), 32);
+        gpu_send(f, 0, &unref, sizeof(unref), 32);
+        pause_while_it_waits(f, when);
+        assert_int_equal(gpu_take(f, 0), NODATA);
+        assert_int_equal(gpu_take(f, 0), NODATA);
+        assert_int_equal(f->census.resources, 0);
+        assert_int_equal(f->driver.queues[0].in_flight, 0);
     }
 }
 
@@ -441,6 +469,7 @@ int main(void)
         GPU_TEST(the_cursor_does_not_wait_for_the_window),
         GPU_TEST(a_reset_drops_the_command_in_hand),
         GPU_TEST(a_pause_in_the_middle_of_a_command),
+        GPU_TEST(a_pause_keeps_the_order_of_a_resource),
         GPU_TEST(many_commands_leave_others_a_turn),
         GPU_TEST(a_kick_without_a_request_does_nothing),
     };
