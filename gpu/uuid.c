@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "gpu/command.h"
 #include "gpu/gpu.h"
+#include "gpu/picture.h"
 #include "gpu/resource_command.h"
 
 /* A random one, as RFC 9562 has it: version 4, variant 10. */
@@ -27,6 +28,8 @@ static int descriptor_of(const struct resource *resource, const char **reason)
 
     if (resource->memory != 0 && (resource->flags & VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE) == 0)
         *reason = "its blob was not made for other devices (CROSS_DEVICE)";
+    else if (resource->picture != NULL)
+        return resource->picture->fd; /* which stays what it shows, whoever draws with a copy */
     else if (buffer == NULL)
         *reason = "it has no memory of the host's";
     else if (buffer->kind == BUFFER_ARENA)

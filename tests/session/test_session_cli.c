@@ -13,6 +13,8 @@
 
 #include <json-c/json_pointer.h>
 
+#include "tests/frontend/gpu_guest_3d.h"
+
 /* The 'hostblob' command, asked as a person asks it. */
 static char output[65536]; /* what it printed last, errors included */
 
@@ -244,6 +246,95 @@ static void commands_reach_the_device(void **state)
     story_end(s);
 }
 
+#define SIDE 32u
+#define PICTURE 11u /* the resource */
+
+/* The guest shows a picture of its own on the first output. */
+static void show_picture(struct story *s)
+{
+    const struct virtio_gpu_rect all = {.width = SIDE, .height = SIDE};
+    struct virtio_gpu_resource_create_2d create = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D},
+        .resource_id = PICTURE,
+        .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+        .width = SIDE,
+        .height = SIDE,
+    };
+    struct virtio_gpu_transfer_to_host_2d transfer = {
+        .hdr = {.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D}, .r = all, .resource_id = PICTURE};
+    struct virtio_gpu_set_scanout scanout = {
+        .hdr = {.type = VIRTIO_GPU_CMD_SET_SCANOUT}, .r = all, .resource_id = PICTURE};
+    struct virtio_gpu_ctrl_hdr answer;
+    uint64_t half[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        half[i] = guest_ram_take(&s->frontend.ram, GUEST_RAM_LOW, SIDE * SIDE * 2, 4096);
+        assert_true(half[i] != UINT64_MAX);
+        memset(guest_ram_at(&s->frontend.ram, half[i]), 0x40 + 0x40 * (int)i, SIDE * SIDE * 2);
+    }
+    assert_int_equal(
+        gpu_guest_command(&s->frontend, &create, sizeof(create), &answer, sizeof(answer)), OK);
+    assert_int_equal(
+        gpu_guest_attach_pages(&s->frontend, PICTURE, half[0], half[1], SIDE * SIDE * 4), OK);
+    assert_int_equal(
+        gpu_guest_command(&s->frontend, &transfer, sizeof(transfer), &answer, sizeof(answer)), OK);
+    assert_int_equal(
+        gpu_guest_command(&s->frontend, &scanout, sizeof(scanout), &answer, sizeof(answer)), OK);
+}
+
+static void shows_what_the_guest_shows(void **state)
+{
+    const char *const arguments[] = {"--output=800x600@60,name=Left", "--output=off", NULL};
+    static const uint8_t begin[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13,
+                                    'I',  'H', 'D', 'R', 0,    0,    0,    SIDE, 0, 0, 0, SIDE};
+    struct story *s = story(state);
+    const char *path = s->daemon.control_path;
+    uint8_t bytes[4096];
+    FILE *file;
+    char png[160];
+    size_t size;
+
+    gpu_story_open(s, arguments);
+    snprintf(png, sizeof(png), "%s/a.png", s->daemon.dir);
+    assert_int_equal(hostblob(s, "screenshot %s 0 %s", path, png), 1); /* it shows nothing yet */
+    expect("The device says: ");
+    assert_int_not_equal(access(png, F_OK), 0);
+    show_picture(s);
+    assert_int_equal(hostblob(s, "outputs %s", path), 0);
+    expect("0       Left");
+    expect("800x600@60");
+    expect("32x32 of resource 11");
+    expect("off");
+    expect("nothing");
+    assert_int_equal(hostblob(s, "screenshot %s 0 %s", path, png), 0);
+    file = fopen(png, "rb");
+    assert_non_null(file);
+    size = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    assert_true(size > sizeof(begin) && size < sizeof(bytes));
+    assert_memory_equal(bytes, begin, sizeof(begin));
+    assert_int_equal(hostblob(s, "screenshot --pointer %s 0 - | cmp - %s && echo same", path, png),
+                     0);
+    expect("same");
+    assert_int_equal(hostblob(s, "screenshot %s 0 %s/no/such.png", path, s->daemon.dir), 1);
+    expect("cannot be written");
+    /* Another monitor, and a second one. */
+    assert_int_equal(hostblob(s, "output %s 0 1024x768", path), 0);
+    assert_int_equal(hostblob(s, "output %s 1 640x480@75", path), 0);
+    assert_int_equal(hostblob(s, "outputs --json %s", path), 0);
+    assert_int_equal(number("/0/width"), 1024);
+    assert_int_equal(number("/0/hz"), 60);
+    assert_int_equal(number("/1/hz"), 75);
+    assert_int_equal(number("/0/resource"), PICTURE);
+    assert_int_equal(hostblob(s, "output %s 1 off", path), 0);
+    assert_int_equal(hostblob(s, "outputs --json %s", path), 0);
+    assert_int_equal(number("/1/width"), 0);
+    assert_int_equal(hostblob(s, "output %s 2 off", path), 1);
+    expect("they are 0 to 1");
+    unlink(png);
+    story_end(s);
+}
+
 static void checks_the_machine(void **state)
 {
     struct story *s = story(state);
@@ -309,6 +400,7 @@ int main(void)
         STORY(lists_devices, gpu_crosvm_arena),
         STORY(says_what_to_do_about_a_device_that_is_not_there, gpu_qemu_arena),
         STORY(commands_reach_the_device, gpu_qemu_arena),
+        STORY(shows_what_the_guest_shows, gpu_qemu_arena),
         STORY(checks_the_machine, gpu_qemu_arena),
         STORY(what_it_runs_has_a_name, gpu_qemu_arena),
     };

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gpu_fixture.h"
+#include "gpu/picture.h"
+#include "gpu_2d.h"
 
 #define MIB (1ull << 20)
 
@@ -101,6 +102,20 @@ static void others_can_have_what_is_theirs(void **state)
     assert_int_equal(f->shared_count, 0);
 }
 
+static void a_picture_can_be_had(void **state)
+{
+    struct gpu_fixture *f = *state;
+    uint8_t uuid[16];
+
+    assert_int_equal(gpu_create_2d(f, 1, BGRX, 64, 64), NODATA);
+    assert_int_equal(assign(f, 1, uuid), OK_UUID);
+    assert_int_equal(f->shared_count, 1);
+    assert_true(fd_same_file(f->shared[0].fd,
+                             resource_find((struct gpu *)(void *)f->device, 1)->picture->fd));
+    assert_int_equal(gpu_unref(f, 1), NODATA);
+    assert_int_equal(f->shared_count, 0);
+}
+
 /* The descriptor of the arena is all that the guest has. */
 static void a_piece_of_the_arena_is_not_given_away(void **state)
 {
@@ -151,6 +166,7 @@ int main(void)
         ROW(a_resource_has_one_name, memfd),
         ROW(a_resource_has_one_name, arena),
         ROW(others_can_have_what_is_theirs, memfd),
+        ROW(a_picture_can_be_had, arena),
         ROW(a_piece_of_the_arena_is_not_given_away, arena),
         ROW(what_the_driver_keeps_is_not_shared, memfd),
         ROW(it_must_have_been_agreed, memfd),
