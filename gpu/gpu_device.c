@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "gpu/choose.h"
 #include "gpu/context.h"
 #include "gpu/display_person.h"
@@ -22,6 +23,7 @@
 
 /* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
 #define MAX_ENTRIES (4u << 20)
+#define GUEST_PAGE 4096u
 #define ATTACHMENTS_PER_RESOURCE 4u
 
 static struct gpu *gpu_of(struct device *device)
@@ -40,6 +42,19 @@ static struct virtio_gpu_config_space config_bytes(const struct gpu *gpu)
     };
 }
 
+/* What is offered. BLOB_ALIGNMENT only where it has to be: Linux then refuses blobs that it could
+ * have rounded up. */
+static uint64_t gpu_features(const struct gpu *gpu)
+{
+    uint64_t features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
+                        1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB |
+                        1ull << VIRTIO_GPU_F_CONTEXT_INIT;
+
+    if (gpu->config.blob_alignment != 0)
+        features |= 1ull << VIRTIO_GPU_F_BLOB_ALIGNMENT;
+    return features;
+}
+
 void gpu_tell_config(struct gpu *gpu)
 {
     struct virtio_gpu_config_space config = config_bytes(gpu);
@@ -52,9 +67,7 @@ static void gpu_facts(struct device *device, struct device_facts *facts)
     struct virtio_gpu_config_space config = config_bytes(gpu_of(device));
 
     *facts = (struct device_facts){
-        .features = 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_EDID |
-                    1ull << VIRTIO_GPU_F_RESOURCE_UUID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB |
-                    1ull << VIRTIO_GPU_F_CONTEXT_INIT,
+        .features = gpu_features(gpu_of(device)),
         .queues = VIRTIO_GPU_QUEUES,
         .shmid = VIRTIO_GPU_SHM_ID_HOST_VISIBLE,
         .config_size = sizeof(config),
@@ -131,6 +144,9 @@ static void gpu_command(struct device *device, const char *line, int fd, device_
 
 static void gpu_choose_limits(struct gpu *gpu, const struct gpu_options *options)
 {
+    /* A guest with pages of 4 KiB asks for blobs of any number of them. */
+    if (units_page_size() > GUEST_PAGE)
+        gpu->config.blob_alignment = (uint32_t)units_page_size();
     gpu->limits.resources = options->max_resources ? options->max_resources : GPU_DEFAULT_RESOURCES;
     gpu->limits.contexts = options->max_contexts ? options->max_contexts : GPU_DEFAULT_CONTEXTS;
     gpu->limits.bytes = options->max_bytes;

@@ -155,22 +155,6 @@ static void reset(struct renderer *renderer)
     virgl_job_queue(&job->job, NULL, NULL);
 }
 
-void renderer_virgl_context_lost(struct renderer *renderer, uint32_t context)
-{
-    struct virgl *virgl = virgl_of(renderer);
-    struct id_node *node = id_map_find(&virgl->contexts, context);
-
-    if (node == NULL)
-        return;
-    ID_MAP_OF(node, struct virgl_context, node)->lost = true;
-    virgl_fences_retire(&virgl->fences, context);
-}
-
-bool renderer_virgl_busy(struct renderer *renderer, struct render_thread_hand *hand)
-{
-    return render_thread_busy(virgl_of(renderer)->thread, hand);
-}
-
 /* ---- life ---- */
 
 static void destroy(struct renderer *renderer)
@@ -179,6 +163,8 @@ static void destroy(struct renderer *renderer)
 
     virgl_fences_drop(&virgl->fences);
     forget_contexts(virgl);
+    watchdog_destroy(virgl->watchdog);
+    render_server_destroy(virgl->server); /* whoever waits for it does so no longer */
     if (!render_thread_destroy(virgl->thread, END_LIMIT_MS)) {
         log_warning("virglrenderer does not come back: it is left to itself.");
         return;
@@ -225,17 +211,61 @@ static int open_library(struct virgl *virgl)
     return -ENOENT;
 }
 
+static int connect_server(void *data)
+{
+    return render_server_connect(((struct virgl *)data)->server);
+}
+
+/* The probe comes first: the render server takes every child that is nobody's. */
+static int start_server(struct virgl *virgl, sd_event *loop)
+{
+    static char *const words[] = {(char *)"hostblob-gpu", NULL};
+    static const struct render_server_options options = {0};
+
+    opaque_layout_find(&virgl->layout, words);
+    virgl->server = render_server_create(loop, &options, virgl_context_lost, virgl);
+    if (virgl->server == NULL) {
+        log_error("The render server of venus cannot be started: %m.");
+        return -errno;
+    }
+    virgl->events.server = connect_server;
+    return 0;
+}
+
+static int start_thread(struct virgl *virgl, sd_event *loop)
+{
+    virgl->thread = render_thread_create(loop, &work, virgl, BEGIN_LIMIT_MS);
+    if (virgl->thread == NULL) {
+        log_error("virglrenderer cannot be set up: %m.");
+        return -errno;
+    }
+    virgl->watchdog = watchdog_create(loop, virgl->thread, virgl->server, NULL);
+    if (virgl->watchdog != NULL)
+        return 0;
+    log_error("virglrenderer cannot be watched: %m.");
+    return -errno;
+}
+
 static int init(struct virgl *virgl, sd_event *loop)
 {
     int result = open_library(virgl);
 
-    if (result < 0)
-        return result;
-    virgl->thread = render_thread_create(loop, &work, virgl, BEGIN_LIMIT_MS);
-    if (virgl->thread != NULL)
-        return 0;
-    log_error("virglrenderer cannot be set up: %m.");
-    return -errno;
+    if (result == 0 && virgl->plan.venus)
+        result = start_server(virgl, loop);
+    if (result == 0)
+        result = start_thread(virgl, loop);
+    return result;
+}
+
+/* As far as it came. A thread that does not come back uses all of it still. */
+static void undo(struct virgl *virgl, int result)
+{
+    render_server_destroy(virgl->server);
+    if (result == -ETIMEDOUT || !render_thread_destroy(virgl->thread, END_LIMIT_MS))
+        return;
+    virgl_fences_finish(&virgl->fences);
+    virgl_library_close(virgl->library);
+    free(virgl);
 }
 
 struct renderer *renderer_virgl_create(sd_event *loop, const struct virgl_library_plan *plan)
@@ -257,12 +287,7 @@ struct renderer *renderer_virgl_create(sd_event *loop, const struct virgl_librar
     result = init(virgl, loop);
     if (result == 0)
         return &virgl->renderer;
-    /* A thread that does not come back uses it all still. */
-    if (result != -ETIMEDOUT) {
-        virgl_fences_finish(&virgl->fences);
-        virgl_library_close(virgl->library);
-        free(virgl);
-    }
+    undo(virgl, result);
     errno = -result;
     return NULL;
 }

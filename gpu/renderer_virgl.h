@@ -2,7 +2,6 @@
 #ifndef GPU_RENDERER_VIRGL_H
 #define GPU_RENDERER_VIRGL_H
 
-#include "gpu/render_thread.h"
 #include "gpu/renderer.h"
 #include "gpu/virgl_library.h"
 
@@ -13,14 +12,11 @@
  * borrowed for its life, the plan is copied but for its strings. NULL with errno set, after a line
  * in the log.
  *
+ * The render server of venus and the watchdog are its own. A context whose process died is lost:
+ * what it is sent is refused with -ENODEV, and its fences are retired.
+ *
  * Its destroy waits up to 2 s for the library; one that is stuck by then is left to itself.
  */
 struct renderer *renderer_virgl_create(sd_event *loop, const struct virgl_library_plan *plan);
-
-/* The process of that context (its id) is gone: what it is sent is refused with -ENODEV from now
- * on, and its fences are retired. Unknown ids are ignored. On the loop. */
-void renderer_virgl_context_lost(struct renderer *renderer, uint32_t context);
-/* What the library is at, as render_thread_busy. From any thread. */
-bool renderer_virgl_busy(struct renderer *renderer, struct render_thread_hand *hand);
 
 #endif

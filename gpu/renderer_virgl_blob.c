@@ -19,13 +19,19 @@ struct blob_job {
 };
 
 /* Where the bytes lie in the descriptor; -errno where that is not known. */
-static int find_offset(enum virgl_library_memory memory, int fd, uint64_t size, uint64_t *offset)
+static int find_offset(struct virgl_job *job, enum virgl_library_memory memory, int fd,
+                       uint64_t size, uint64_t *offset)
 {
+    char why[PROBE_WHY];
+    int result;
+
     *offset = 0;
     if (memory != VIRGL_LIBRARY_OPAQUE)
         return 0;
-    log_stranger("The Vulkan driver's memory cannot be mapped: its descriptor's form is unknown.");
-    return -EOPNOTSUPP;
+    result = opaque_layout_offset(&job->virgl->layout, fd, size, offset, why);
+    if (result < 0)
+        log_stranger("Blob %u cannot be mapped: %s.", job->id, why);
+    return result;
 }
 
 /* The memory that the guest may map. A blob that has none is still a blob. */
@@ -45,7 +51,7 @@ static struct buffer *export(struct virgl_job *job, uint64_t size)
         fd_close(&fd);
         return NULL;
     }
-    if (find_offset(memory, fd, size, &offset) < 0) {
+    if (find_offset(job, memory, fd, size, &offset) < 0) {
         fd_close(&fd);
         return NULL;
     }

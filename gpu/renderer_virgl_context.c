@@ -111,18 +111,37 @@ static int destroy(struct virgl_job *job)
     return 0;
 }
 
+static void queue_destroy(struct virgl *virgl, uint32_t id)
+{
+    struct virgl_job *job = virgl_job_create(virgl, sizeof(*job), destroy, id);
+
+    if (job == NULL)
+        return; /* the next reset destroys it */
+    job->id = id;
+    virgl_job_queue(job, NULL, NULL);
+}
+
 /* Its fences are retired now, not after what is queued: the process that they wait for may hang. */
 void virgl_context_destroy(struct renderer *renderer, struct context *context)
 {
     struct virgl *virgl = virgl_of(renderer);
-    struct virgl_job *job = virgl_job_create(virgl, sizeof(*job), destroy, context->node.id);
 
     forget(virgl, context->node.id);
     virgl_fences_retire(&virgl->fences, context->node.id);
-    if (job == NULL)
-        return; /* the next reset destroys it */
-    job->id = context->node.id;
-    virgl_job_queue(job, NULL, NULL);
+    queue_destroy(virgl, context->node.id);
+}
+
+/* The driver still has it; the library is rid of it, since its thread for it spins. */
+void virgl_context_lost(void *data, uint32_t id)
+{
+    struct virgl *virgl = data;
+    struct id_node *node = id_map_find(&virgl->contexts, id);
+
+    if (node == NULL)
+        return;
+    ID_MAP_OF(node, struct virgl_context, node)->lost = true;
+    virgl_fences_retire(&virgl->fences, id);
+    queue_destroy(virgl, id);
 }
 
 /* ---- attach and detach ---- */

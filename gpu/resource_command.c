@@ -45,16 +45,17 @@ static void part_done(struct request *request, int result, parts_end *end)
         control_answer(request, end(request));
 }
 
-/* Asks each of them. Returns the answer, or REQUEST_PENDING: then 'done' ends with part_done. */
-static uint32_t parts_ask(struct request *request, part_operation *operation, renderer_done *done,
-                          parts_end *end)
+/* Asks each of them; 'error' is what went wrong before, or 0. Returns the answer, or
+ * REQUEST_PENDING: then 'done' ends with part_done. */
+static uint32_t parts_ask(struct request *request, int error, part_operation *operation,
+                          renderer_done *done, parts_end *end)
 {
     struct resource *resource = request->resource;
     struct gpu *gpu = resource->gpu;
     int result;
 
     request->parts = 1;
-    request->error = 0;
+    request->error = error;
     for (unsigned i = 0; i < gpu->renderer_count; i++) {
         if ((resource->known & (1u << i)) == 0)
             continue;
@@ -119,7 +120,7 @@ uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *reques
         result = resource_set_backing(resource, &backing);
     if (result < 0)
         return request_fail(request, result, "the guest pages are not usable");
-    return parts_ask(request, attach_part, attach_done, attach_end);
+    return parts_ask(request, 0, attach_part, attach_done, attach_end);
 }
 
 static uint32_t detach_end(struct request *request)
@@ -154,7 +155,7 @@ uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *reques
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                               "resource %u has no guest pages", resource->node.id);
     resource_drop_backing(resource);
-    return parts_ask(request, detach_part, detach_done, detach_end);
+    return parts_ask(request, 0, detach_part, detach_done, detach_end);
 }
 
 /* ---- unref ---- */
@@ -181,15 +182,11 @@ static int unref_part(struct renderer *renderer, struct resource *resource, rend
     return renderer->impl->destroy_resource(renderer, resource, done, data);
 }
 
+/* 'window' is what it said of the mapping: 0 or -errno. */
 static uint32_t unref(struct request *request, int window)
 {
-    uint32_t type;
-
     request->resource->leaving = true;
-    type = parts_ask(request, unref_part, unref_part_done, unref_end);
-    if (window == 0 || request_answer_is_error(type))
-        return type;
-    return request_fail(request, window, "the window did not let go");
+    return parts_ask(request, window, unref_part, unref_part_done, unref_end);
 }
 
 static void unref_unmapped(void *data, int result)

@@ -3,10 +3,13 @@
 #define GPU_VIRGL_H
 
 #include "base/id_map.h"
+#include "gpu/opaque_layout.h"
+#include "gpu/render_server.h"
 #include "gpu/render_thread.h"
 #include "gpu/renderer.h"
 #include "gpu/virgl_fence.h"
 #include "gpu/virgl_library.h"
+#include "gpu/watchdog.h"
 #include "guest/guest_pins.h"
 
 /*
@@ -20,9 +23,11 @@ struct virgl {
     struct renderer renderer;
     struct virgl_library_plan plan;
     struct virgl_library_events events;
-    struct render_server *server;  /* borrowed; NULL without venus, or the library starts its own */
+    struct render_server *server;  /* of venus, else NULL */
+    struct opaque_layout layout;   /* likewise; unchanged once the thread runs */
     struct virgl_library *library; /* the thread's, once that runs */
     struct render_thread *thread;
+    struct watchdog *watchdog;
     struct virgl_fences fences;
     struct id_map contexts; // virgl_context::node: those that the device has now
     uint64_t serial;        /* of the newest of them */
@@ -97,6 +102,8 @@ int virgl_context_submit(struct renderer *renderer, struct context *context, con
                          size_t size, renderer_done *done, void *data);
 int virgl_context_fence(struct renderer *renderer, struct context *context, uint32_t ring,
                         renderer_done *done, void *data);
+/* On the loop: its process is gone. 'data' is a struct virgl. */
+void virgl_context_lost(void *data, uint32_t id);
 /* On the thread: has the library destroy it. The caller owns 'held' then. */
 void virgl_context_drop(struct virgl *virgl, struct virgl_held *held);
 

@@ -37,9 +37,12 @@ void *virgl_job_create(struct virgl *virgl, size_t size, int (*work)(struct virg
 
 int virgl_job_queue(struct virgl_job *job, renderer_done *done, void *data)
 {
+    struct virgl *virgl = job->virgl;
+
     job->done = done;
     job->data = data;
-    render_thread_queue(job->virgl->thread, &job->base);
+    render_thread_queue(virgl->thread, &job->base);
+    watchdog_wake(virgl->watchdog);
     return -EINPROGRESS;
 }
 

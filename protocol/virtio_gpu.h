@@ -18,6 +18,11 @@ enum {
     VIRTIO_GPU_QUEUES = 2,
 };
 
+/* Blob sizes must be multiples of config.blob_alignment. */
+#ifndef VIRTIO_GPU_F_BLOB_ALIGNMENT
+#define VIRTIO_GPU_F_BLOB_ALIGNMENT 5
+#endif
+
 /* The config space, with the field that came last. */
 struct virtio_gpu_config_space {
     uint32_t events_read;

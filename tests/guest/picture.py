@@ -6,15 +6,18 @@ import zlib
 from vm import Failure
 
 
-def rgb_xr24(data, width, height, stride):
-    """XR24: blue, green, red, nothing."""
-    rows = []
-    for y in range(height):
-        row = data[y * stride:y * stride + 4 * width]
-        out = bytearray(3 * width)
-        out[0::3], out[1::3], out[2::3] = row[2::4], row[1::4], row[0::4]
-        rows.append(bytes(out))
-    return rows
+def rgb_padded(order):
+    """Four bytes for a pixel, three of which are used."""
+    def convert(data, width, height, stride):
+        rows = []
+        for y in range(height):
+            row = data[y * stride:y * stride + 4 * width]
+            out = bytearray(3 * width)
+            for channel in range(3):
+                out[channel::3] = row[order[channel]::4]
+            rows.append(bytes(out))
+        return rows
+    return convert
 
 
 def rgb_packed(order):
@@ -62,8 +65,9 @@ def rgb_nv12(data, width, height, stride):
     return rows
 
 
-FORMATS = {"XR24": rgb_xr24, "RGB3": rgb_packed((0, 1, 2)), "BGR3": rgb_packed((2, 1, 0)),
-           "YUYV": rgb_yuyv, "NV12": rgb_nv12, "NM12": rgb_nv12}
+FORMATS = {"XR24": rgb_padded((2, 1, 0)), "AB24": rgb_padded((0, 1, 2)),
+           "RGB3": rgb_packed((0, 1, 2)), "BGR3": rgb_packed((2, 1, 0)), "YUYV": rgb_yuyv,
+           "NV12": rgb_nv12, "NM12": rgb_nv12}
 
 
 def write_png(path, data, name, width, height, stride):

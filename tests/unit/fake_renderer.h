@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gpu_test.h"
+#include "gpu_fixture.h"
 
+#include "gpu/command.h"
 #include "gpu/context.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
@@ -50,26 +51,31 @@ static inline int fake_later(struct renderer *renderer, const char *name, uint32
     return -EINPROGRESS;
 }
 
+/* Ends the work number 'i'. */
+static inline void fake_end_at(struct fake_renderer *fake, unsigned i, int result)
+{
+    struct fake_work work = fake->work[i];
+    struct renderer_given given = {.map_info = VIRTIO_GPU_MAP_CACHE_WC};
+
+    memmove(fake->work + i, fake->work + i + 1, (--fake->count - i) * sizeof(work));
+    if (work.blob_done == NULL) {
+        work.done(work.data, result);
+        return;
+    }
+    if (result == 0)
+        given.buffer = buffer_memfd_create(4096);
+    work.blob_done(work.data, result, &given);
+}
+
 /* Ends the first work called 'name'. */
 static inline void fake_end(struct fake_renderer *fake, const char *name, int result)
 {
-    for (unsigned i = 0; i < fake->count; i++) {
-        struct fake_work work = fake->work[i];
-        struct renderer_given given = {.map_info = VIRTIO_GPU_MAP_CACHE_WC};
+    unsigned i = 0;
 
-        if (strcmp(work.name, name) != 0)
-            continue;
-        memmove(fake->work + i, fake->work + i + 1, (--fake->count - i) * sizeof(work));
-        if (work.blob_done == NULL) {
-            work.done(work.data, result);
-            return;
-        }
-        if (result == 0)
-            given.buffer = buffer_memfd_create(4096);
-        work.blob_done(work.data, result, &given);
-        return;
-    }
-    fail_msg("nothing called '%s' is under way", name);
+    while (i < fake->count && strcmp(fake->work[i].name, name) != 0)
+        i++;
+    RING_DRIVER_MUST(i < fake->count);
+    fake_end_at(fake, i, result);
 }
 
 static inline unsigned fake_pending(const struct fake_renderer *fake, const char *name)

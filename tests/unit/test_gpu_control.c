@@ -452,6 +452,21 @@ static void a_kick_without_a_request_does_nothing(void **state)
     assert_int_equal(f->calls[0] + f->calls[1], 0);
 }
 
+static void blob_alignment_is_offered_where_it_is_needed(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct gpu *gpu = (struct gpu *)(void *)f->device;
+    struct device_facts facts;
+
+    f->device->impl->facts(f->device, &facts);
+    if (sysconf(_SC_PAGESIZE) == PAGE)
+        assert_int_equal(facts.features & 1ull << VIRTIO_GPU_F_BLOB_ALIGNMENT, 0);
+    gpu->config.blob_alignment = 65536;
+    f->device->impl->facts(f->device, &facts);
+    assert_int_not_equal(facts.features & 1ull << VIRTIO_GPU_F_BLOB_ALIGNMENT, 0);
+    assert_int_equal(facts.config[16] | facts.config[17] << 8 | facts.config[18] << 16, 65536);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +485,7 @@ int main(void)
         GPU_TEST(a_reset_drops_the_command_in_hand),
         GPU_TEST(a_pause_in_the_middle_of_a_command),
         GPU_TEST(a_pause_keeps_the_order_of_a_resource),
+        GPU_TEST(blob_alignment_is_offered_where_it_is_needed),
         GPU_TEST(many_commands_leave_others_a_turn),
         GPU_TEST(a_kick_without_a_request_does_nothing),
     };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "gpu_test.h"
+
 #include "fake_renderer.h"
 
 /* What the device does around a renderer that takes its time: order, fences, failures. */

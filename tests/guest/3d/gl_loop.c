@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tick.h"
 
 #define SIDE 64
+/* Some of these run side by side, and a stall has to be the host's fault. */
+#define REST_US 10000
 
 static const char vertex_source[] = "attribute vec2 place; varying vec2 at;\n"
                                     "void main() { at = place * 0.5 + 0.5;\n"
@@ -135,6 +138,7 @@ int main(int argc, char **argv)
     while (!status && !tick_over(&tick, ms)) {
         status = step(colour, tick.steps);
         tick_step(&tick);
+        usleep(REST_US);
     }
     tick_end(&tick);
     printf("@@ ended=%d\n", status);

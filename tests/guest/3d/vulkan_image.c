@@ -5,6 +5,7 @@
  *     vulkan_image FILE
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tick.h"
 #include "vk.h"
@@ -51,6 +52,7 @@ static VkResult memory(struct vk *vk)
 
 static int save(const char *path, const struct vk_buffer *pixels)
 {
+    static unsigned char copy[VK_DRAW_WIDTH * VK_DRAW_HEIGHT * 4];
     FILE *file = fopen(path, "wb");
     size_t done;
 
@@ -58,8 +60,10 @@ static int save(const char *path, const struct vk_buffer *pixels)
         perror(path);
         return -1;
     }
-    done = fwrite(pixels->map, 1, (size_t)pixels->size, file);
-    if (fclose(file) || done != (size_t)pixels->size) {
+    /* 9p writes without a copy of its own, and cannot do so from a device's memory. */
+    memcpy(copy, pixels->map, sizeof(copy));
+    done = fwrite(copy, 1, sizeof(copy), file);
+    if (fclose(file) || done != sizeof(copy)) {
         perror(path);
         return -1;
     }

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: MIT
+"""What a Debian guest renders on our devices: virgl's OpenGL, Venus's Vulkan, and both."""
+import os
+import re
+import signal
+import time
+
+import piglit3d
+from bench import expect
+from bench3d import VENUS, ZINK, Group3d, number
+from picture import write_png
+from vm import Failure
+
+OUTPUTS = ["--output=1280x800@60", "--output=1024x768@60"]
+STALL_MS = 1000  # no healthy program may wait longer than that, whatever happens to others
+
+
+# OpenGL and what is shown of it.
+
+virgl = Group3d("virgl", ["--renderer=virgl", *OUTPUTS], warm=["/hostblob/bin/gl_loop 1"])
+
+
+def connectors(bench):
+    """[(id, first mode)] of the connected outputs, as modetest lists them."""
+    found = []
+    for line in bench.run("modetest -M virtio_gpu -c").lines:
+        match = re.match(r"(\d+)\s+\d+\s+connected", line)
+        if match:
+            found.append([int(match[1])])
+        match = re.match(r"\s+#0 (\S+) ", line)
+        if match and found and len(found[-1]) == 1:
+            found[-1].append(match[1])
+    return found
+
+
+@virgl.case
+def virgl_outputs(bench):
+    """modetest sets and page-flips every output at once, at the guest's 60 Hz."""
+    outputs = connectors(bench)
+    if not bench.peer:
+        expect(["1280x800", "1024x768"], modes=[mode for _, mode in outputs])
+    words = " ".join(f"-s {connector}:{mode}" for connector, mode in outputs)
+    lines = bench.run(f"sleep 4 | modetest -M virtio_gpu {words} -v 2>&1").lines
+    rates = [float(rate) for rate in re.findall(r"freq: ([\d.]+)Hz", "\n".join(lines))]
+    bench.say(outputs=len(outputs), rates=rates)
+    if len(rates) < len(outputs) or max(rates) < 20:
+        raise Failure(f"modetest flips at {rates} Hz: {' / '.join(lines[-4:])}")
+
+
+@virgl.case
+def virgl_flips(bench):
+    """Plain 2D: dumb buffers of every output flipped for five seconds."""
+    lines = bench.run("/hostblob/bin/kms_loop 5")
+    bench.say(flips=lines.values["ticked"], longest_ms=lines.values["longest"])
+
+
+@virgl.case
+def virgl_kmscube(bench):
+    """kmscube draws 100 frames."""
+    lines = bench.run("kmscube -c 100 2>&1", 120).lines
+    if not any("virgl" in line for line in lines):
+        raise Failure("kmscube does not draw with virgl")
+    bench.say(fps=number(r"Rendered (?:99|100) frames in .* \(([\d.]+) fps\)", lines, "rate"))
+
+
+@virgl.case
+def virgl_glmark2(bench):
+    """glmark2 off-screen: three of its scenes."""
+    scenes = " ".join(f"-b {name}:duration=2" for name in ("build", "texture", "buffer"))
+    lines = bench.run(f"glmark2-es2-drm --off-screen {scenes} 2>&1", 240).lines
+    if not any("GL_RENDERER:" in line and "virgl" in line for line in lines):
+        raise Failure("glmark2 does not draw with virgl")
+    expect(3, scenes=sum("FPS:" in line for line in lines))
+    bench.say(score=number(r"glmark2 Score: (\d+)", lines, "score"))
+
+
+@virgl.case
+def virgl_verified(bench):
+    """Pictures drawn off-screen, each pixel of each verified."""
+    values = bench.run("/hostblob/bin/gl_loop 3").values
+    expect("virg", renderer=values["renderer"])
+
+
+@virgl.case
+def virgl_piglit(bench):
+    """Nothing of piglit.list that passes on QEMU's own device fails here."""
+    before = piglit3d.read_results()
+    results = piglit3d.run(bench, piglit3d.read_list())
+    piglit3d.save(bench.out("piglit.virgl"), ["Results of tests/guest/run3d virgl-piglit"], results)
+    worse = piglit3d.worse(results, before)
+    passed = sum(result == "pass" for result, _, _ in results)
+    bench.say(piglit=len(results), passed=passed,
+              passed_there=sum(result == "pass" for result in before.values()))
+    if worse:
+        again = piglit3d.run(bench, [line.split(" ", 1)[1] for line in worse], limit=60)
+        worse = piglit3d.worse(again, before)
+        bench.say(tried_again=len(again), still=len(worse))
+    if worse:
+        raise Failure(f"{len(worse)} pass on QEMU's own device and not here: {'; '.join(worse)}")
+
+
+# Vulkan. /dev/udmabuf is not there on such a host, so memory comes as lavapipe's own descriptors.
+
+venus = Group3d("venus", ["--renderer=venus", *OUTPUTS],
+                warm=[f"{VENUS} /hostblob/bin/vulkan_loop 1"])
+
+
+@venus.case
+def venus_vulkaninfo(bench):
+    """vulkaninfo names Venus on lavapipe."""
+    lines = bench.run(f"{VENUS} vulkaninfo --summary 2>&1").lines
+    names = [line.split("=", 1)[1].strip() for line in lines if "deviceName" in line]
+    bench.say(device=names)
+    if not names or not names[0].startswith("Virtio-GPU Venus (llvmpipe"):
+        raise Failure(f"vulkaninfo names {names}")
+
+
+@venus.case
+def venus_image(bench):
+    """Memory of 100 bytes to 64 MiB mapped and verified; a picture whose bytes are those that the
+    host's lavapipe draws."""
+    here = os.path.join(bench.share, "host.raw")
+    bench.on_host([os.path.join(bench.share, "bin/vulkan_image"), here])
+    result = bench.run(f"{VENUS} /hostblob/bin/vulkan_image /hostblob/guest.raw", 240)
+    if not result.values["device"].startswith("Virtio-GPU_Venus"):
+        raise Failure(f"the device is {result.values['device']}")
+    sizes = [record for record in result.records if "size" in record]
+    expect(9, sizes=len(sizes))
+    expect([("0", "0")] * 9, results=[(record["result"], record["bad"]) for record in sizes])
+    with open(here, "rb") as file:
+        wanted = file.read()
+    with open(os.path.join(bench.share, "guest.raw"), "rb") as file:
+        found = file.read()
+    width, height = int(result.values["width"]), int(result.values["height"])
+    write_png(bench.out("vulkan-host.png"), wanted, "AB24", width, height, 4 * width)
+    write_png(bench.out("vulkan-guest.png"), found, "AB24", width, height, 4 * width)
+    wrong = sum(a != b for a, b in zip(wanted, found))
+    expect((len(wanted), 0), bytes_and_wrong=(len(found), wrong))
+
+
+@venus.case
+def venus_many(bench):
+    """1,000 allocations mapped, written at once, verified and freed, 100 of them at a time."""
+    values = bench.run(f"{VENUS} /hostblob/bin/vulkan_many 1000 100", 400).values
+    bench.say(**{key: values[key] for key in ("lost", "map_ms_mean", "map_ms_longest")})
+    expect("1000", allocations=values["allocations"])
+    expect("0", lost=values["lost"])
+
+
+@venus.case
+def venus_zink(bench):
+    """OpenGL made of Vulkan: some of piglit.list on zink."""
+    lines = bench.run(f"{ZINK} wflinfo -p surfaceless_egl -a gl 2>&1 | head -n 8").lines
+    if not any("zink" in line and "Venus" in line for line in lines):
+        raise Failure(f"this is not zink on Venus: {' / '.join(lines)}")
+    chosen = piglit3d.read_list()[::24]
+    results = piglit3d.run(bench, chosen, ZINK, limit=60, name="zink")
+    bench.say(zink_piglit=len(results), passed=sum(result == "pass" for result, _, _ in results))
+    failed = [f"{result} {line}" for result, _, line in results if result != "pass"]
+    if failed:
+        raise Failure(f"{len(failed)} of {len(results)} do not pass: {'; '.join(failed)}")
+
+
+# Both, and what becomes of them when processes die or hang.
+
+both = Group3d("both", ["--renderer=virgl,venus", *OUTPUTS],
+               warm=["/hostblob/bin/gl_loop 1", f"{VENUS} /hostblob/bin/vulkan_loop 1"])
+
+
+class Crowd:
+    """Programs that run side by side: a victim, and others that nothing may happen to."""
+
+    def __init__(self, bench, seconds):
+        self.bench = bench
+        self.victim = bench.start("victim", f"{VENUS} /hostblob/bin/vulkan_loop {seconds + 60}")
+        self.victim.wait("tick")
+        # It is the only one with a render process so far.
+        self.victim_pids = list(bench.render_processes())
+        self.others = {
+            "vulkan": bench.start("vulkan", f"{VENUS} /hostblob/bin/vulkan_loop {seconds}"),
+            "gl": bench.start("gl", f"/hostblob/bin/gl_loop {seconds}"),
+            "kms": bench.start("kms", f"/hostblob/bin/kms_loop {seconds}")}
+        for program in self.others.values():
+            program.wait("tick", 60)
+
+    def finish(self):
+        """The others come to their good end, without a stall."""
+        longest = {name: program.finish(STALL_MS, 120) for name, program in self.others.items()}
+        self.bench.say(**{f"longest_ms_{name}": ms for name, ms in longest.items()})
+
+    def lost(self):
+        """The victim ends, and not well."""
+        status = self.victim.exit(60)
+        self.bench.say(victim_ended_with=status)
+        if status == 0:
+            raise Failure("the program whose render process was lost ended well")
+
+
+def fresh_contexts(bench):
+    """New contexts of both kinds work."""
+    bench.run(f"{VENUS} /hostblob/bin/vulkan_loop 1", 60)
+    bench.run("/hostblob/bin/gl_loop 1", 60)
+
+
+@both.case
+def both_quiet(bench):
+    """Four programs side by side, and nothing happens: how long the longest step is then."""
+    crowd = Crowd(bench, 6)
+    crowd.finish()
+    bench.run("pkill -x vulkan_loop", good=False)
+    crowd.victim.exit()
+
+
+@both.case
+def both_process_killed(bench):
+    """kill -9 of a render process."""
+    bench.own("render process of its own")
+    crowd = Crowd(bench, 12)
+    for pid in crowd.victim_pids:
+        os.kill(pid, signal.SIGKILL)
+    crowd.lost()
+    fresh_contexts(bench)
+    crowd.finish()
+
+
+@both.case
+def both_process_stopped(bench):
+    """A render process stopped for ten seconds."""
+    bench.own("render process of its own")
+    crowd = Crowd(bench, 20)
+    for pid in crowd.victim_pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(10)
+    for pid in crowd.victim_pids:
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # the watchdog has ended it
+    crowd.lost()
+    fresh_contexts(bench)
+    crowd.finish()
+
+
+@both.case
+def both_server_killed(bench):
+    """kill -9 of the render server: another is started, and new contexts work."""
+    bench.own("render server of its own")
+    crowd = Crowd(bench, 12)
+    old = bench.render_server()
+    os.kill(old, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while bench.render_server(missing=True) in (0, old):
+        if time.monotonic() > end:
+            raise Failure("no other render server was started")
+        time.sleep(0.1)
+    fresh_contexts(bench)
+    for name in ("gl", "kms"):
+        bench.say(**{f"longest_ms_{name}": crowd.others.pop(name).finish(STALL_MS, 60)})
+    # What the dead server had begun may go on or be lost, but not hang.
+    for program in (*crowd.others.values(), crowd.victim):
+        bench.say(**{f"{program.name}_ended_with": program.exit(120)})
+
+
+# An older host: its virglrenderer serves OpenGL; a current guest refuses its Venus.
+
+old = Group3d("old", ["--renderer=auto", *OUTPUTS], warm=["/hostblob/bin/gl_loop 1"],
+              hosts=("bookworm",))
+
+
+@old.case
+def old_choice(bench):
+    """'auto' picks virgl, and says why Venus is out."""
+    log = bench.gpu.log()
+    lines = [line for line in log.splitlines() if "venus" in line.lower()]
+    bench.say(log=lines)
+    if not lines:
+        raise Failure(f"nothing is said of Venus: {log[-800:]}")
+
+
+for case in (virgl_outputs, virgl_kmscube, virgl_verified):
+    old.cases[case.__name__.replace("_", "-").replace("virgl", "old")] = case
