@@ -163,6 +163,9 @@ static void free_all(struct render_thread *t)
     free(t);
 }
 
+/* What came back after it was given up. Only the loop may free it, and that does not wait. */
+static struct render_job_list abandoned = STAILQ_HEAD_INITIALIZER(abandoned);
+
 static void end(struct render_thread *t)
 {
     bool left;
@@ -170,6 +173,8 @@ static void end(struct render_thread *t)
     pthread_mutex_lock(&t->lock);
     t->ended = true;
     left = t->left;
+    if (left)
+        STAILQ_CONCAT(&abandoned, &t->done);
     pthread_cond_signal(&t->changed);
     pthread_mutex_unlock(&t->lock);
     if (left)

@@ -77,7 +77,7 @@ struct virgl_job {
 
 /* gpu/virgl_job.c */
 
-/* A job of 'size' bytes, zeroed but for its first part; 'context' is for whom (0: nobody). NULL:
+/* A job of 'size' bytes, zeroed behind its first part; 'context' is for whom (0: nobody). NULL:
  * there is no memory. */
 void *virgl_job_create(struct virgl *virgl, size_t size, int (*work)(struct virgl_job *job),
                        uint32_t context);

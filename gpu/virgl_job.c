@@ -26,7 +26,7 @@ static void end(struct render_job *base, bool dropped)
 void *virgl_job_create(struct virgl *virgl, size_t size, int (*work)(struct virgl_job *job),
                        uint32_t context)
 {
-    struct virgl_job *job = malloc(size);
+    struct virgl_job *job = calloc(1, size);
 
     if (job == NULL)
         return NULL;
