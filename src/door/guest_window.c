@@ -341,8 +341,9 @@ void guest_window_open(struct guest_window *w)
         return;
     w->state = GUEST_WINDOW_OPENING;
     back_channel_hold(&w->channel, false);
-    if (!w->writable) {
-        opening_done(w, -ENOTCONN);
+    if (!w->writable) { /* the session has said why */
+        w->state = GUEST_WINDOW_OPEN;
+        w->handler->changed(w->data, GUEST_WINDOW_IS_NONE);
         return;
     }
     unmap_orphans(w);

@@ -50,7 +50,7 @@ struct guest_window {
     bool drops_at_reset; /* the front-end forgets our mappings at a device reset (QEMU); else it
                             keeps them */
     bool needs_barrier;  /* it answers before it commits (QEMU) */
-    bool writable;       /* SHMEM and REPLY_ACK are negotiated */
+    bool writable; /* SHMEM and REPLY_ACK are negotiated, and the front-end has asked for it */
 };
 
 #define GUEST_WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger, for people */

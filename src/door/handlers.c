@@ -12,6 +12,7 @@
 
 #define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
 #define VIRTIO_F_RING_RESET_BIT 40
+#define WINDOW_NEEDS (BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK))
 
 static bool acked(const struct session *s, uint64_t bits)
 {
@@ -97,7 +98,7 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
 {
     s->protocol_features = m->u64;
     s->lent.journal->page->protocol_features = m->u64;
-    s->window.writable = acked(s, BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK));
+    s->window.writable = false; /* until it asks how large it is */
     /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither. */
     s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD));
     /* Only QEMU takes SHARED_OBJECT for these devices. Others answer when they have mapped, and
@@ -130,6 +131,8 @@ static int get_shmem_config(struct session *s, const struct vhost_user_message *
 {
     struct vhost_user_shmem_config config = {.regions = 1};
 
+    /* QEMU's vhost-user-gpu takes SHMEM, but has no window, and does not ask. */
+    s->window.writable = acked(s, WINDOW_NEEDS);
     config.sizes[s->window.ledger.region.shmid] = s->window.ledger.region.size;
     connection_answer(&s->connection, m, &config, sizeof(config));
     return SESSION_ANSWERED;
@@ -265,6 +268,15 @@ static int reset_device(struct session *s, const struct vhost_user_message *m, s
 
 /* ---- answers that waited for the worker ---- */
 
+static void explain_window(const struct session *s)
+{
+    static struct log_limit limit;
+
+    if (!s->window.writable && acked(s, WINDOW_NEEDS) && log_limit_allows(&limit))
+        log_info("The front-end took SHMEM but never asked for the window's size: it has none, and "
+                 "buffers cannot be mapped into the guest.");
+}
+
 void handlers_worker_done(struct session *s, int result, uint64_t value)
 {
     const struct vhost_user_message *m = &s->waiting;
@@ -277,8 +289,10 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
         result = ring_handlers_started(s, result, value);
     else if (m->header.request == VHOST_USER_RESET_DEVICE)
         shared_objects_remove_all(&s->objects);
-    else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1)
+    else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1) {
+        explain_window(s);
         guest_window_open(&s->window);
+    }
     connection_ack(&s->connection, m, acked(s, BIT(REPLY_ACK)), result);
 }
 

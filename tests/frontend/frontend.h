@@ -80,6 +80,7 @@ struct frontend_plan {
     uint16_t ring_size;
     uint64_t ram_size; /* bytes */
     bool split;        /* requests and answers are cut into two descriptors each */
+    bool no_window;    /* it never asks for the window: QEMU's vhost-user-gpu */
 };
 
 struct frontend {

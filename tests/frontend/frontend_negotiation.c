@@ -101,7 +101,7 @@ static int negotiate_qemu(struct frontend *frontend)
             r = frontend_tell(frontend, VHOST_USER_SET_VRING_ERR, &ring, sizeof(ring),
                               &frontend->queues[i].call, 1, true);
     }
-    if (r == 0 && ACKED(frontend, SHMEM))
+    if (r == 0 && ACKED(frontend, SHMEM) && !frontend->plan.no_window)
         r = get_window(frontend);
     return r;
 }
@@ -116,7 +116,7 @@ static int negotiate_crosvm(struct frontend *frontend)
         r = frontend_give_channel(frontend);
     if (r == 0 && ACKED(frontend, MQ))
         r = ask_u64(frontend, VHOST_USER_GET_QUEUE_NUM, &frontend->queue_num);
-    if (r == 0 && ACKED(frontend, SHMEM))
+    if (r == 0 && ACKED(frontend, SHMEM) && !frontend->plan.no_window)
         r = get_window(frontend);
     return r;
 }

@@ -116,6 +116,25 @@ static void a_front_end_without_shmem_is_named(void **state)
     without_a_window(story(state), 0, "does not know SHMEM");
 }
 
+/* QEMU's vhost-user-gpu-pci takes SHMEM but has no window: each request would be an error there. */
+static void a_front_end_that_never_asks_has_no_window(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.no_window = true;
+    story_join_plan(s, &plan);
+    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
+    assert_int_equal(gpu_guest_create(&s->frontend, 1, 1, 65536), OK);
+    assert_true(gpu_guest_map(&s->frontend, 1, 0) >= REFUSED);
+    assert_int_equal(story_shmem_requests(s), 0);
+    assert_int_equal(s->frontend.counts.barriers, 0);
+    assert_true(daemon_process_logged(&s->daemon, "never asked"));
+    story_end(s);
+}
+
 /* SHMEM without REPLY_ACK: nobody would know when a mapping works. */
 static void no_shmem_without_answers(void **state)
 {
@@ -208,6 +227,8 @@ int main(void)
         STORY(an_old_draft_at_bit_21_is_named, gpu_crosvm_arena),
         STORY(an_old_draft_at_bit_20_is_named, gpu_crosvm_single),
         STORY(a_front_end_without_shmem_is_named, gpu_qemu_arena),
+        STORY(a_front_end_that_never_asks_has_no_window, gpu_qemu_arena),
+        STORY(a_front_end_that_never_asks_has_no_window, gpu_qemu_single),
         STORY(no_shmem_without_answers, gpu_qemu_arena),
         STORY(rings_are_enabled_at_once_without_bit_30, gpu_qemu_arena),
         STORY(works_with_a_plain_ring, gpu_qemu_arena),

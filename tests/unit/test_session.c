@@ -130,6 +130,19 @@ static void worker_says(uint32_t type, const uint8_t *uuid, uint64_t ticket, int
     fd_list_finish(&fds);
 }
 
+/* Asks how large the window is, as whoever has one does. */
+static void ask_window(void)
+{
+    struct vhost_user_shmem_config config;
+    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(config)];
+    struct fd_list fds = {0};
+
+    tell(VHOST_USER_GET_SHMEM_CONFIG, NULL, 0, -1);
+    assert_int_equal(fd_receive(front, bytes, sizeof(bytes), &fds), sizeof(bytes));
+    memcpy(&config, bytes + VHOST_USER_HEADER_SIZE, sizeof(config));
+    assert_int_equal(config.regions, 1);
+}
+
 /* As QEMU negotiates, with one ring that could start. */
 static void negotiate(void)
 {
@@ -144,6 +157,7 @@ static void negotiate(void)
     tell(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, channel_fd);
     close(channel_fd);
     assert_int_equal(answered(VHOST_USER_SET_BACKEND_REQ_FD), 0);
+    ask_window();
     tell(VHOST_USER_SET_VRING_NUM, &size, sizeof(size), -1);
     assert_int_equal(answered(VHOST_USER_SET_VRING_NUM), 0);
     tell(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
