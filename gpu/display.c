@@ -74,6 +74,16 @@ bool display_wants_frames(const struct display *display)
     return false;
 }
 
+bool display_has_front_end(const struct display *display)
+{
+    const struct sink *sink;
+
+    SLIST_FOREACH(sink, &display->sinks, link)
+    if ((sink->flags & SINK_IS_FRONT_END) != 0)
+        return true;
+    return false;
+}
+
 static void tell_all(struct display *display, struct sink *sink)
 {
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {

@@ -58,6 +58,8 @@ void display_reset(struct display *display);
 int display_add_sink(struct display *display, struct sink *sink);
 /* Destroys it. What waits for it goes on. */
 void display_remove_sink(struct display *display, struct sink *sink);
+/* Whether a sink is the front-end's own: what it says of outputs counts, and the guest knows. */
+bool display_has_front_end(const struct display *display);
 /* Whether a sink wants to have frames. */
 bool display_wants_frames(const struct display *display);
 

@@ -15,6 +15,8 @@ static void tell_guest(struct display *display)
 {
     struct gpu *gpu = display->gpu;
 
+    if (display_has_front_end(display))
+        return;
     gpu->config.events_read |= VIRTIO_GPU_EVENT_DISPLAY;
     gpu_tell_config(gpu);
 }
@@ -111,13 +113,26 @@ void display_release(struct display *display)
 
 /* ---- the answers ---- */
 
+/* Asks the sinks, once for each request. Whether the answer has to wait for theirs. */
+static bool waits_for_sinks(struct display *display, struct request *request, int output)
+{
+    struct sink *sink;
+
+    if (!request->asked)
+        SLIST_FOREACH(sink, &display->sinks, link)
+    if (sink->impl->asked != NULL)
+        sink->impl->asked(sink, output);
+    request->asked = true;
+    return display->holds > 0;
+}
+
 /* The outputs that are on stand side by side. */
 uint32_t display_get_info(struct gpu *gpu, struct request *request)
 {
     const struct display *display = &gpu->display;
     uint32_t x = 0;
 
-    if (display->holds > 0)
+    if (waits_for_sinks(&gpu->display, request, SINK_ASKS_OUTPUTS))
         return ask_later(&gpu->display, request);
     for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         const struct output *output = &display->outputs[i];
@@ -140,11 +155,11 @@ uint32_t display_get_edid(struct gpu *gpu, struct request *request)
     uint8_t edid[OUTPUT_MAX_EDID];
     uint32_t size;
 
+    if (number < VIRTIO_GPU_MAX_SCANOUTS && waits_for_sinks(&gpu->display, request, (int)number))
+        return ask_later(&gpu->display, request);
     if (number >= gpu->display.count)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID,
                               "there is no output %u", number);
-    if (gpu->display.holds > 0)
-        return ask_later(&gpu->display, request);
     size = output_edid(&gpu->display.outputs[number], edid);
     writer_u32(&request->answer, size);
     writer_u32(&request->answer, 0);

@@ -41,6 +41,7 @@ struct gpu {
     uint64_t attachments;
     unsigned copies; /* transfers of pictures to renderers that are under way */
     struct display display;
+    struct sink *front_end; /* the display socket's, among the display's; NULL: there is none */
     struct fence_timeline timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;

@@ -20,6 +20,7 @@
 #endif
 #include "gpu/resource.h"
 #include "gpu/sink_file.h"
+#include "gpu/sink_socket.h"
 
 /* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
 #define MAX_ENTRIES (4u << 20)
@@ -112,24 +113,53 @@ static void gpu_set_features(struct device *device, uint64_t features)
     gpu_of(device)->features = features;
 }
 
-/* All that a driver may write is events_clear, whole: it acknowledges events_read. */
+/* All that a driver may write is events_clear: it acknowledges events_read. */
 static void gpu_write_config(struct device *device, uint32_t offset, const void *bytes,
                              uint32_t size)
 {
+    const uint32_t at = offsetof(struct virtio_gpu_config_space, events_clear);
     struct gpu *gpu = gpu_of(device);
     uint32_t before = gpu->config.events_read;
     struct reader reader;
 
-    if (offset != offsetof(struct virtio_gpu_config_space, events_clear) ||
-        size != sizeof(gpu->config.events_clear)) {
+    /* QEMU's vhost-user-gpu passes on the whole config space. */
+    if (offset > at || size < at - offset + sizeof(gpu->config.events_clear)) {
         log_stranger("the driver writes %u bytes at %u of the config space", size, offset);
         return;
     }
     reader_init(&reader, bytes, size);
+    reader_skip(&reader, at - offset);
     gpu->config.events_read &= ~reader_u32(&reader);
     if (gpu->config.events_read == before)
         return;
     gpu_tell_config(gpu);
+}
+
+static void gpu_display_closed(void *data, struct sink *sink)
+{
+    struct gpu *gpu = data;
+
+    gpu->front_end = NULL;
+    display_remove_sink(&gpu->display, sink);
+}
+
+/* The front-end gives another socket each time that it starts the rings. */
+static void gpu_take_display(struct device *device, int fd)
+{
+    struct gpu *gpu = gpu_of(device);
+    struct sink *sink;
+    int result = 0;
+
+    if (gpu->front_end != NULL)
+        gpu_display_closed(gpu, gpu->front_end);
+    sink = sink_socket_create(device->host->loop, fd, gpu_display_closed, gpu);
+    result = sink != NULL ? display_add_sink(&gpu->display, sink) : -errno;
+    if (result < 0) {
+        log_error("the front-end's window shows nothing: %s", strerror(-result));
+        return;
+    }
+    gpu->front_end = sink;
+    sink_socket_begin(sink);
 }
 
 static void gpu_command(struct device *device, const char *line, int fd, device_answer *answer,
@@ -273,6 +303,7 @@ static const struct device_impl gpu_impl = {
     .queue_ready = gpu_queue_ready,
     .set_features = gpu_set_features,
     .write_config = gpu_write_config,
+    .take_display = gpu_take_display,
     .command = gpu_command,
     .destroy = gpu_destroy,
 };

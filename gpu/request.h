@@ -66,6 +66,7 @@ struct request {
     bool is_parked;
     TAILQ_ENTRY(request) parked; // resource::parked
     unsigned parts;              /* of its work that are not done, where several have one */
+    bool asked;                  /* the sinks were asked for what it asks */
     int error;                   /* the first of theirs; 0: none */
     struct renderer *renderer;   /* whose work a fence of this request waits for; NULL: nobody's */
     struct fence_timeline *timeline; /* NULL: it has no fence, or its context is gone */

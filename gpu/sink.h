@@ -81,6 +81,7 @@ struct sink_impl {
 enum {
     SINK_WANTS_FRAMES = 1, /* without such a sink nothing is read back for an update */
     SINK_TAKES_DMABUF = 2, /* a frame that has a dmabuf needs no pixels */
+    SINK_IS_FRONT_END = 4, /* the watcher says how many outputs there are, and tells the guest */
 };
 
 /* The head of each sink's own struct. */

@@ -223,8 +223,8 @@ struct sink *sink_socket_create(sd_event *loop, int fd, sink_socket_closed *clos
     if (s == NULL) {
         fd_close(&fd);
     } else {
-        s->sink =
-            (struct sink){.impl = &socket_impl, .flags = SINK_WANTS_FRAMES | SINK_TAKES_DMABUF};
+        s->sink = (struct sink){.impl = &socket_impl,
+                                .flags = SINK_WANTS_FRAMES | SINK_TAKES_DMABUF | SINK_IS_FRONT_END};
         s->answer_us = SINK_SOCKET_ANSWER_US;
         s->show_us = SINK_SOCKET_SHOW_US;
         s->closed = closed;
