@@ -182,6 +182,9 @@ static void gpu_choose_limits(struct gpu *gpu, const struct gpu_options *options
     gpu->limits.bytes = options->max_bytes;
     gpu->limits.entries = MAX_ENTRIES;
     gpu->limits.attachments = (uint64_t)gpu->limits.resources * ATTACHMENTS_PER_RESOURCE;
+    /* A guest with pages of 4 KiB asks for blobs of any number of them. */
+    if (units_page_size() > GUEST_PAGE)
+        gpu->config.blob_alignment = (uint32_t)units_page_size();
 }
 
 static int gpu_choose_outputs(struct gpu *gpu, const struct gpu_options *options)
