@@ -158,19 +158,24 @@ static const char *text_of(const struct probe *probe, const char *key)
     return json_object_get_string(value);
 }
 
-/* The names of all Vulkan devices; a list to be read by people. */
-static const char *name_devices(const struct probe *probe, char *text, size_t size)
+/* All Vulkan devices, and what their memory is when it is shared; a list to be read by people. */
+static const char *list_devices(const struct probe *probe, char *text, size_t size)
 {
-    struct json_object *devices, *name;
+    struct json_object *devices, *name, *memory;
     size_t length = 0;
 
     text[0] = '\0';
     if (!json_object_object_get_ex(probe->report, "devices", &devices))
         return "?";
     for (size_t i = 0; i < json_object_array_length(devices) && length < size; i++) {
-        if (json_object_object_get_ex(json_object_array_get_idx(devices, i), "name", &name))
-            length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? ", " : "",
-                                       json_object_get_string(name));
+        struct json_object *device = json_object_array_get_idx(devices, i);
+
+        if (!json_object_object_get_ex(device, "dma_buf_is", &memory))
+            memory = NULL;
+        if (json_object_object_get_ex(device, "name", &name))
+            length += (size_t)snprintf(text + length, size - length, "%s%s, shared memory: %s",
+                                       i > 0 ? "; " : "", json_object_get_string(name),
+                                       memory != NULL ? json_object_get_string(memory) : "none");
     }
     return text;
 }
@@ -181,7 +186,7 @@ static void say_works(const struct probe *probe, unsigned renderers)
 
     if (renderers == CHOOSE_VENUS) {
         log_info("Renderer %s works: Vulkan on %s; virglrenderer %s.", probe->name,
-                 name_devices(probe, devices, sizeof(devices)), text_of(probe, "virglrenderer"));
+                 list_devices(probe, devices, sizeof(devices)), text_of(probe, "virglrenderer"));
         return;
     }
     log_info("Renderer %s works: OpenGL %s, %s; virglrenderer %s.", probe->name,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gpu/probe_vulkan.h"
+#include "gpu/render_environment.h"
 #include "gpu/render_spawn.h"
 #include "gpu/renderer.h"
 #include "gpu/virgl_library.h"
@@ -106,6 +107,7 @@ int probe_venus(const struct gpu_options *options, struct json_object *report, c
         snprintf(why, PROBE_WHY, "%s", reason);
         return -ENOENT;
     }
+    render_environment_apply();
     result = check_vulkan(options, report, why);
     return result < 0 ? result : check_library(library, why);
 }

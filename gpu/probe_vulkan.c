@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpu/render_environment.h"
 #include "gpu/vulkan_export.h"
 
 #define DEVICES_MAX 16u
@@ -120,6 +121,8 @@ static void report_dma_buf(struct tested *t)
         try_types(t, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, &result);
     json_object_object_add(t->report, "dma_buf",
                            json_object_new_boolean(result.why == NULL && result.offset == 0));
+    if (result.why == NULL)
+        add_text(t->report, "dma_buf_is", result.regular_file ? "memfd of the layer" : "dmabuf");
     if (result.why != NULL)
         add_text(t->report, "dma_buf_why", result.why);
 }
@@ -176,8 +179,12 @@ int probe_vulkan(const struct gpu_options *options, struct json_object *report, 
     VkPhysicalDevice physical[DEVICES_MAX];
     uint32_t count = DEVICES_MAX;
     struct json_object *devices = json_object_new_array();
-    const char *reason = vulkan_calls_init(&calls);
+    const char *reason;
 
+    render_environment_apply();
+    if (render_environment_layer() != NULL)
+        add_text(report, "layer", render_environment_layer());
+    reason = vulkan_calls_init(&calls);
     json_object_object_add(report, "devices", devices);
     if (reason == NULL &&
         (calls.EnumeratePhysicalDevices(calls.instance, &count, physical) < 0 || count == 0))

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "gpu/child_watch.h"
+#include "gpu/render_environment.h"
 #include "gpu/render_processes.h"
 #include "gpu/render_relay.h"
 #include "gpu/render_spawn.h"
@@ -273,6 +274,8 @@ struct render_server *render_server_create(sd_event *loop,
     s->loop = loop;
     s->options = *options;
     s->options.program = program;
+    if (s->options.environment == NULL)
+        s->options.environment = render_environment();
     s->context_lost = context_lost;
     s->data = data;
     atomic_init(&s->connecting, -1);

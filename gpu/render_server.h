@@ -23,8 +23,8 @@ struct render_server;
 
 struct render_server_options {
     const char *program; /* borrowed; NULL: as render_spawn_program finds it */
-    /* "NAME=value", ended by NULL, borrowed: set for the server beside our environment. NULL:
-     * nothing. */
+    /* "NAME=value", ended by NULL, borrowed: set for the server beside our environment. NULL: what
+     * render_environment says. */
     const char *const *environment;
 };
 

@@ -102,8 +102,8 @@ static void find_out(const struct layer_instance *instance, struct layer_physica
     instance->GetPhysicalDeviceProperties2(physical->handle, &properties);
     if (host.minImportedHostPointerAlignment > physical->alignment)
         physical->alignment = host.minImportedHostPointerAlignment;
-    log_info("Vulkan memory of %s is made of memfds: its driver exports no dmabufs.",
-             properties.properties.deviceName);
+    log_debug("Vulkan memory of %s is made of memfds: its driver exports no dmabufs.",
+              properties.properties.deviceName);
 }
 
 const struct layer_physical *layer_physical_of(struct layer_instance *instance,
