@@ -2,11 +2,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "gpu/picture.h"
 #include "gpu/resource.h"
 #include "gpu/virgl.h"
+#include "protocol/virgl_stream.h"
 #include "protocol/virtio_gpu.h"
 
 /* A resource that was made elsewhere, to be made known to the library. */
@@ -15,6 +18,7 @@ struct adopt_job {
     int fd; /* owned; -1: none */
     bool dmabuf;
     uint64_t size;
+    uint32_t format, width, height; /* of a picture */
 };
 
 static void finish(struct virgl_job *base, bool dropped)
@@ -73,6 +77,20 @@ static int adopt_guest_blob(struct virgl *virgl, struct resource *resource)
     return 0;
 }
 
+/* Takes the job over, and a duplicate of 'fd'. */
+static int queue_with_fd(struct adopt_job *job, int fd)
+{
+    job->fd = fd_duplicate(fd);
+    if (job->fd < 0) {
+        int error = job->fd;
+
+        virgl_job_destroy(&job->job);
+        return error;
+    }
+    virgl_job_queue(&job->job, NULL, NULL);
+    return 0;
+}
+
 /* ---- another renderer's memory ---- */
 
 static int import(struct virgl_job *base)
@@ -100,15 +118,83 @@ static int adopt_buffer(struct virgl *virgl, struct resource *resource)
     if (job == NULL)
         return -ENOMEM;
     job->dmabuf = buffer->dmabuf;
-    job->fd = fd_duplicate(buffer->fd);
-    if (job->fd < 0) {
-        int error = job->fd;
+    return queue_with_fd(job, buffer->fd);
+}
 
-        virgl_job_destroy(&job->job);
-        return error;
-    }
-    virgl_job_queue(&job->job, NULL, NULL);
-    return 0;
+/* ---- a 2D picture ---- */
+
+static int make_texture(struct adopt_job *job)
+{
+    const struct renderer_resource what = {
+        .target = VIRGL_STREAM_TARGET_2D,
+        .format = job->format,
+        .bind = VIRGL_STREAM_BIND_RENDER_TARGET | VIRGL_STREAM_BIND_SAMPLER_VIEW,
+        .width = job->width,
+        .height = job->height,
+        .depth = 1,
+        .array_size = 1,
+        .flags = VIRGL_STREAM_FLAG_Y_0_TOP,
+    };
+
+    return virgl_library_create_3d(job->job.virgl->library, job->job.id, &what);
+}
+
+/* What was drawn with 2D commands so far. */
+static int upload(struct adopt_job *job)
+{
+    struct virgl_held *held = job->job.held;
+    struct renderer_transfer what = {
+        .stride = job->width * PICTURE_BYTES_PER_PIXEL,
+        .box = {.w = job->width, .h = job->height, .d = 1},
+    };
+    struct iovec iov;
+    void *pixels = mmap(NULL, job->size, PROT_READ, MAP_SHARED, job->fd, 0);
+
+    if (pixels == MAP_FAILED)
+        return -errno;
+    held->pixels = pixels;
+    held->size = job->size;
+    held->stride = what.stride;
+    iov = (struct iovec){pixels, job->size};
+    return virgl_library_transfer(job->job.virgl->library, 0, job->job.id, &what, &iov, 1);
+}
+
+static int copy_picture(struct virgl_job *base)
+{
+    struct adopt_job *job = (struct adopt_job *)base;
+    struct virgl_library *library = base->virgl->library;
+    int result = make_texture(job);
+
+    if (result < 0)
+        return result;
+    result = upload(job);
+    if (result == 0 && base->pins != NULL)
+        result =
+            virgl_library_attach_backing(library, base->id, base->pins->iov, base->pins->count);
+    if (result < 0)
+        virgl_library_unref(library, base->id);
+    else
+        virgl_resource_keep(base);
+    return result;
+}
+
+static int adopt_picture(struct virgl *virgl, struct resource *resource)
+{
+    const struct picture *picture = resource->picture;
+    struct adopt_job *job;
+
+    if (!virgl->plan.virgl)
+        return -EOPNOTSUPP;
+    job = job_create(virgl, resource, copy_picture);
+    if (job == NULL)
+        return -ENOMEM;
+    job->format = picture->format;
+    job->width = picture->width;
+    job->height = picture->height;
+    job->size = picture->size;
+    if (resource->backing.pins != NULL)
+        job->job.pins = guest_pins_ref(resource->backing.pins);
+    return queue_with_fd(job, picture->fd);
 }
 
 int virgl_adopt(struct renderer *renderer, struct resource *resource)
@@ -117,6 +203,8 @@ int virgl_adopt(struct renderer *renderer, struct resource *resource)
 
     if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST)
         return adopt_guest_blob(virgl, resource);
+    if (resource->picture != NULL)
+        return adopt_picture(virgl, resource);
     if (resource->buffer != NULL)
         return adopt_buffer(virgl, resource);
     return -EOPNOTSUPP;

@@ -146,11 +146,24 @@ struct transfer_job {
     struct renderer_transfer what;
 };
 
+/* What a 2D command brought into the picture. The guest may change its pages again by now. */
+static int copy_picture(struct transfer_job *job, const struct virgl_held *held)
+{
+    struct iovec iov = {held->pixels, held->size};
+
+    job->what.stride = held->stride;
+    job->what.offset = (uint64_t)job->what.box.y * held->stride +
+                       (uint64_t)job->what.box.x * PICTURE_BYTES_PER_PIXEL;
+    return virgl_library_transfer(job->job.virgl->library, 0, job->job.id, &job->what, &iov, 1);
+}
+
 static int transfer(struct virgl_job *base)
 {
     struct transfer_job *job = (struct transfer_job *)base;
     struct virgl_held *held = virgl_held_find(&base->virgl->held_resources, base->id);
 
+    if (held != NULL && held->pixels != NULL && base->base.context == 0 && !job->what.from_host)
+        return copy_picture(job, held);
     /* Without pages there is nothing to copy from or to, and the library has asserted on it. */
     if (held == NULL || held->pins == NULL)
         return -EINVAL;

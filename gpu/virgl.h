@@ -52,6 +52,10 @@ struct virgl_held {
     struct id_node node;     // virgl::held_contexts or held_resources; virgl_job::held
     bool gl;                 /* a context of OpenGL; unused of a resource */
     struct guest_pins *pins; /* one reference, while the library may use them; NULL: none */
+    /* Of an adopted picture, else NULL: its memory, mapped. */
+    void *pixels;
+    size_t size;
+    uint32_t stride;
 };
 
 static inline struct virgl *virgl_of(struct renderer *renderer)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "gpu/virgl.h"
 
@@ -55,8 +56,11 @@ void virgl_job_destroy(struct virgl_job *job)
 
 void virgl_held_destroy(struct virgl_held *held)
 {
-    if (held != NULL)
-        guest_pins_unref(held->pins);
+    if (held == NULL)
+        return;
+    guest_pins_unref(held->pins);
+    if (held->pixels != NULL)
+        munmap(held->pixels, held->size);
     free(held);
 }
 

@@ -150,3 +150,28 @@ int gpu_guest_guest_blob(struct frontend *frontend, uint32_t resource, uint64_t 
 
     return simple(frontend, &command, sizeof(command));
 }
+
+int gpu_guest_picture(struct frontend *frontend, uint32_t resource, uint32_t width, uint32_t height)
+{
+    struct virtio_gpu_resource_create_2d command = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D},
+        .resource_id = resource,
+        .format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM,
+        .width = width,
+        .height = height,
+    };
+
+    return simple(frontend, &command, sizeof(command));
+}
+
+int gpu_guest_transfer_2d(struct frontend *frontend, uint32_t resource, uint32_t width,
+                          uint32_t height)
+{
+    struct virtio_gpu_transfer_to_host_2d command = {
+        .hdr = {.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D},
+        .r = {.width = width, .height = height},
+        .resource_id = resource,
+    };
+
+    return simple(frontend, &command, sizeof(command));
+}

@@ -27,6 +27,12 @@ int gpu_guest_stream(struct frontend *frontend, uint32_t context, const uint32_t
                      unsigned count);
 int gpu_guest_stream_begin(struct frontend *frontend, uint32_t context, const uint32_t *words,
                            unsigned count);
+/* A 2D resource, four bytes a pixel in the order B, G, R, A. */
+int gpu_guest_picture(struct frontend *frontend, uint32_t resource, uint32_t width,
+                      uint32_t height);
+/* All of it from its pages. */
+int gpu_guest_transfer_2d(struct frontend *frontend, uint32_t resource, uint32_t width,
+                          uint32_t height);
 /* A blob of the guest's own pages, 'size' bytes at 'gpa'. */
 int gpu_guest_guest_blob(struct frontend *frontend, uint32_t resource, uint64_t gpa, uint32_t size);
 

@@ -282,6 +282,35 @@ static void guest_pages_are_attached(void **state)
     story_end(s);
 }
 
+#define PICTURE 8u
+
+/* What 2D commands drew, before and after, is what OpenGL finds; the pages are the guest's again as
+ * soon as it was told so. */
+static void pictures_are_textures_too(void **state)
+{
+    struct story *s = story(state);
+    struct pages pages;
+
+    open_gl(s);
+    pages = take_pages(s);
+    assert_int_equal(gpu_guest_picture(&s->frontend, PICTURE, SIDE, SIDE), OK);
+    assert_int_equal(
+        gpu_guest_attach_pages(&s->frontend, PICTURE, pages.gpa[0], pages.gpa[1], BYTES), OK);
+    for (uint32_t factor = 3; factor < 6; factor++) {
+        fill(&pages, factor);
+        assert_int_equal(gpu_guest_transfer_2d(&s->frontend, PICTURE, SIDE, SIDE), OK);
+        if (factor == 3) {
+            assert_true(gpu_guest_transfer(&s->frontend, GL, PICTURE, true, SIDE, SIDE) >= REFUSED);
+            assert_int_equal(gpu_guest_attach(&s->frontend, GL, PICTURE), OK);
+        }
+        fill(&pages, 0);
+        assert_int_equal(gpu_guest_transfer(&s->frontend, GL, PICTURE, true, SIDE, SIDE), OK);
+        assert_int_equal(differ(&pages, factor), 0);
+    }
+    assert_int_equal(gpu_guest_unref(&s->frontend, PICTURE), OK);
+    story_end(s);
+}
+
 /* Blobs of host memory do not care for OpenGL, and the other way round. */
 static void memory_goes_on_beside(void **state)
 {
@@ -386,6 +415,7 @@ int main(void)
         STORY(fences_come_in_order, gpu_qemu_arena),
         STORY(a_context_goes_amid_its_work, gpu_qemu_arena),
         STORY(guest_pages_are_attached, gpu_qemu_arena),
+        STORY(pictures_are_textures_too, gpu_qemu_arena),
         STORY(memory_goes_on_beside, gpu_qemu_single),
         STORY(a_reset_amid_work, gpu_qemu_arena),
         STORY(a_reset_amid_work, gpu_crosvm_arena),
