@@ -56,6 +56,7 @@ void display_reset(struct display *display)
     TAILQ_FOREACH(wait, &display->waits, link)
     wait->request = NULL;
     display_drop_questions(display);
+    display->unread = false; /* a driver asks when it begins */
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         cursor_hide(display, i);
         scanout_hide(display, i);

@@ -38,6 +38,7 @@ struct display {
     SLIST_HEAD(, sink) sinks;
     struct rect told[VIRTIO_GPU_MAX_SCANOUTS]; /* the sizes that the sinks know; x and y are 0 */
     TAILQ_HEAD(, display_wait) waits;          /* for sinks, by age */
+    bool unread;                               /* outputs changed since the guest has asked */
     unsigned holds;                            /* display_hold less display_release */
     TAILQ_HEAD(, display_question) questions;  /* that wait for the release */
     LIST_HEAD(, scanout_fetch) fetches;
@@ -62,6 +63,10 @@ void display_remove_sink(struct display *display, struct sink *sink);
 bool display_has_front_end(const struct display *display);
 /* Whether a sink wants to have frames. */
 bool display_wants_frames(const struct display *display);
+
+/* The driver acknowledges VIRTIO_GPU_EVENT_DISPLAY. What changed after it last asked is said again:
+ * it may have acknowledged news that it has not heard. */
+void display_acknowledged(struct display *display);
 
 /* For the scanouts and cursors: tell every sink. */
 void display_tell_scanout(struct display *display, unsigned output, uint32_t width,

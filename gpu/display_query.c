@@ -17,8 +17,15 @@ static void tell_guest(struct display *display)
 
     if (display_has_front_end(display))
         return;
+    display->unread = true;
     gpu->config.events_read |= VIRTIO_GPU_EVENT_DISPLAY;
     gpu_tell_config(gpu);
+}
+
+void display_acknowledged(struct display *display)
+{
+    if (display->unread)
+        display->gpu->config.events_read |= VIRTIO_GPU_EVENT_DISPLAY;
 }
 
 static bool same_mode(const struct output_mode *a, const struct output_mode *b)
@@ -129,11 +136,12 @@ static bool waits_for_sinks(struct display *display, struct request *request, in
 /* The outputs that are on stand side by side. */
 uint32_t display_get_info(struct gpu *gpu, struct request *request)
 {
-    const struct display *display = &gpu->display;
+    struct display *display = &gpu->display;
     uint32_t x = 0;
 
-    if (waits_for_sinks(&gpu->display, request, SINK_ASKS_OUTPUTS))
-        return ask_later(&gpu->display, request);
+    if (waits_for_sinks(display, request, SINK_ASKS_OUTPUTS))
+        return ask_later(display, request);
+    display->unread = false; /* Linux asks for EDIDs first, and for this after them */
     for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         const struct output *output = &display->outputs[i];
         bool on = i < display->count && output_is_on(output);

@@ -113,26 +113,28 @@ static void gpu_set_features(struct device *device, uint64_t features)
     gpu_of(device)->features = features;
 }
 
-/* All that a driver may write is events_clear: it acknowledges events_read. */
+/* All that a driver may write is events_clear: it acknowledges events_read. A front-end may hand on
+ * the whole config space for it (QEMU does), with the rest as it was. */
 static void gpu_write_config(struct device *device, uint32_t offset, const void *bytes,
                              uint32_t size)
 {
     const uint32_t at = offsetof(struct virtio_gpu_config_space, events_clear);
     struct gpu *gpu = gpu_of(device);
-    uint32_t before = gpu->config.events_read;
     struct reader reader;
+    uint32_t seen;
 
-    /* QEMU's vhost-user-gpu passes on the whole config space. */
     if (offset > at || size < at - offset + sizeof(gpu->config.events_clear)) {
         log_stranger("the driver writes %u bytes at %u of the config space", size, offset);
         return;
     }
     reader_init(&reader, bytes, size);
     reader_skip(&reader, at - offset);
-    gpu->config.events_read &= ~reader_u32(&reader);
-    if (gpu->config.events_read == before)
-        return;
-    gpu_tell_config(gpu);
+    seen = reader_u32(&reader) & gpu->config.events_read;
+    gpu->config.events_read &= ~seen;
+    if ((seen & VIRTIO_GPU_EVENT_DISPLAY) != 0)
+        display_acknowledged(&gpu->display);
+    if (seen != 0)
+        gpu_tell_config(gpu);
 }
 
 static void gpu_display_closed(void *data, struct sink *sink)

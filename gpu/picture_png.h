@@ -5,7 +5,8 @@
 #include "gpu/picture.h"
 
 /* Writes a PNG of 8 bits a colour, without alpha, to 'fd', which it takes ownership of even on
- * error. Takes its time: about 30 ms for 1280 x 800. Returns 0 or -errno. */
-int picture_png_write(const struct picture *picture, int fd);
+ * error. It uses up the pixels: the picture is only good to be destroyed. Takes its time. Returns 0
+ * or -errno. */
+int picture_png_write(struct picture *picture, int fd);
 
 #endif

@@ -49,6 +49,7 @@ class Bench:
     def __init__(self, group, options):
         self.group = group
         self.verbose = options.verbose
+        self.build = options.build
         self.folder = tempfile.mkdtemp(prefix=f"hostblob-{group.name}-")
         self.keep = options.keep
         self.devices = {}

@@ -128,7 +128,7 @@ class Device(Control):
                    f"--control-path={self.path}", *options]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, preexec_fn=die_with_parent)
+                                            stderr=log, preexec_fn=die_with_parent, cwd=folder)
         self.wait_listening()
 
     def program(self, build):

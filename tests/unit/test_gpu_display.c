@@ -139,10 +139,21 @@ static void an_event_that_was_seen_is_cleared(void **state)
     struct gpu *gpu = (struct gpu *)(void *)f->device;
     uint32_t seen = 1;
 
+    const uint32_t whole[5] = {3, 2, 2, 1, 0};
+
     gpu->config.events_read = 3;
     f->device->impl->write_config(f->device, 4, &seen, 4);
     assert_int_equal(gpu->config.events_read, 2);
     assert_int_equal(f->config_changes, 1);
+    f->device->impl->write_config(f->device, 0, whole, 20);
+    assert_int_equal(gpu->config.events_read, 0);
+    assert_int_equal(f->config_changes, 2);
+    gpu->config.events_read = 3;
+    f->device->impl->write_config(f->device, 0, whole, 4);
+    f->device->impl->write_config(f->device, 0, whole, 7);
+    f->device->impl->write_config(f->device, 5, whole, 15);
+    f->device->impl->write_config(f->device, 4, whole, 3);
+    assert_int_equal(gpu->config.events_read, 3);
 }
 
 static void options_without_sense_are_refused(void **state)

@@ -102,6 +102,17 @@ static void an_output_changes_while_the_guest_runs(void **state)
     assert_int_equal(f->answer[24 + 8 + 54 + 2], 1920 & 255); /* the EDID's timing */
     f->device->impl->write_config(f->device, 4, &seen, 4);
     assert_int_equal(gpu->config.events_read, 0);
+    /* A driver may acknowledge news that came after it asked: it hears of them again. */
+    f->config_changes = 0;
+    display_set_output(&gpu->display, 0, 800, 600, 60);
+    info(f);
+    display_set_output(&gpu->display, 0, 1920, 1080, 60);
+    f->device->impl->write_config(f->device, 4, &seen, 4);
+    assert_int_equal(gpu->config.events_read, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(f->config_changes, 3);
+    info(f);
+    f->device->impl->write_config(f->device, 4, &seen, 4);
+    assert_int_equal(gpu->config.events_read, 0);
     /* Nobody is told of what is so already. */
     f->config_changes = 0;
     assert_int_equal(display_set_output(&gpu->display, 0, 1920, 1080, 60), 0);

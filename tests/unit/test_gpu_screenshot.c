@@ -97,6 +97,7 @@ static void a_picture_is_written(void **state)
     assert_int_equal(seen.height, HEIGHT);
     check_painted(&seen);
     close(fd);
+    paint(picture);
     fd = open("/dev/full", O_WRONLY);
     assert_true(picture_png_write(picture, fd) < 0);
     fd = open("/dev/null", O_RDONLY);
