@@ -2,10 +2,11 @@
 #include <errno.h>
 
 #include "base/units.h"
+#include "gpu/answer.h"
 #include "gpu/command.h"
 #include "gpu/context.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/hand.h"
 #include "gpu/renderer.h"
 #include "gpu/resource_command.h"
 
@@ -119,7 +120,7 @@ static uint32_t take_given(struct request *request, int result, const struct ren
 
 static void blob_done(void *data, int result, const struct renderer_given *given)
 {
-    control_answer(data, take_given(data, result, given));
+    answer_give(data, take_given(data, result, given));
 }
 
 static uint32_t ask_renderer(struct request *request, const struct blob_request *blob)
@@ -147,7 +148,7 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
 
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
-    request_set_resource(request, resource);
+    resource_name(resource, request);
     resource->memory = blob->memory;
     resource->flags = blob->flags;
     resource->size = blob->size;
@@ -188,16 +189,16 @@ static void map_done(void *data, int result)
     uint32_t cache = request->resource->map_info;
 
     if (result == -ECANCELED) {
-        control_hold(request);
+        hand_hold(request);
         return;
     }
     if (result < 0) {
-        control_answer(request, request_fail(request, result, "the window refused it"));
+        answer_give(request, request_fail(request, result, "the window refused it"));
         return;
     }
     writer_u32(&request->answer, cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED);
     writer_u32(&request->answer, 0);
-    control_answer(request, VIRTIO_GPU_RESP_OK_MAP_INFO);
+    answer_give(request, VIRTIO_GPU_RESP_OK_MAP_INFO);
 }
 
 static uint32_t check_map(struct gpu *gpu, struct request *request, struct resource *resource,
@@ -240,12 +241,12 @@ static void unmap_done(void *data, int result)
     uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
 
     if (result == -ECANCELED) {
-        control_hold(request);
+        hand_hold(request);
         return;
     }
     if (result < 0)
         type = request_fail(request, result, "the window did not let go");
-    control_answer(request, type);
+    answer_give(request, type);
 }
 
 uint32_t blob_unmap(struct gpu *gpu, struct request *request)

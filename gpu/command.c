@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/command.h"
 
-#include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/hand.h"
 
 #define BIT(feature) (1ull << VIRTIO_GPU_F_##feature)
 #define ANSWER(type) (sizeof(struct type) - sizeof(struct virtio_gpu_ctrl_hdr))
@@ -75,9 +75,9 @@ static uint32_t command_check(struct gpu *gpu, struct request *request,
 {
     uint64_t room = request->chain->writable_size;
 
-    if (command == NULL || command->queue != request->control->queue)
+    if (command == NULL || command->queue != request->hand->queue)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "no such command in queue %u",
-                              request->control->queue);
+                              request->hand->queue);
     if (!gpu_has(gpu, command->features))
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC,
                               "the driver did not accept the feature it belongs to");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "gpu/answer.h"
 #include "gpu/command.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
 #include "gpu/picture.h"
 #include "gpu/renderer.h"
@@ -58,8 +58,8 @@ static void last_copy_done(void *data, int result)
 {
     struct request *request = data;
 
-    request->control->gpu->copies--;
-    control_answer(request, VIRTIO_GPU_RESP_OK_NODATA);
+    request->gpu->copies--;
+    answer_give(request, VIRTIO_GPU_RESP_OK_NODATA);
 }
 
 /* A renderer that adopted the picture has a copy of its own: it takes the same pixels, in the order

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "gpu/answer.h"
 #include "gpu/command.h"
 #include "gpu/context.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
 #include "gpu/renderer.h"
 #include "gpu/resource_command.h"
@@ -22,7 +22,7 @@ static uint32_t create_result(struct request *request, int result)
 
 static void create_done(void *data, int result)
 {
-    control_answer(data, create_result(data, result));
+    answer_give(data, create_result(data, result));
 }
 
 static void read_description(struct reader *args, struct renderer_resource *what)
@@ -63,7 +63,7 @@ uint32_t command_3d_create(struct gpu *gpu, struct request *request)
     resource->format = what.format;
     resource->bottom_up = (what.flags & VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP) == 0;
     request->renderer = renderer;
-    request_set_resource(request, resource);
+    resource_name(resource, request);
     result = renderer->impl->create_3d(renderer, resource, &what, create_done, request);
     return result == -EINPROGRESS ? REQUEST_PENDING : create_result(request, result);
 }
@@ -77,7 +77,7 @@ static uint32_t transfer_result(struct request *request, int result)
 
 static void transfer_done(void *data, int result)
 {
-    control_answer(data, transfer_result(data, result));
+    answer_give(data, transfer_result(data, result));
 }
 
 static void read_transfer(struct reader *args, struct renderer_transfer *transfer)

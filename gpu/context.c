@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gpu/fence.h"
 #include "gpu/gpu.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
@@ -27,7 +28,7 @@ struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, co
     snprintf(context->name, sizeof(context->name), "%s", name);
     id_map_init(&context->attachments);
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
-        fence_timeline_init(&context->timelines[i]);
+        TAILQ_INIT(&context->timelines[i]);
     if (id_map_add(&gpu->contexts, &context->node) < 0) {
         free(context);
         errno = EEXIST;
@@ -37,17 +38,12 @@ struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, co
     return context;
 }
 
-static struct attachment *attachment_of(struct id_node *node)
-{
-    return ID_MAP_OF(node, struct attachment, node);
-}
-
 void context_discard(struct context *context)
 {
     struct gpu *gpu = context->gpu;
 
     while (context->attachments.count > 0)
-        attachment_destroy(attachment_of(id_map_first(&context->attachments)));
+        attachment_destroy(ID_MAP_OF(id_map_first(&context->attachments), struct attachment, node));
     id_map_remove(&gpu->contexts, &context->node);
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
         fence_disband(&context->timelines[i]);
@@ -99,8 +95,7 @@ int context_attach(struct context *context, struct resource *resource)
 {
     struct gpu *gpu = context->gpu;
     int result;
-    struct attachment *attachment =
-        attachment_of(id_map_find(&context->attachments, resource->node.id));
+    struct attachment *attachment = attachment_find(&context->attachments, resource->node.id);
 
     if (attachment != NULL) {
         if (attachment->count == UINT32_MAX)
@@ -113,23 +108,19 @@ int context_attach(struct context *context, struct resource *resource)
     result = make_known(context, resource);
     if (result < 0)
         return result;
-    attachment = calloc(1, sizeof(*attachment));
+    attachment = attachment_create(&context->attachments, resource->node.id, &resource->attachments,
+                                   &gpu->attachments);
     if (attachment == NULL)
         return -ENOMEM;
-    attachment->node.id = resource->node.id;
     attachment->context = context;
     attachment->resource = resource;
-    attachment->count = 1;
-    id_map_add(&context->attachments, &attachment->node);
-    LIST_INSERT_HEAD(&resource->attachments, attachment, of_resource);
-    gpu->attachments++;
     tell_renderer(attachment, true);
     return 0;
 }
 
 int context_detach(struct context *context, uint32_t resource_id)
 {
-    struct attachment *attachment = attachment_of(id_map_find(&context->attachments, resource_id));
+    struct attachment *attachment = attachment_find(&context->attachments, resource_id);
 
     if (attachment == NULL)
         return -ENOENT;
@@ -142,15 +133,7 @@ int context_detach(struct context *context, uint32_t resource_id)
 
 struct resource *context_resource(struct context *context, uint32_t resource_id)
 {
-    struct attachment *attachment = attachment_of(id_map_find(&context->attachments, resource_id));
+    struct attachment *attachment = attachment_find(&context->attachments, resource_id);
 
     return attachment == NULL ? NULL : attachment->resource;
-}
-
-void attachment_destroy(struct attachment *attachment)
-{
-    attachment->context->gpu->attachments--;
-    id_map_remove(&attachment->context->attachments, &attachment->node);
-    LIST_REMOVE(attachment, of_resource);
-    free(attachment);
 }

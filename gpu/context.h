@@ -7,20 +7,12 @@
 #include <bsd/sys/queue.h>
 
 #include "base/id_map.h"
-#include "gpu/fence.h"
+#include "gpu/attachment.h"
+#include "gpu/request.h"
 #include "protocol/virtio_gpu.h"
 
 struct gpu;
 struct renderer;
-
-/* That a context may use a resource. It ends with either of them. */
-struct attachment {
-    struct id_node node; // context::attachments, under the resource's id
-    struct context *context;
-    struct resource *resource;
-    uint32_t count;                     /* a guest may attach twice: it takes as many detaches */
-    LIST_ENTRY(attachment) of_resource; // resource::attachments
-};
 
 /* A rendering context: one program of the guest, seen from here. */
 struct context {
@@ -31,7 +23,7 @@ struct context {
     char name[65];             /* the program's name, printable */
     struct id_map attachments; // attachment::node
     struct request *creating;  /* CTX_CREATE, while the renderer is at it */
-    struct fence_timeline timelines[VIRTIO_GPU_MAX_RINGS];
+    struct request_list timelines[VIRTIO_GPU_MAX_RINGS]; /* see gpu/fence.h */
 };
 
 /* Adds a context that its renderer does not know yet. NULL with errno set: EEXIST when the id is
@@ -52,7 +44,4 @@ int context_attach(struct context *context, struct resource *resource);
 int context_detach(struct context *context, uint32_t resource_id);
 /* The attached resource with that id, or NULL. */
 struct resource *context_resource(struct context *context, uint32_t resource_id);
-/* Ends an attachment, however often it was made. */
-void attachment_destroy(struct attachment *attachment);
-
 #endif

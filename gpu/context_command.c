@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gpu/answer.h"
 #include "gpu/command.h"
 #include "gpu/context.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
 #include "gpu/resource.h"
 
@@ -41,7 +41,7 @@ static uint32_t create_result(struct request *request, struct context *context, 
 static void create_done(void *data, int result)
 {
     struct request *request = data;
-    struct context *context = context_find(request->control->gpu, request->ctx_id);
+    struct context *context = context_find(request->gpu, request->ctx_id);
     uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
 
     /* It may have been destroyed meanwhile, and its id be another's. */
@@ -49,7 +49,7 @@ static void create_done(void *data, int result)
         context->creating = NULL;
         type = create_result(request, context, result);
     }
-    control_answer(request, type);
+    answer_give(request, type);
 }
 
 static uint32_t create(struct gpu *gpu, struct request *request, uint32_t capset, const char *name)
@@ -152,7 +152,7 @@ static void submit_done(void *data, int result)
 {
     struct request *request = data;
 
-    control_answer(request, submit_result(request, result));
+    answer_give(request, submit_result(request, result));
 }
 
 uint32_t context_command_submit(struct gpu *gpu, struct request *request)

@@ -5,9 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <systemd/sd-event.h>
-
-#include "gpu/request.h"
+#include "gpu/hand.h"
 
 /* Commands that one queue may have done before everybody else gets a turn. */
 #define CONTROL_BATCH 64u
@@ -30,17 +28,9 @@ struct gpu;
  */
 struct control {
     struct gpu *gpu;
-    unsigned queue;
-    bool running;                 /* control_run is at work */
-    bool pushed;                  /* an answer since the driver was called last */
-    struct request_list requests; /* all in hand, by arrival */
-    unsigned count;               /* of them */
-    unsigned waiting;             /* of them AGAIN or READY */
-    unsigned held;                /* of them HELD */
-    uint32_t generation;          /* of the ring, when it was last looked at */
-    uint64_t bytes;               /* of their copies */
-    struct request *spare;        /* the last one answered, to use again */
-    sd_event_source *more;        /* owned: goes on with the queue from the loop */
+    struct hand hand;
+    uint32_t generation; /* of the ring, when it was last looked at */
+    bool pushed;         /* an answer since the driver was called last */
 };
 
 /* Returns 0 or -errno. 'gpu' is borrowed. */
@@ -49,22 +39,8 @@ int control_init(struct control *control, struct gpu *gpu, unsigned queue);
 void control_finish(struct control *control);
 /* Forgets the commands in hand and gives their chains back without an answer. */
 void control_reset(struct control *control);
-/* The worker's queue_ready: does again what is held, then as control_run. */
+/* The worker's queue_ready: does again what is held, then what the driver made available: at most
+ * CONTROL_BATCH commands, and the rest from the loop. */
 void control_ready(struct control *control);
-/* Does what the driver made available: at most CONTROL_BATCH commands, and the rest from the loop.
- */
-void control_run(struct control *control);
-
-/* The work of a request, which was REQUEST_PENDING, is done: answers it with 'type' when its fence
- * allows. The request may be gone when this returns. */
-void control_answer(struct request *request, uint32_t type);
-/* Does a request again from its beginning, soon: what it waited for has changed. */
-void control_again(struct request *request);
-/* Keeps a request until the worker calls queue_ready: what it waited for was cancelled because the
- * rings are about to stop, or the window is shut. Then it is done again from its beginning. An
- * error would reach a guest that was only paused. */
-void control_hold(struct request *request);
-/* For fence.c: the answer goes out, now or when the ring runs. The request is gone. */
-void control_deliver(struct request *request);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/answer.h"
 #include "gpu/command.h"
-#include "gpu/control.h"
 #include "gpu/display.h"
 #include "gpu/gpu.h"
 #include "gpu/picture.h"
@@ -119,7 +119,7 @@ static void fetch_done(void *data, int result)
 {
     struct request *request = ((struct cursor_fetch *)data)->request;
 
-    control_answer(request, fetched(data, result));
+    answer_give(request, fetched(data, result));
 }
 
 static uint32_t show_rendered(struct gpu *gpu, struct request *request,

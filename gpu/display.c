@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "gpu/control.h"
+#include "gpu/answer.h"
 #include "gpu/gpu.h"
 #include "gpu/gpu_device.h"
 #include "gpu/render_thread.h"
@@ -244,7 +244,7 @@ uint32_t display_flush_result(struct request *request)
 void display_part_done(struct request *request)
 {
     if (--request->parts == 0)
-        control_answer(request, display_flush_result(request));
+        answer_give(request, display_flush_result(request));
 }
 
 /* ---- the thread that writes files ---- */

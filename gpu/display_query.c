@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "gpu/command.h"
-#include "gpu/control.h"
 #include "gpu/display.h"
 #include "gpu/gpu.h"
+#include "gpu/hand.h"
 
 /* ---- what outputs are ---- */
 
@@ -115,7 +115,7 @@ void display_release(struct display *display)
     if (display->holds == 0 || --display->holds > 0)
         return;
     while ((request = take_question(display)) != NULL)
-        control_again(request);
+        hand_again(request);
 }
 
 /* ---- the answers ---- */

@@ -8,7 +8,6 @@
 #include "device/device.h"
 #include "gpu/control.h"
 #include "gpu/display.h"
-#include "gpu/fence.h"
 #include "gpu/renderer.h"
 #include "protocol/virtio_gpu.h"
 
@@ -42,7 +41,7 @@ struct gpu {
     unsigned copies; /* transfers of pictures to renderers that are under way */
     struct display display;
     struct sink *front_end; /* the display socket's, among the display's; NULL: there is none */
-    struct fence_timeline timeline; /* of fences without a ring of a context */
+    struct request_list timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;
 };

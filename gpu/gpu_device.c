@@ -21,6 +21,7 @@
 #include "gpu/resource.h"
 #include "gpu/sink_file.h"
 #include "gpu/sink_socket.h"
+#include "gpu/uuid.h"
 
 /* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
 #define MAX_ENTRIES (4u << 20)
@@ -91,8 +92,10 @@ static void gpu_reset(struct device *device)
     control_reset(&gpu->cursor);
     while ((node = id_map_first(&gpu->contexts)) != NULL)
         context_discard(ID_MAP_OF(node, struct context, node));
-    while ((node = id_map_first(&gpu->resources)) != NULL)
+    while ((node = id_map_first(&gpu->resources)) != NULL) {
+        uuid_release(ID_MAP_OF(node, struct resource, node));
         resource_destroy(ID_MAP_OF(node, struct resource, node));
+    }
     gpu->config.events_read = 0;
     gpu_count(gpu);
     gpu->device.host->census->mapped = 0;
@@ -323,7 +326,7 @@ struct device *gpu_device_create(struct device_host *host, const struct gpu_opti
     gpu->device = (struct device){&gpu_impl, host};
     id_map_init(&gpu->resources);
     id_map_init(&gpu->contexts);
-    fence_timeline_init(&gpu->timeline);
+    TAILQ_INIT(&gpu->timeline);
     result = gpu_init(gpu, options);
     if (result < 0) {
         gpu_free(gpu);

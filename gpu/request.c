@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu/resource.h"
-
 #define HEADER_SIZE sizeof(struct virtio_gpu_ctrl_hdr)
 
 /* Copies 'size' bytes of the request, or at least its header: the fence in it wants an answer.
@@ -36,18 +34,19 @@ static void request_parse_header(struct request *request)
     reader_skip(&request->args, 3);
 }
 
-uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
-                      struct guest_memory *memory)
+uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *hand,
+                      struct chain *chain, struct guest_memory *memory)
 {
     uint64_t size = chain->readable_size;
     bool too_long = size > REQUEST_MAX_SIZE;
     int result;
 
-    request->control = control;
+    request->gpu = gpu;
+    request->hand = hand;
     request->chain = chain;
     request->state = REQUEST_WORKS;
     request->resource = NULL;
-    request->is_parked = false;
+    request->parked_in = NULL;
     request->timeline = NULL;
     request->settled = false;
     result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
@@ -74,7 +73,7 @@ void request_rewind(struct request *request)
 {
     request->reason[0] = '\0';
     request->renderer = NULL;
-    request_set_resource(request, NULL);
+    request_forget_resource(request);
     writer_init(&request->answer, request->payload, sizeof(request->payload));
     request_parse_header(request);
 }
@@ -86,17 +85,36 @@ void request_finish(struct request *request)
     request->bytes = request->small;
     request->size = 0;
     request->chain = NULL;
-    resource_unpark(request);
-    request_set_resource(request, NULL);
+    request_unpark(request);
+    request_unfence(request);
+    request_forget_resource(request);
 }
 
-void request_set_resource(struct request *request, struct resource *resource)
+void request_park(struct request *request, struct request_list *list)
 {
-    if (resource != NULL)
-        resource_hold(resource);
+    request->parked_in = list;
+    TAILQ_INSERT_TAIL(list, request, parked);
+}
+
+void request_unpark(struct request *request)
+{
+    if (request->parked_in != NULL)
+        TAILQ_REMOVE(request->parked_in, request, parked);
+    request->parked_in = NULL;
+}
+
+void request_unfence(struct request *request)
+{
+    if (request->timeline != NULL)
+        TAILQ_REMOVE(request->timeline, request, fenced);
+    request->timeline = NULL;
+}
+
+void request_forget_resource(struct request *request)
+{
     if (request->resource != NULL)
-        resource_release(request->resource);
-    request->resource = resource;
+        request->let_go(request->resource);
+    request->resource = NULL;
 }
 
 uint32_t request_write_answer(struct request *request, struct guest_memory *memory, uint32_t type)

@@ -8,7 +8,6 @@
 
 #include <bsd/sys/queue.h>
 
-#include "gpu/resource.h"
 #include "guest/chain.h"
 #include "guest/guest_memory.h"
 #include "protocol/cursor.h"
@@ -22,12 +21,12 @@
 /* The longest answer after its header; GET_EDID's is 1032 bytes. */
 #define REQUEST_MAX_ANSWER 2048u
 
-struct context;
-struct control;
-struct fence_timeline;
+struct gpu;
+struct hand;
 struct renderer;
+struct resource;
 
-/* A handler's result besides a VIRTIO_GPU_RESP_*: the answer comes later, through control_answer,
+/* A handler's result besides a VIRTIO_GPU_RESP_*: the answer comes later, through answer_give,
  * or the request waits for a resource and is done again from its beginning. */
 #define REQUEST_PENDING 0u
 
@@ -40,15 +39,19 @@ enum request_state {
     REQUEST_READY,  /* it goes out when the ring runs */
 };
 
+TAILQ_HEAD(request_list, request);
+
 /*
  * One command of the driver, copied out of guest memory once, and the answer that grows for it.
  * 'args' stands after the header; its length was checked against the command table.
  */
 struct request {
-    struct control *control;
-    TAILQ_ENTRY(request) in_hand; // control::requests
+    struct gpu *gpu;              /* borrowed */
+    struct hand *hand;            /* borrowed */
+    TAILQ_ENTRY(request) in_hand; // hand::requests
     enum request_state state;
-    struct chain *chain; /* owned until it is pushed; NULL: the ring began anew meanwhile */
+    TAILQ_ENTRY(request) turn; // hand::turns
+    struct chain *chain;       /* owned until it is pushed; NULL: the ring began anew meanwhile */
     uint32_t type;
     uint32_t flags;
     uint64_t fence_id;
@@ -60,33 +63,40 @@ struct request {
     uint8_t small[REQUEST_SMALL];
     struct writer answer; /* what follows the answer's header, over 'payload' */
     uint8_t payload[REQUEST_MAX_ANSWER];
-    char reason[160];          /* of a refusal, for the log */
-    uint32_t result;           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */
-    struct resource *resource; /* what a pending command works on; held (resource_hold) */
-    bool is_parked;
-    TAILQ_ENTRY(request) parked; // resource::parked
-    unsigned parts;              /* of its work that are not done, where several have one */
-    bool asked;                  /* the sinks were asked for what it asks */
-    int error;                   /* the first of theirs; 0: none */
-    struct renderer *renderer;   /* whose work a fence of this request waits for; NULL: nobody's */
-    struct fence_timeline *timeline; /* NULL: it has no fence, or its context is gone */
-    bool settled;                    /* its own fence is done */
-    TAILQ_ENTRY(request) fenced;     // fence_timeline::requests
+    char reason[160];                          /* of a refusal, for the log */
+    uint32_t result;                           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */
+    struct resource *resource;                 /* what it works on: see resource_name */
+    void (*let_go)(struct resource *resource); /* of that, when the request is over */
+    struct request_list *parked_in;            /* where it waits to be done again, or NULL */
+    TAILQ_ENTRY(request) parked;
+    unsigned parts;            /* of its work that are not done, where several have one */
+    bool asked;                /* the sinks were asked for what it asks */
+    int error;                 /* the first of theirs; 0: none */
+    struct renderer *renderer; /* whose work a fence of this request waits for; NULL: nobody's */
+    struct request_list *timeline; /* NULL: it waits for no fence, or its context is gone */
+    bool settled;                  /* its own fence is done */
+    TAILQ_ENTRY(request) fenced;   // of 'timeline'
 };
 
 /* Takes over 'chain' and copies it into 'request', whose fields but 'in_hand' it sets. Returns
  * VIRTIO_GPU_RESP_OK_NODATA, or the refusal to answer with when it is too short, too long or not in
  * memory. The header's fields are set wherever there was one. */
-uint32_t request_init(struct request *request, struct control *control, struct chain *chain,
-                      struct guest_memory *memory);
+uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *hand,
+                      struct chain *chain, struct guest_memory *memory);
 /* Makes it as it was after request_init, so that it can be done again. */
 void request_rewind(struct request *request);
-/* Frees the copy and lets go of the resource. The chain is not touched. */
+/* Frees the copy, lets go of the resource, and leaves every list but its hand's. The chain is not
+ * touched. */
 void request_finish(struct request *request);
 
-/* Names the resource that the request works on: it stays readable (see resource::gone) until the
- * request is over. */
-void request_set_resource(struct request *request, struct resource *resource);
+/* Puts it at the end of a row of requests that wait to be done again; takes it out, if it is in
+ * one. */
+void request_park(struct request *request, struct request_list *list);
+void request_unpark(struct request *request);
+/* Takes it out of its timeline, if it is in one. */
+void request_unfence(struct request *request);
+/* Forgets the resource that it named. */
+void request_forget_resource(struct request *request);
 
 /* Writes the answer 'type', with the payload if it is an OK, into the chain. Returns the bytes
  * written: 0 when the chain has no room for a header. */

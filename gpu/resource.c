@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gpu/context.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/hand.h"
 #include "gpu/picture.h"
-#include "gpu/uuid.h"
 
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
 {
@@ -36,36 +34,12 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
     return resource;
 }
 
-static void resource_wake(struct resource *resource)
-{
-    struct request *request;
-
-    while ((request = TAILQ_FIRST(&resource->parked)) != NULL) {
-        resource_unpark(request);
-        control_again(request);
-    }
-}
-
-/* What the first of them waited for was cancelled: it is done again later, and they go behind it,
- * or UNREF would overtake the UNMAP_BLOB before it. */
-static void resource_hold_parked(struct resource *resource)
-{
-    struct request *request;
-
-    while ((request = TAILQ_FIRST(&resource->parked)) != NULL) {
-        resource_unpark(request);
-        control_hold(request);
-    }
-}
-
 void resource_destroy(struct resource *resource)
 {
     struct gpu *gpu = resource->gpu;
 
     while (!LIST_EMPTY(&resource->attachments))
         attachment_destroy(LIST_FIRST(&resource->attachments));
-    uuid_release(resource);
-    scanout_forget(gpu, resource);
     if (resource->picture != NULL)
         gpu->bytes -= resource->picture->size;
     picture_destroy(resource->picture);
@@ -80,7 +54,7 @@ void resource_destroy(struct resource *resource)
     id_map_remove(&gpu->resources, &resource->node);
     gpu_count(gpu);
     resource->gone = true;
-    resource_wake(resource);
+    hand_again_all(&resource->parked);
     resource_release(resource);
 }
 
@@ -101,24 +75,25 @@ bool resource_is_busy(const struct resource *resource)
            resource->state == RESOURCE_MAPPING || resource->state == RESOURCE_UNMAPPING;
 }
 
-void resource_park(struct resource *resource, struct request *request)
+void resource_name(struct resource *resource, struct request *request)
 {
-    request_set_resource(request, resource);
-    request->is_parked = true;
-    TAILQ_INSERT_TAIL(&resource->parked, request, parked);
+    if (resource != NULL)
+        resource_hold(resource);
+    request_forget_resource(request);
+    request->resource = resource;
+    request->let_go = resource_release;
 }
 
-void resource_unpark(struct request *request)
+void resource_park(struct resource *resource, struct request *request)
 {
-    if (request->is_parked)
-        TAILQ_REMOVE(&request->resource->parked, request, parked);
-    request->is_parked = false;
+    resource_name(resource, request);
+    request_park(request, &resource->parked);
 }
 
 void resource_settled(struct resource *resource)
 {
     if (!resource_is_busy(resource))
-        resource_wake(resource);
+        hand_again_all(&resource->parked);
 }
 
 struct resource *resource_find(struct gpu *gpu, uint32_t id)
@@ -160,7 +135,6 @@ int resource_set_backing(struct resource *resource, struct backing *backing)
 
 void resource_drop_backing(struct resource *resource)
 {
-    scanout_forget_pages(resource->gpu, resource);
     resource->gpu->entries -= backing_count(&resource->backing);
     backing_finish(&resource->backing);
 }
@@ -182,7 +156,7 @@ static void resource_arrive(struct resource *resource, enum resource_state state
     resource_settle(resource, state);
     resource_hold(resource);
     if (result == -ECANCELED)
-        resource_hold_parked(resource);
+        hand_hold_all(&resource->parked);
     resource->done(resource->data, result); /* which may destroy the resource */
     if (!resource->gone)
         resource_settled(resource);

@@ -9,14 +9,13 @@
 
 #include "base/id_map.h"
 #include "buffer/buffer.h"
+#include "gpu/attachment.h"
 #include "gpu/backing.h"
+#include "gpu/request.h"
 
-struct attachment;
 struct gpu;
 struct picture;
 struct renderer;
-struct request;
-TAILQ_HEAD(request_list, request);
 
 /* Where a resource is, seen from the guest's window. */
 enum resource_state {
@@ -64,7 +63,7 @@ struct resource {
     uint64_t offset;     /* in the window, unless RESOURCE_UNMAPPED */
     resource_done *done; /* who waits for the window */
     void *data;
-    LIST_HEAD(, attachment) attachments; // attachment::of_resource
+    struct attachment_list attachments; // attachment::of_resource
 };
 
 /* Adds an empty resource. NULL with errno set: EEXIST when the id is taken, E2BIG when there are as
@@ -76,16 +75,17 @@ void resource_destroy(struct resource *resource);
 /* Keeps the struct readable, and no longer. */
 void resource_hold(struct resource *resource);
 void resource_release(struct resource *resource);
+/* Names the resource that a request works on: it stays readable (see 'gone') until the request is
+ * over, or names another. Takes NULL. */
+void resource_name(struct resource *resource, struct request *request);
 /* The resource with that id, or NULL. */
 struct resource *resource_find(struct gpu *gpu, uint32_t id);
 
 /* Whether something of it is under way that what comes next has to wait for. */
 bool resource_is_busy(const struct resource *resource);
 /* Has a request wait, behind those that wait already, until the resource is not busy: then it is
- * done again from its beginning (control_again). */
+ * done again from its beginning (hand_again). */
 void resource_park(struct resource *resource, struct request *request);
-/* Takes a request out of the row again, if it is in one. */
-void resource_unpark(struct request *request);
 /* Something that made it busy is over: those who wait are done again if it was the last. */
 void resource_settled(struct resource *resource);
 

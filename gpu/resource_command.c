@@ -3,16 +3,19 @@
 
 #include <errno.h>
 
+#include "gpu/answer.h"
 #include "gpu/command.h"
-#include "gpu/control.h"
 #include "gpu/gpu.h"
+#include "gpu/hand.h"
+#include "gpu/scanout.h"
+#include "gpu/uuid.h"
 
 uint32_t resource_command_peek(struct gpu *gpu, struct request *request, struct resource **resource)
 {
     uint32_t id = reader_u32(&request->args);
 
     *resource = resource_find(gpu, id);
-    request_set_resource(request, *resource);
+    resource_name(*resource, request);
     if (*resource != NULL)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
@@ -42,7 +45,7 @@ static void part_done(struct request *request, int result, parts_end *end)
     if (result < 0 && request->error == 0)
         request->error = result;
     if (--request->parts == 0)
-        control_answer(request, end(request));
+        answer_give(request, end(request));
 }
 
 /* Asks each of them; 'error' is what went wrong before, or 0. Returns the answer, or
@@ -154,6 +157,7 @@ uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *reques
     if (resource->backing.pins == NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                               "resource %u has no guest pages", resource->node.id);
+    scanout_forget_pages(gpu, resource);
     resource_drop_backing(resource);
     return parts_ask(request, 0, detach_part, detach_done, detach_end);
 }
@@ -163,6 +167,8 @@ uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *reques
 /* Whatever went wrong, the driver forgets the id, and so do we. */
 static uint32_t unref_end(struct request *request)
 {
+    uuid_release(request->resource);
+    scanout_forget(request->gpu, request->resource);
     resource_destroy(request->resource);
     if (request->error == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
@@ -195,12 +201,12 @@ static void unref_unmapped(void *data, int result)
     uint32_t type;
 
     if (result == -ECANCELED) {
-        control_hold(request);
+        hand_hold(request);
         return;
     }
     type = unref(request, result);
     if (type != REQUEST_PENDING)
-        control_answer(request, type);
+        answer_give(request, type);
 }
 
 /* Linux gives the place in the window to the next blob, and the pages to somebody else, as soon as

@@ -3,6 +3,7 @@
 #define GPU_RESOURCE_COMMAND_H
 
 #include "gpu/request.h"
+#include "gpu/resource.h"
 
 struct gpu;
 

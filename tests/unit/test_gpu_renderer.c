@@ -329,15 +329,15 @@ static void more_than_enough_stays_in_the_ring(void **state)
 
     for (unsigned i = 0; i < 40; i++)
         send_submit(f);
-    assert_int_equal(gpu->control.count, 40);
+    assert_int_equal(gpu->control.hand.count, 40);
     assert_int_equal(fake_pending(fake, "submit"), 40);
     while (fake->count > 0)
         fake_end(fake, "submit", fake->count % 2 == 0 ? 0 : -EINVAL);
     gpu_loop(f);
     for (unsigned i = 0; i < 40; i++)
         gpu_take(f, 0);
-    assert_int_equal(gpu->control.count, 0);
-    assert_int_equal(gpu->control.bytes, 0);
+    assert_int_equal(gpu->control.hand.count, 0);
+    assert_int_equal(gpu->control.hand.bytes, 0);
 }
 
 int main(void)

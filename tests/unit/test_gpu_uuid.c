@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gpu/picture.h"
+#include "gpu/resource.h"
 #include "gpu_2d.h"
 
 #define MIB (1ull << 20)
