@@ -2,6 +2,7 @@
 #include "fd_count.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -175,7 +176,7 @@ static void command(struct device *device, const char *text, uint32_t serial, in
 
     memset(m.command.line, 'x', sizeof(m.command.line));
     if (text != NULL)
-        strcpy(m.command.line, text);
+        snprintf(m.command.line, sizeof(m.command.line), "%s", text);
     worker_commands_take(&commands, device, &m, &fds);
     fd_list_finish(&fds);
 }
