@@ -272,7 +272,8 @@ static void explain_window(const struct session *s)
 {
     static struct log_limit limit;
 
-    if (!s->window.writable && acked(s, WINDOW_NEEDS) && log_limit_allows(&limit))
+    if (s->window.state == GUEST_WINDOW_SHUT && !s->window.writable && acked(s, WINDOW_NEEDS) &&
+        log_limit_allows(&limit))
         log_info("The front-end took SHMEM but never asked for the window's size: it has none, and "
                  "buffers cannot be mapped into the guest.");
 }

@@ -24,11 +24,13 @@ class Skip(Exception):
 class Group:
     """Cases that share a boot. devices: {kind: options of its program}. noise: what QEMU may say
     on its standard error without being at fault. extra: more words for its command line. cargo:
-    programs, of the build tree or of this one, that are put into the guest."""
+    programs, of the build tree or of this one, that are put into the guest. bench: the kind of
+    Bench that it runs on, if not the usual one."""
 
-    def __init__(self, name, devices, noise=(), extra=(), cargo=()):
+    def __init__(self, name, devices, noise=(), extra=(), cargo=(), bench=None):
         self.name = name
         self.devices = devices
+        self.bench = bench
         self.noise = noise
         self.extra = extra
         self.cargo = cargo
@@ -111,13 +113,16 @@ class Bench:
     def run(self, command, limit=120, **options):
         return self.machine.run(command, limit, **options)
 
-    def remember(self):
-        """Takes how the back-ends are now as how they have to be after each case. A device is put
-        to use once before, so that what is made on first use counts as there."""
+    def warm_up(self):
         if "gpu" in self.devices:
             self.run("blob fresh 4 64")
         if "media" in self.devices:
             self.run("media stream --frames 3")
+
+    def remember(self):
+        """Takes how the back-ends are now as how they have to be after each case. A device is put
+        to use once before, so that what is made on first use counts as there."""
+        self.warm_up()
         time.sleep(0.3)
         for kind, device in self.devices.items():
             self.baseline[kind] = (device.state(), device.usage())

@@ -59,7 +59,7 @@ def run_group(bench_class, group, chosen, options, report):
     cases = dict(group.cases)
     cases[group.name + "-end"] = None
     cases = {name: case for name, case in cases.items() if not chosen or name in chosen}
-    seat = Seat(bench_class, group, options)
+    seat = Seat(group.bench or bench_class, group, options)
 
     def one(case):
         if os.uname().machine != "x86_64":

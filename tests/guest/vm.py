@@ -117,8 +117,8 @@ class Machine:
 
     def __init__(self, devices=(), smp=1, limit=300, show=None, console=None, accelerator=None,
                  memory="1G", extra=(), archive=b""):
-        """devices: pairs (kind, socket path), the back-ends already listening. limit: seconds
-        until everything is killed. show, console: called with each line of the guest's programs
+        """devices: pairs (kind, socket path), the back-ends already listening; a third word names
+        another device of QEMU's than the usual one. limit: seconds until everything is killed. show, console: called with each line of the guest's programs
         and of its kernel. archive: a cpio archive that is unpacked over the initramfs."""
         self.show = show or (lambda line: None)
         self.show_console = console or (lambda line: None)
@@ -143,7 +143,8 @@ class Machine:
         with open(self.path("stderr"), "wb") as stderr:
             self.qemu = subprocess.Popen(
                 self.command(devices, smp, memory, accelerator) + list(extra),
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, preexec_fn=die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, preexec_fn=die_with_parent,
+                env={**os.environ, "QEMU_MODULE_DIR": self.modules()})
         self.watch = threading.Timer(limit, self.kill, [f"the time limit of {limit} s was over"])
         self.watch.daemon = True
         self.watch.start()
@@ -179,6 +180,10 @@ class Machine:
                 "-L", os.path.join(self.root, "usr/share/qemu"),
                 "-L", os.path.join(self.root, "usr/share/seabios")]
 
+    def modules(self):
+        """Where QEMU finds the parts that it loads when it needs them."""
+        return os.path.join(self.root, "usr/lib/x86_64-linux-gnu/qemu")
+
     def command(self, devices, smp, memory, accelerator):
         """The command line."""
         command = [*self.program(),
@@ -195,10 +200,11 @@ class Machine:
                     "-device", "virtserialport,chardev=bulk,name=bulk",
                     "-kernel", self.kernel, "-initrd", self.initramfs,
                     "-append", "console=ttyS0 quiet panic=5"]
-        for number, (kind, path) in enumerate(devices):
-            options = ",".join(f"{key}={value}" for key, value in KINDS[kind].items())
+        for number, (kind, path, *front) in enumerate(devices):
+            usual = ",".join(["vhost-user-test-device-pci",
+                              *(f"{key}={value}" for key, value in KINDS[kind].items())])
             command += ["-chardev", f"socket,id=device{number},path={path}",
-                        "-device", f"vhost-user-test-device-pci,chardev=device{number},{options}"]
+                        "-device", f"{front[0] if front else usual},chardev=device{number}"]
         return command
 
     # What arrives.

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""The GPU behind QEMU's vhost-user-gpu-pci: what the guest shows appears in QEMU's own console.
+
+QEMU 11.1 lets neither VNC nor a window without OpenGL have that console ("The console requires
+display DMABUF support"), whoever the back-end is; so QEMU's screendump is what is compared. It does
+not have the pointer: what is said of that is read on the way, by a tap in the display socket."""
+import os
+import signal
+import struct
+import subprocess
+import time
+
+import screen
+from bench import TOP, Bench, Group, expect
+from devices import program
+from display_tap import Tap
+from vm import HERE, Failure
+
+OUT = os.path.join(TOP, "out")
+OUTPUTS = 2
+# Not the back-end's own default, so that it is seen who decides.
+FRONT = f"vhost-user-gpu-pci,id=gpu,max_outputs={OUTPUTS},xres=1024,yres=768"
+
+
+class DisplayBench(Bench):
+    """A guest with a console in QEMU, and a tap between QEMU and the back-end."""
+
+    def make_device(self, options, kind, arguments):
+        self.build = options.build
+        device = super().make_device(options, kind, arguments)
+        self.tap = Tap(os.path.join(self.folder, "tap"), device.socket)
+        return device
+
+    def pairs(self):
+        return [("gpu", self.tap.path, FRONT)]
+
+    def warm_up(self):
+        self.quiet_console()
+        with Kms(self) as kms:
+            kms.do("show 0 640 480 1")
+            kms.do("cursor 0 0 0 1")
+            self.shot()
+
+    def at_rest(self, slack_kb=12 << 10):
+        """The C library keeps what making a picture file took: one of 1920 x 1080 or two."""
+        super().at_rest(slack_kb)
+
+    def quiet_console(self):
+        """A console on which nothing blinks."""
+        self.run("printf '\\033[?25l\\033[2J\\033[H' >/dev/tty1; echo 0 >/proc/sys/kernel/printk")
+
+    def discard(self):
+        super().discard()
+        if hasattr(self, "tap"):
+            self.tap.close()
+
+    def dump(self, output=0):
+        """QEMU's own picture of an output."""
+        path = os.path.join(self.folder, "dump.ppm")
+        self.machine.qmp("screendump", filename=path, device="gpu", head=output)
+        return screen.read_ppm(path)
+
+    def shot(self, output=0, *words):
+        """The back-end's picture of it."""
+        path = os.path.join(self.folder, "shot.png")
+        done = subprocess.run([program(self.build, "hostblob"), "screenshot", *words, self.gpu.path,
+                               str(output), path], capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise Failure(f"hostblob screenshot: {done.stderr.strip()}")
+        return screen.read_png(path)
+
+    def shows(self, wanted, output=0, limit=20):
+        """Waits until QEMU shows that picture; then the back-end's must be the same."""
+        end = time.monotonic() + limit
+        while True:
+            found = self.dump(output)
+            try:
+                screen.same(found, wanted, f"output {output}")
+                break
+            except Failure:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
+        screen.same(self.shot(output), found, f"our screenshot of output {output}")
+        return found
+
+
+class Kms:
+    """The guest's program for its outputs, in a 'with' block; at its end the console is back."""
+
+    def __init__(self, bench):
+        self.machine = bench.machine
+
+    def __enter__(self):
+        self.machine.begin("kms")
+        self.machine.until("kms", 60)
+        return self
+
+    def do(self, line, limit=60):
+        """One job; returns what it said."""
+        self.machine.say(line)
+        said = {}
+        while "done" not in said:
+            record = self.machine.next_line(time.monotonic() + limit, line)
+            if record.startswith("bad"):
+                raise Failure(f"{line}: {record}")
+            said.update(word.partition("=")[::2] for word in record.split() if "=" in word)
+        return said
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.machine.say("end")
+            expect(0, status=self.machine.end("kms").status)
+
+
+display = Group("display", {"gpu": ["--output=1280x800"]}, bench=DisplayBench)
+
+
+def frame_buffer(bench):
+    """The console's pixels, as the guest's kernel has them."""
+    sizes = bench.run("cat /sys/class/graphics/fb0/virtual_size /sys/class/graphics/fb0/stride")
+    width, height = (int(word) for word in sizes.lines[0].split(","))
+    stride = int(sizes.lines[1])
+    bench.run("send fb </dev/fb0", 120)
+    data = bench.machine.received()["fb"]
+    rows = []
+    for y in range(height):
+        line = data[y * stride:y * stride + 4 * width]
+        row = bytearray(3 * width)
+        row[0::3], row[1::3], row[2::3] = line[2::4], line[1::4], line[0::4]
+        rows.append(bytes(row))
+    return screen.Screen(width, height, rows)
+
+
+@display.case
+def console(bench):
+    """The guest's console in QEMU is the guest's frame buffer, pixel for pixel; and so is our own
+    screenshot. It has the size that QEMU was given."""
+    bench.quiet_console()
+    empty = bench.dump()
+    expect((1024, 768), size=(empty.width, empty.height))
+    expect(1, colours=empty.colours())
+    bench.run("{ dmesg | head -n 30; echo; echo 'hostblob: the console of a guest'; } >/dev/tty1")
+    found = bench.shows(frame_buffer(bench))
+    if found.colours() < 2:
+        raise Failure("there is no text on the console")
+    os.makedirs(OUT, exist_ok=True)
+    screen.write_png(os.path.join(OUT, "console.png"), found)
+
+
+@display.case
+def edid(bench):
+    """The monitor that the guest sees is QEMU's; of its other output there is nothing plugged in."""
+    card = "/sys/class/drm/card0-Virtual"
+    lines = bench.run(f"cat {card}-1/status {card}-2/status; od -An -tx1 -N 12 {card}-1/edid").lines
+    expect(["connected", "disconnected"], status=lines[:2])
+    given = [payload for name, payload in bench.tap.answers if name == "GET_EDID"]
+    if not given:
+        raise Failure("QEMU was not asked for its EDID")
+    expect(given[0][32:44].hex(" "), edid=lines[2].strip())
+    with Kms(bench) as kms:
+        said = kms.do("modes 0")
+        expect(("1024", "768"), preferred=(said["width"], said["height"]))
+        expect("0", connected=kms.do("modes 1")["connected"])
+
+
+@display.case
+def modes(bench):
+    """Modes that the guest sets, one after another."""
+    with Kms(bench) as kms:
+        for seed, (width, height) in enumerate([(1024, 768), (640, 480), (1920, 1080), (800, 600)]):
+            kms.do(f"show 0 {width} {height} {seed * 31}")
+            bench.shows(screen.pattern(width, height, seed * 31))
+        kms.do("off 0")
+    bench.quiet_console()
+    bench.shows(frame_buffer(bench))
+
+
+@display.case
+def parts(bench):
+    """Parts drawn anew, and another picture of the same size."""
+    with Kms(bench) as kms:
+        kms.do("show 0 1024 768 7")
+        wanted = screen.pattern(1024, 768, 7)
+        other = screen.pattern(1024, 768, 99)
+        for x, y, width, height in ((0, 0, 1, 1), (1000, 700, 24, 68), (333, 111, 55, 300)):
+            kms.do(f"draw 0 {x} {y} {width} {height} 99")
+            for line in range(y, y + height):
+                row = bytearray(wanted.rows[line])
+                row[3 * x:3 * (x + width)] = other.rows[line][3 * x:3 * (x + width)]
+                wanted.rows[line] = bytes(row)
+        bench.shows(wanted)
+        kms.do("flip 0 200")
+        bench.shows(screen.pattern(1024, 768, 200))
+
+
+@display.case
+def outputs(bench):
+    """Two outputs at once, each with its own picture."""
+    with Kms(bench) as kms:
+        kms.do("show 0 1024 768 3")
+        kms.do("show 1 800 600 4")
+        bench.shows(screen.pattern(1024, 768, 3), 0)
+        bench.shows(screen.pattern(800, 600, 4), 1)
+        kms.do("off 1")
+
+
+@display.case
+def pointer(bench):
+    """The pointer: its picture, its place, its end."""
+    with Kms(bench) as kms:
+        kms.do("show 0 1024 768 3")
+        mark = bench.tap.mark()
+        kms.do("cursor 0 5 6 77")
+        kms.do("move 0 100 200")
+        time.sleep(0.5)
+        update = bench.tap.last(mark, "CURSOR_UPDATE")
+        output, _, _, hot_x, hot_y = struct.unpack("=5I", update[:20])
+        expect((0, 5, 6), cursor=(output, hot_x, hot_y))
+        wanted = screen.pattern(64, 64, 77)
+        got = screen.Screen(64, 64, [b"".join(line[i + 2:i - 1:-1] if i else line[2::-1]
+                                              for i in range(0, 256, 4))
+                                     for line in (update[20 + 256 * y:276 + 256 * y]
+                                                  for y in range(64))])
+        screen.same(got, wanted, "the pointer")
+        expect((0, 100, 200), place=struct.unpack("=3I", bench.tap.last(mark, "CURSOR_POS")))
+        # QEMU's picture is without it, and ours has it when it is asked to.
+        bench.shows(screen.pattern(1024, 768, 3))
+        screen.same(bench.shot(0, "--pointer").part(100, 200, 64, 64), wanted, "our pointer")
+        kms.do("hide 0")
+        time.sleep(0.5)
+        bench.tap.last(mark, "CURSOR_POS_HIDE")
+
+
+@display.case
+def pause(bench):
+    """The machine stopped and continued: QEMU gives another socket, and has the whole picture."""
+    with Kms(bench) as kms:
+        kms.do("show 0 1024 768 50")
+        bench.shows(screen.pattern(1024, 768, 50))
+        sockets, mark = bench.tap.sockets, bench.tap.mark()
+        bench.machine.qmp("stop")
+        time.sleep(0.3)
+        bench.machine.qmp("cont")
+        time.sleep(0.5)
+        expect(sockets + 1, sockets=bench.tap.sockets)
+        bench.tap.last(mark, "SCANOUT")
+        bench.shows(screen.pattern(1024, 768, 50))
+        kms.do("draw 0 0 0 1024 768 51")
+        bench.shows(screen.pattern(1024, 768, 51))
+
+
+@display.case
+def rebind(bench):
+    """The driver unbound and bound again: the console comes back."""
+    pci = "/sys/bus/pci/drivers/virtio-pci"
+    name = os.path.basename(bench.run("readlink -f /sys/class/drm/card0/device").lines[0])
+    bench.run(f"echo {name} >{pci}/unbind && echo {name} >{pci}/bind", 60)
+    bench.quiet_console()
+    bench.run("echo once more >/dev/tty1")
+    bench.shows(frame_buffer(bench))
+
+
+@display.case
+def reset(bench):
+    """The machine reset while it shows something: it boots to its console again."""
+    bench.machine.begin("kms")
+    bench.machine.until("kms", 60)
+    bench.machine.say("show 0 800 600 1")
+    bench.machine.until("done", 60)
+    bench.machine.qmp("system_reset")
+    bench.machine.ready()
+    bench.quiet_console()
+    bench.run("echo after the reset >/dev/tty1")
+    bench.shows(frame_buffer(bench))
+
+
+@display.case
+def worker_dies(bench):
+    """The worker is killed again and again while the guest draws: QEMU, which reads the display
+    socket to the end of each message, never waits for the rest of one; and after a reset the
+    console is there."""
+    bench.machine.begin("kms")
+    bench.machine.until("kms", 60)
+    bench.machine.say("show 0 1920 1080 1")
+    bench.machine.until("done", 60)
+    for turn in range(5):
+        starts = bench.gpu.state()["worker"]["starts"]
+        bench.machine.say("flip 0 %d" % turn)
+        time.sleep(0.02 + turn * 0.013)
+        os.kill(bench.gpu.state()["worker"]["pid"], signal.SIGKILL)
+        bench.gpu.wait(lambda state: state["worker"]["starts"] > starts, "a new worker")
+        bench.machine.qmp("query-status", limit=10)
+    bench.machine.qmp("system_reset")
+    bench.machine.ready()
+    bench.quiet_console()
+    bench.run("echo after the deaths >/dev/tty1")
+    bench.shows(frame_buffer(bench))
+    bench.remember()
