@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu_story.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #define RESULT GPU_STORY_RESULT
 #define RESULT_AT GPU_STORY_RESULT_AT
 
@@ -73,4 +76,26 @@ int gpu_story_ping(struct story *s)
     struct virtio_gpu_resp_display_info answer;
 
     return gpu_guest_command(&s->frontend, &command, sizeof(command), &answer, sizeof(answer));
+}
+
+bool gpu_story_can_draw(void)
+{
+    char command[512], output[8192] = "";
+    struct json_object *json, *value = NULL;
+    FILE *pipe;
+    bool in = false;
+
+    snprintf(command, sizeof(command), "timeout 60 %s --check", getenv(STORY_GPU));
+    pipe = popen(command, "r");
+    if (pipe == NULL)
+        return false;
+    output[fread(output, 1, sizeof(output) - 1, pipe)] = '\0';
+    pclose(pipe);
+    json = json_tokener_parse(output);
+    if (json_pointer_get(json, "/renderers/virgl/in", &value) == 0)
+        in = json_object_get_boolean(value);
+    if (!in && json_pointer_get(json, "/renderers/virgl/why", &value) == 0)
+        printf("virgl is out: %s\n", json_object_get_string(value));
+    json_object_put(json);
+    return in;
 }

@@ -382,29 +382,6 @@ static void a_worker_dies(void **state)
     story_end(s);
 }
 
-/* Says why there is no OpenGL, if there is none: the last word of the program's own check. */
-static bool is_left_out(void)
-{
-    char command[512], output[8192] = "";
-    struct json_object *json, *value = NULL;
-    FILE *pipe;
-    bool out = true;
-
-    snprintf(command, sizeof(command), "timeout 60 %s --check", getenv(STORY_GPU));
-    pipe = popen(command, "r");
-    if (pipe == NULL)
-        return true;
-    output[fread(output, 1, sizeof(output) - 1, pipe)] = '\0';
-    pclose(pipe);
-    json = json_tokener_parse(output);
-    if (json_pointer_get(json, "/renderers/virgl/in", &value) == 0)
-        out = !json_object_get_boolean(value);
-    if (out && json_pointer_get(json, "/renderers/virgl/why", &value) == 0)
-        printf("virgl is out: %s\n", json_object_get_string(value));
-    json_object_put(json);
-    return out;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,7 +400,7 @@ int main(void)
         STORY(a_worker_dies, gpu_qemu_arena),
     };
 
-    if (is_left_out())
+    if (!gpu_story_can_draw())
         return SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
