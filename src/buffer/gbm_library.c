@@ -20,6 +20,7 @@ static const struct symbol {
     {"gbm_bo_create", offsetof(struct gbm_library, bo_create)},
     {"gbm_bo_destroy", offsetof(struct gbm_library, bo_destroy)},
     {"gbm_bo_get_fd", offsetof(struct gbm_library, bo_get_fd)},
+    {"gbm_bo_get_handle", offsetof(struct gbm_library, bo_get_handle)},
     {"gbm_bo_get_plane_count", offsetof(struct gbm_library, bo_get_plane_count)},
     {"gbm_bo_get_stride_for_plane", offsetof(struct gbm_library, bo_get_stride_for_plane)},
     {"gbm_bo_get_offset", offsetof(struct gbm_library, bo_get_offset)},

@@ -14,6 +14,13 @@ struct gbm_bo;
 #define GBM_USE_RENDERING 4u
 #define GBM_USE_LINEAR 16u
 
+/* As big as its largest member, which is why the others are written down. */
+union gbm_library_handle {
+    void *ptr;
+    uint32_t u32;
+    uint64_t u64;
+};
+
 struct gbm_library {
     struct gbm_device *(*create_device)(int fd);
     void (*device_destroy)(struct gbm_device *device);
@@ -22,6 +29,7 @@ struct gbm_library {
                                 uint32_t format, uint32_t flags);
     void (*bo_destroy)(struct gbm_bo *bo);
     int (*bo_get_fd)(struct gbm_bo *bo);
+    union gbm_library_handle (*bo_get_handle)(struct gbm_bo *bo);
     int (*bo_get_plane_count)(struct gbm_bo *bo);
     uint32_t (*bo_get_stride_for_plane)(struct gbm_bo *bo, int plane);
     uint32_t (*bo_get_offset)(struct gbm_bo *bo, int plane);

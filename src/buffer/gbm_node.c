@@ -20,8 +20,14 @@
 
 #define TRIAL_SECONDS 10u /* a driver that compiles shaders on a busy machine took 1 */
 
-/* DRM_IOCTL_DROP_MASTER of drm.h, which is not installed everywhere: _IO('d', 0x1f). */
+/* What of <drm.h> is used, which is not installed everywhere. */
+struct prime_handle {
+    uint32_t handle;
+    uint32_t flags; /* of open */
+    int32_t fd;
+};
 #define DROP_MASTER _IO('d', 0x1f)
+#define PRIME_HANDLE_TO_FD _IOWR('d', 0x2d, struct prime_handle)
 
 struct gbm_node {
     const struct gbm_library *library;
@@ -53,11 +59,24 @@ static int make_empty(struct buffer *buffer)
     return buffer_end(buffer, BUFFER_WRITE);
 }
 
+/* A dmabuf that may be written to. The kernel is asked first: with gbm_bo_get_fd Mesa 22's software
+ * driver makes one that may only be read, and every later descriptor is like the first. The caller
+ * owns it; -1: there is none. */
+static int dmabuf_of(struct gbm_node *node, struct gbm_bo *bo)
+{
+    struct prime_handle wish = {.handle = node->library->bo_get_handle(bo).u32,
+                                .flags = O_RDWR | O_CLOEXEC};
+
+    if (ioctl(node->fd, PRIME_HANDLE_TO_FD, &wish) == 0)
+        return wish.fd;
+    return node->library->bo_get_fd(bo);
+}
+
 /* Takes ownership of 'bo'. The dmabuf keeps the memory; the handle is not needed any more. */
 static struct buffer *export_bo(struct gbm_node *node, struct gbm_bo *bo, uint64_t size)
 {
     struct buffer *buffer;
-    int fd = node->library->bo_get_fd(bo);
+    int fd = dmabuf_of(node, bo);
     int result;
 
     node->library->bo_destroy(bo);
@@ -117,7 +136,7 @@ struct buffer *gbm_node_bytes(struct gbm_node *node, uint64_t size)
 static bool read_layout(struct gbm_node *node, struct gbm_bo *bo, const struct surface *surface,
                         struct surface_layout *layout)
 {
-    int fd = node->library->bo_get_fd(bo);
+    int fd = dmabuf_of(node, bo);
     int planes = node->library->bo_get_plane_count(bo);
 
     *layout = (struct surface_layout){.modifier = node->library->bo_get_modifier(bo)};

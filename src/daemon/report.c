@@ -98,6 +98,7 @@ static void put_processes(struct json_object *root, const struct door *door)
 
     put_number(o, "pid", (uint64_t)door->keeper.pid);
     put_number(o, "starts", door->keeper.starts);
+    put_number(o, "ready", door->keeper.ready);
     o = put_object(root, "door");
     put_number(o, "pid", (uint64_t)getpid());
 }

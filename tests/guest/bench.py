@@ -25,15 +25,17 @@ class Group:
     """Cases that share a boot. devices: {kind: options of its program}. noise: what QEMU may say
     on its standard error without being at fault. extra: more words for its command line. cargo:
     programs, of the build tree or of this one, that are put into the guest. bench: the kind of
-    Bench that it runs on, if not the usual one."""
+    Bench that it runs on, if not the usual one. modules: more of the kernel's modules, loaded
+    before the first case."""
 
-    def __init__(self, name, devices, noise=(), extra=(), cargo=(), bench=None):
+    def __init__(self, name, devices, noise=(), extra=(), cargo=(), bench=None, modules=()):
         self.name = name
         self.devices = devices
         self.bench = bench
         self.noise = noise
         self.extra = extra
         self.cargo = cargo
+        self.modules = modules
         self.cases = {}
         GROUPS[name] = self
 
@@ -96,7 +98,7 @@ class Bench:
             if not found:
                 raise Skip(f"there is no {name} in {build}")
             paths.append(found[0])
-        return archive(paths) if paths else b""
+        return archive(paths, self.group.modules) if paths else b""
 
     def show(self, line):
         if self.verbose:

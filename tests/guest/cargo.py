@@ -7,11 +7,13 @@ import re
 import stat
 import subprocess
 
-from vm import HERE, Failure
+from vm import HERE, Failure, made
 
 # Where the guest finds them, and the libraries that they need.
 FOLDER = "host"
 LIBRARIES = f"{FOLDER}/lib"
+# Where 'init' finds more modules.
+MODULES = f"{FOLDER}/modules"
 
 
 def initramfs_module():
@@ -41,13 +43,26 @@ def libraries(path):
     return found
 
 
-def archive(paths):
-    """A cpio archive that holds the files, each in FOLDER, and the libraries that they need."""
+def modules(names):
+    """Kernel modules and what they need beyond what every guest loads: [(name, bytes)], in order."""
+    initramfs = initramfs_module()
+    root = made("root")
+    with open(os.path.join(root, "packages")) as file:
+        kernel = dict(line.split() for line in file)["kernel"]
+    loaded = initramfs.module_files(root, kernel)
+    initramfs.MODULES = names
+    return [(os.path.basename(path).split(".")[0] + ".ko", initramfs.unpacked(path))
+            for path in initramfs.module_files(root, kernel) if path not in loaded]
+
+
+def archive(paths, module_names=()):
+    """A cpio archive that holds the files, each in FOLDER, and the libraries that they need; and
+    the modules, which 'init' loads."""
     files = {}
     for path in paths:
         files[f"{FOLDER}/{os.path.basename(path)}"] = path
         files.update(libraries(path))
-    folders = {LIBRARIES}
+    folders = {LIBRARIES, MODULES}
     for name in [LIBRARIES, *files]:
         while os.path.dirname(name):
             name = os.path.dirname(name)
@@ -56,4 +71,9 @@ def archive(paths):
     for name, path in files.items():
         with open(path, "rb") as file:
             entries.append((name, stat.S_IFREG | 0o755, file.read()))
+    order = modules(module_names) if module_names else []
+    for name, content in order:
+        entries.append((f"{MODULES}/{name}", stat.S_IFREG | 0o644, content))
+    text = "".join(name + "\n" for name, _ in order).encode()
+    entries.append((f"{MODULES}/order", stat.S_IFREG | 0o644, text))
     return initramfs_module().pack(entries)

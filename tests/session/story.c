@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT 5000 /* milliseconds for what happens by itself */
+#define LIMIT 5000        /* milliseconds for what happens by itself */
+#define START_LIMIT 60000 /* for the first worker, which may try drivers before it is ready */
 
 const struct story_cast gpu_qemu_arena = {STORY_GPU, HABIT_QEMU, "--mapping=arena"};
 const struct story_cast gpu_qemu_single = {STORY_GPU, HABIT_QEMU, "--mapping=single", true};
@@ -52,6 +53,7 @@ void story_start(struct story *s, const char *const *arguments)
     for (unsigned i = 0; arguments != NULL && arguments[i] != NULL; i++)
         all[count++] = arguments[i];
     assert_int_equal(daemon_process_start(&s->daemon, s->cast.program, all), 0);
+    assert_int_equal(daemon_process_await_number(&s->daemon, "/worker/ready", 1, START_LIMIT), 1);
     story_join(s);
     frontend_finish(&s->frontend);
     s->joined = false;
