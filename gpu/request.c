@@ -49,6 +49,7 @@ uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *han
     request->parked_in = NULL;
     request->timeline = NULL;
     request->settled = false;
+    request->asked = false;
     result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
     request_rewind(request);
     if (request->args.bad) {
