@@ -75,16 +75,6 @@ bool display_wants_frames(const struct display *display)
     return false;
 }
 
-bool display_has_front_end(const struct display *display)
-{
-    const struct sink *sink;
-
-    SLIST_FOREACH(sink, &display->sinks, link)
-    if ((sink->flags & SINK_IS_FRONT_END) != 0)
-        return true;
-    return false;
-}
-
 static void tell_all(struct display *display, struct sink *sink)
 {
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
@@ -116,6 +106,8 @@ int display_add_sink(struct display *display, struct sink *sink)
     }
     sink->display = display;
     SLIST_INSERT_HEAD(&display->sinks, sink, link);
+    if ((sink->flags & SINK_IS_FRONT_END) != 0)
+        display_front_end_came(display);
     tell_all(display, sink);
     return 0;
 }
@@ -148,6 +140,7 @@ void display_remove_sink(struct display *display, struct sink *sink)
     while ((wait = wait_of(display, sink)) != NULL)
         wait_end(display, wait);
     sink->impl->destroy(sink);
+    display_front_end_left(display);
 }
 
 void display_updated(struct sink *sink, unsigned output)

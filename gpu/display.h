@@ -18,6 +18,7 @@
 
 struct cursor_fetch;
 struct display_question;
+struct display_own;
 struct display_wait;
 struct gpu;
 struct gpu_options;
@@ -32,6 +33,7 @@ struct display {
     struct gpu *gpu; /* borrowed */
     unsigned count;  /* outputs that there are: 0 to VIRTIO_GPU_MAX_SCANOUTS */
     struct output outputs[VIRTIO_GPU_MAX_SCANOUTS];
+    struct display_own *own; /* owned; while a front-end says what the outputs are */
     struct scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS];
     struct cursor cursors[VIRTIO_GPU_MAX_SCANOUTS];
     uint64_t serial; /* of the last picture */
@@ -59,8 +61,12 @@ void display_reset(struct display *display);
 int display_add_sink(struct display *display, struct sink *sink);
 /* Destroys it. What waits for it goes on. */
 void display_remove_sink(struct display *display, struct sink *sink);
-/* Whether a sink is the front-end's own: what it says of outputs counts, and the guest knows. */
+/* gpu/display_front_end.c: whether a sink is the front-end's own. What that says of outputs counts,
+ * and the guest hears it from the front-end; when it leaves they are again as they were. Nobody is
+ * told: a front-end is there to stop the rings, or gone. */
 bool display_has_front_end(const struct display *display);
+void display_front_end_came(struct display *display);
+void display_front_end_left(struct display *display);
 /* Whether a sink wants to have frames. */
 bool display_wants_frames(const struct display *display);
 

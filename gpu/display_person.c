@@ -111,6 +111,10 @@ static void do_output(struct errand *errand)
         say(errand, -EINVAL, reason);
         return;
     }
+    if (display_has_front_end(errand->display)) {
+        say(errand, -EBUSY, "the front-end shows the outputs, and says what they are");
+        return;
+    }
     display_set_output(errand->display, output, mode.width, mode.height, mode.hz);
     say(errand, 0, "");
 }

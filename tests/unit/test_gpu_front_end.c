@@ -156,7 +156,48 @@ static void the_guest_is_told_the_window_s_sizes(void **state)
     ask_info(f); /* nobody has to be asked any more */
     gpu_loop(f);
     info = take_info(f);
-    assert_int_equal(info.pmodes[0].r.width, 1111);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(info.pmodes[i].enabled, i < 2);
+    assert_int_equal(info.pmodes[0].r.width, 1280); /* our own again */
+    assert_int_equal(f->config_changes, 0);
+}
+
+static void answered(void *data, int result, const char *text)
+{
+    *(int *)data = result;
+}
+
+static void a_person_does_not_outdo_the_window(void **state)
+{
+    struct gpu_fixture *f = *state;
+    int result = 1;
+
+    f->device->impl->command(f->device, "output 0 800x600", -1, answered, &result);
+    assert_int_equal(result, 0);
+    open_window(f);
+    settle(f);
+    f->device->impl->command(f->device, "output 0 640x480", -1, answered, &result);
+    assert_int_equal(result, -EBUSY);
+    window_peer_finish(&peer);
+    settle(f);
+    f->device->impl->command(f->device, "output 0 640x480", -1, answered, &result);
+    assert_int_equal(result, 0);
+}
+
+/* The guest knows from the front-end how many outputs there are, and may be faster than its answer
+ * to us. */
+static void every_output_can_be_used_at_once(void **state)
+{
+    struct gpu_fixture *f = *state;
+
+    make_picture(f);
+    assert_int_equal(gpu_scanout(f, 15, 1, gpu_rect(0, 0, WIDTH, HEIGHT)), BAD_SCANOUT);
+    open_window(f);
+    assert_int_equal(gpu_scanout(f, 15, 1, gpu_rect(0, 0, WIDTH, HEIGHT)), NODATA);
+    assert_int_equal(gpu_flush(f, 1, gpu_rect(0, 0, WIDTH, HEIGHT)), NODATA);
+    settle(f);
+    assert_window_shows(15, 1);
+    window_peer_finish(&peer);
 }
 
 static uint32_t ask_edid(struct gpu_fixture *f, uint32_t output)
@@ -283,6 +324,8 @@ int main(void)
         GPU_TEST(what_the_guest_draws_is_in_the_window),
         GPU_TEST(a_window_that_opens_later_shows_it_too),
         GPU_TEST(the_guest_is_told_the_window_s_sizes),
+        GPU_TEST(a_person_does_not_outdo_the_window),
+        GPU_TEST(every_output_can_be_used_at_once),
         GPU_TEST(the_guest_is_told_the_window_s_edids),
         GPU_TEST(questions_end_with_the_window),
         GPU_TEST(a_reset_leaves_the_window),
