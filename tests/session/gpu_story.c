@@ -78,9 +78,9 @@ int gpu_story_ping(struct story *s)
     return gpu_guest_command(&s->frontend, &command, sizeof(command), &answer, sizeof(answer));
 }
 
-bool gpu_story_can_draw(void)
+bool gpu_story_has(const char *renderer)
 {
-    char command[512], output[8192] = "";
+    char command[512], path[64], output[8192] = "";
     struct json_object *json, *value = NULL;
     FILE *pipe;
     bool in = false;
@@ -92,10 +92,17 @@ bool gpu_story_can_draw(void)
     output[fread(output, 1, sizeof(output) - 1, pipe)] = '\0';
     pclose(pipe);
     json = json_tokener_parse(output);
-    if (json_pointer_get(json, "/renderers/virgl/in", &value) == 0)
+    snprintf(path, sizeof(path), "/renderers/%s/in", renderer);
+    if (json_pointer_get(json, path, &value) == 0)
         in = json_object_get_boolean(value);
-    if (!in && json_pointer_get(json, "/renderers/virgl/why", &value) == 0)
-        printf("virgl is out: %s\n", json_object_get_string(value));
+    snprintf(path, sizeof(path), "/renderers/%s/why", renderer);
+    if (!in && json_pointer_get(json, path, &value) == 0)
+        printf("%s is out: %s\n", renderer, json_object_get_string(value));
     json_object_put(json);
     return in;
+}
+
+bool gpu_story_can_draw(void)
+{
+    return gpu_story_has("virgl");
 }

@@ -32,7 +32,9 @@ void gpu_story_verify_down(struct story *s, uint32_t id, uint64_t offset, uint64
                            uint64_t seed);
 /* Whether the guest sees the pattern 'seed' there. */
 bool gpu_story_sees(struct story *s, uint64_t offset, uint64_t size, uint64_t seed);
-/* Whether the program's own check says that it can draw with OpenGL here; else prints why not. */
+/* Whether the program's own check says that this renderer works here; else prints why not. */
+bool gpu_story_has(const char *renderer);
+/* The same of OpenGL. */
 bool gpu_story_can_draw(void);
 /* A command that needs nothing, to see that the device answers. */
 int gpu_story_ping(struct story *s);
