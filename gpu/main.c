@@ -72,13 +72,15 @@ static struct device *create(struct device_host *host, const void *options)
     return gpu_device_create(host, options);
 }
 
-static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD])
+/* What a library renders into is memory of its own. */
+static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
 {
     char words[CHOOSE_WORDS];
     int result = choose_renderers(options, argv, words);
 
     if (result == 0)
         snprintf(word, PROGRAM_WORD, "--renderer=%s", words);
+    *foreign = result == 0 && choose_parse(words) > 0;
     return result;
 }
 

@@ -13,14 +13,20 @@
 
 #define LAYER "VK_LAYER_HOSTBLOB_memory"
 #define MANIFEST "VkLayer_hostblob.json"
+#define LIBRARY "libVkLayer_hostblob.so"
 #define BESIDE "/gpu/vulkan_layer" /* in the build directory */
 
-static bool has_manifest(const char *folder)
+static bool has_file(const char *folder, const char *name)
 {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof(path), "%s/" MANIFEST, folder);
+    int n = snprintf(path, sizeof(path), "%s/%s", folder, name);
 
     return n > 0 && (size_t)n < sizeof(path) && access(path, R_OK) == 0;
+}
+
+static bool has_layer(const char *folder)
+{
+    return has_file(folder, MANIFEST) && has_file(folder, LIBRARY);
 }
 
 /* The folder beside this program, in 'path'. */
@@ -36,7 +42,7 @@ static bool find_beside(char path[PATH_MAX])
     if (slash == NULL)
         return false;
     memcpy(slash, BESIDE, sizeof(BESIDE));
-    return has_manifest(path);
+    return has_layer(path);
 }
 
 static const char *find_layer(void)
@@ -47,14 +53,14 @@ static const char *find_layer(void)
     if (told != NULL && *told == '\0')
         return NULL;
     if (told != NULL) {
-        if (has_manifest(told))
+        if (has_layer(told))
             return told;
-        log_warning("There is no " MANIFEST " in %s.", told);
+        log_warning("There are no " MANIFEST " and " LIBRARY " in %s.", told);
         return NULL;
     }
     if (find_beside(beside))
         return beside;
-    if (has_manifest(HOSTBLOB_LAYER_DIR))
+    if (has_layer(HOSTBLOB_LAYER_DIR))
         return HOSTBLOB_LAYER_DIR;
     log_warning("The Vulkan layer is found neither beside this program nor in " HOSTBLOB_LAYER_DIR
                 ": guests cannot map all of their memory, nor share it.");

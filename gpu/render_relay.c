@@ -187,10 +187,7 @@ static void repeat(struct render_relay *r)
     }
     if (!r->creating || r->server_fd < 0)
         return;
-    if (r->tries++ >= TRIES_MAX) {
-        refuse_context(r);
-        return;
-    }
+    r->tries++;
     m.size = sizeof(r->create);
     memcpy(m.bytes, &r->create, sizeof(r->create));
     send_to_server(r, &m);
@@ -222,7 +219,7 @@ void render_relay_drop_server(struct render_relay *r, bool soon)
 {
     close_server(r);
     r->refusing = !soon;
-    if (r->creating && !soon)
+    if (r->creating && (!soon || r->tries >= TRIES_MAX))
         refuse_context(r);
     listen_to_library(r);
 }

@@ -24,6 +24,7 @@
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
 #define BACK_OFF_STEPS 8u
+#define PATIENCE_US UINT64_C(200000) /* the library's, which all contexts share */
 #define ACCURACY_US 1000u
 
 struct render_server {
@@ -122,7 +123,7 @@ static uint64_t back_off(struct render_server *s)
 
 static void start_in(struct render_server *s, uint64_t wait_us)
 {
-    render_relay_drop_server(&s->relay, wait_us == 0);
+    render_relay_drop_server(&s->relay, wait_us <= PATIENCE_US);
     if (wait_us == 0) {
         start(s);
         return;

@@ -175,33 +175,48 @@ static int service_init(struct service *s, char **argv)
     return door_serve(&s->door, listener_take(&s->listener), listening);
 }
 
-/* The words for the worker: this program's own, and what was settled here. */
-static int prepare(const struct program *program, char **argv, char *to[WORDS_MAX + 2])
+/* Memory of others is mapped piece by piece: then all is. */
+static void do_without_arena(struct options *options)
+{
+    if (options->arena_asked)
+        log_warning("--mapping=arena is left out: this device maps memory that is not its own.");
+    options->arena = false;
+}
+
+/* The words for the worker: this program's own, and what was settled here, as in 'options'. */
+static int prepare(const struct program *program, struct options *options, char **argv,
+                   char *to[WORDS_MAX + 3])
 {
     static char word[PROGRAM_WORD];
+    static char single[] = "--mapping=single";
+    bool foreign = false;
     unsigned n = 0;
     int r = 0;
 
     if (program->prepare != NULL)
-        r = program->prepare(program->options.target, argv, word);
+        r = program->prepare(program->options.target, argv, word, &foreign);
     if (r < 0)
         return r;
+    if (foreign && options->arena)
+        do_without_arena(options);
     for (; argv[n] != NULL && n < WORDS_MAX; n++)
         to[n] = argv[n];
     if (word[0] != '\0')
         to[n++] = word;
+    if (foreign)
+        to[n++] = single;
     to[n] = NULL;
     return 0;
 }
 
-static int run_door(const struct program *program, const struct options *options, char **argv)
+static int run_door(const struct program *program, struct options *options, char **argv)
 {
     struct service s = {.program = program, .options = options};
-    char *words[WORDS_MAX + 2];
+    char *words[WORDS_MAX + 3];
     int r;
 
     log_init(program->options.name, NULL, options->log_level);
-    r = prepare(program, argv, words);
+    r = prepare(program, options, argv, words);
     if (r < 0)
         return EXIT_FAILURE;
     s.listener.fd = -1;

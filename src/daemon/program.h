@@ -23,8 +23,9 @@ struct program {
      * before anyone is served, and may block.
      */
     /* Settles what depends on this machine. Writes into 'word' an option for the worker, which
-     * comes behind its others, or leaves it empty. 0, or -errno after a line in the log. */
-    int (*prepare)(const void *options, char *const *argv, char word[PROGRAM_WORD]);
+     * comes behind its others, or leaves it empty; sets *foreign if the device will map memory that
+     * is not its own, for which an arena has no place. 0, or -errno after a line in the log. */
+    int (*prepare)(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign);
     /* --check: adds to 'root', the object that is printed. What can be in or out lies in an object
      * of its kind ("renderers"), with "in", and "why" if it is out. */
     void (*check)(const void *options, char *const *argv, struct json_object *root);

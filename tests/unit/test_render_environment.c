@@ -23,23 +23,30 @@ static bool in_child(bool (*check)(void))
 }
 
 static char folder[] = "/tmp/hostblob-test-XXXXXX";
-static char manifest[sizeof(folder) + 32];
+static char manifest[sizeof(folder) + 32], library[sizeof(folder) + 32];
+
+static void make_file(const char *path)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fclose(file);
+}
 
 static int make_folder(void **state)
 {
-    FILE *file;
-
     assert_non_null(mkdtemp(folder));
     snprintf(manifest, sizeof(manifest), "%s/VkLayer_hostblob.json", folder);
-    file = fopen(manifest, "w");
-    assert_non_null(file);
-    fclose(file);
+    snprintf(library, sizeof(library), "%s/libVkLayer_hostblob.so", folder);
+    make_file(manifest);
+    make_file(library);
     return 0;
 }
 
 static int remove_folder(void **state)
 {
     unlink(manifest);
+    unlink(library);
     rmdir(folder);
     return 0;
 }
@@ -55,6 +62,11 @@ static void none_may_be_wanted(void **state)
     assert_true(in_child(is_empty));
     setenv("HOSTBLOB_VULKAN_LAYER", "/nonexistent", 1);
     assert_true(in_child(is_empty));
+    /* A library that was not built. */
+    setenv("HOSTBLOB_VULKAN_LAYER", folder, 1);
+    unlink(library);
+    assert_true(in_child(is_empty));
+    make_file(library);
 }
 
 static bool is_there(void)
