@@ -38,7 +38,7 @@ struct abi_map {
     uint32_t pad;
 };
 
-enum { ABI_EXEC_FENCE_FD_OUT = 2 };
+enum { ABI_EXEC_FENCE_FD_OUT = 2, ABI_EXEC_RING_IDX = 4 };
 
 struct abi_execbuffer {
     uint32_t flags;
@@ -83,7 +83,7 @@ struct abi_create_blob {
     uint64_t blob_id;
 };
 
-enum { ABI_CONTEXT_CAPSET = 1 };
+enum { ABI_CONTEXT_CAPSET = 1, ABI_CONTEXT_RINGS = 2 };
 
 struct abi_context_param {
     uint64_t param;
@@ -96,12 +96,28 @@ struct abi_context_init {
     uint64_t params; /* struct abi_context_param each */
 };
 
+struct abi_wait {
+    uint32_t handle; /* until nobody works on that buffer any more */
+    uint32_t flags;
+};
+
+struct abi_get_caps {
+    uint32_t id;
+    uint32_t version;
+    uint64_t address;
+    uint32_t size;
+    uint32_t pad;
+};
+
 #define ABI_VERSION _IOWR('d', 0x00, struct abi_version)
 #define ABI_GEM_CLOSE _IOW('d', 0x09, struct abi_gem_close)
 #define ABI_PRIME_EXPORT _IOWR('d', 0x2d, struct abi_prime)
+#define ABI_PRIME_IMPORT _IOWR('d', 0x2e, struct abi_prime)
 #define ABI_MAP _IOWR('d', 0x41, struct abi_map)
 #define ABI_EXECBUFFER _IOWR('d', 0x42, struct abi_execbuffer)
 #define ABI_GETPARAM _IOWR('d', 0x43, struct abi_getparam)
+#define ABI_WAIT _IOWR('d', 0x48, struct abi_wait)
+#define ABI_GET_CAPS _IOWR('d', 0x49, struct abi_get_caps)
 #define ABI_CREATE_BLOB _IOWR('d', 0x4a, struct abi_create_blob)
 #define ABI_CONTEXT_INIT _IOWR('d', 0x4b, struct abi_context_init)
 

@@ -46,6 +46,10 @@ int blob_job_reboot(int argc, char **argv);
 /* fresh COUNT KIB: so many new blobs must read as zeros, and then work both ways. */
 int blob_job_fresh(int argc, char **argv);
 
+/* images: images of several formats by the cross-domain capset, used by another opening of the card
+ * too. */
+int blob_job_images(int argc, char **argv);
+
 /* picture: draw a picture into a blob and keep it until a line of input. */
 int blob_job_picture(int argc, char **argv);
 

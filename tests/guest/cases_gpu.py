@@ -57,6 +57,20 @@ def exhaust(bench):
         raise Failure(f"{values['first']} blobs of 1 MiB fit in a window of 256 MiB")
 
 
+def images_are_good(bench, dmabuf):
+    """Images by capset 5, through the kernel's driver as minigbm uses it."""
+    result = bench.run("blob images")
+    expect(("1", "0", dmabuf), caps=tuple(result.values[key]
+                                          for key in ("version", "channels", "dmabuf")))
+    expect(result.values["images"], good=result.values["good"])
+
+
+@gpu.case
+def images(bench):
+    """Six images of six formats, in the arena."""
+    images_are_good(bench, "0")
+
+
 @gpu.case
 def killed(bench):
     """Processes killed while they write to mapped blobs."""
@@ -178,6 +192,13 @@ def single_rounds(bench):
     # One more for the program's own blob.
     for key in ("maps", "unmaps"):
         expect(10001, **{key: after["counters"][key] - before[key]})
+
+
+@single.case
+def single_images(bench):
+    """The same, each with a mapping of its own; dmabufs where this machine makes them."""
+    found = os.path.exists("/dev/udmabuf") or os.path.exists("/dev/dma_heap/system")
+    images_are_good(bench, "1" if found else "0")
 
 
 @single.case
