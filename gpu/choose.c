@@ -53,6 +53,19 @@ probe_fn *choose_probe(const char *name)
     return NULL;
 }
 
+const char *const *choose_capabilities(void)
+{
+    static const char *const words[] = {
+#ifdef HAVE_VIRGLRENDERER
+        "render-node",
+        "virgl",
+#endif
+        NULL,
+    };
+
+    return words;
+}
+
 /* ---- words ---- */
 
 static const struct {

@@ -31,6 +31,10 @@ int choose_renderers(const struct gpu_options *options, char *const *argv,
  * This blocks, up to 20 s. */
 void choose_check(const struct gpu_options *options, char *const *argv, struct json_object *root);
 
+/* The "features" of --print-capabilities, ended by NULL: in QEMU's vhost-user.json each stands for
+ * an option of that name. */
+const char *const *choose_capabilities(void);
+
 /* The self-test of that name, or NULL. */
 probe_fn *choose_probe(const char *name);
 

@@ -16,6 +16,17 @@ static const char *take_renderer(void *target, const char *argument)
                : "it must be 'auto', 'memory', 'virgl', 'venus' or 'virgl,venus'";
 }
 
+/* What libvirt says when a domain's video wants acceleration. */
+static const char *take_virgl(void *target, const char *argument)
+{
+    struct gpu_options *o = target;
+
+    if (o->renderer != NULL && strcmp(o->renderer, "virgl") != 0)
+        return "another renderer was asked for";
+    o->renderer = "virgl";
+    return NULL;
+}
+
 static const char *take_render_node(void *target, const char *argument)
 {
     ((struct gpu_options *)target)->render_node = argument;
@@ -51,6 +62,7 @@ static const struct options_row rows[] = {
      "memory: host memory for blobs, with no GPU at all (the default). virgl: OpenGL.\n"
      "venus: Vulkan. virgl,venus: both. auto: what of them works here.",
      take_renderer},
+    {"virgl", NULL, "The same as --renderer=virgl, by the name that libvirt knows.", take_virgl},
     {"render-node", "PATH",
      "The device for virgl, such as /dev/dri/renderD128. Without it OpenGL draws\n"
      "with whatever it finds, which may be the processor.",
@@ -96,13 +108,9 @@ static int probe(const char *name, const void *options)
     return fn != NULL ? probe_run(fn, options) : EXIT_FAILURE;
 }
 
-/* QEMU's schema knows the words 'render-node' and 'virgl', and this program can do neither so far.
- */
-static const char *const capabilities[] = {NULL};
-
 int main(int argc, char **argv)
 {
-    static const struct program program = {
+    const struct program program = {
         .options =
             {
                 .name = "hostblob-gpu",
@@ -113,7 +121,7 @@ int main(int argc, char **argv)
                 .target = &gpu_options,
             },
         .type = "gpu",
-        .capabilities = capabilities,
+        .capabilities = choose_capabilities(),
         .create = create,
         .drm_node = &gpu_options.render_node,
         .prepare = prepare,

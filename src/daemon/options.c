@@ -221,8 +221,8 @@ static enum options_outcome take_row(const struct options_program *program,
 
     if (reason == NULL)
         return OPTIONS_RUN;
-    snprintf(sentence, sizeof(sentence), "--%s=%s cannot be: %s.", row->name,
-             optarg != NULL ? optarg : "", reason);
+    snprintf(sentence, sizeof(sentence), "--%s%s%s cannot be: %s.", row->name,
+             optarg != NULL ? "=" : "", optarg != NULL ? optarg : "", reason);
     return wrong(program, sentence);
 }
 

@@ -32,15 +32,25 @@ static int run(const struct story *s, const char *arguments, char *output, size_
 static void prints_its_capabilities(void **state)
 {
     bool gpu = strcmp(story(state)->cast.program, STORY_GPU) == 0;
-    struct json_object *json, *type;
-    char output[8192];
+    struct json_object *json, *type, *features;
+    char output[8192], help[16384];
 
     story(state)->ended = true;
+    assert_int_equal(run(story(state), "--help", help, sizeof(help)), 0);
     assert_int_equal(run(story(state), "--print-capabilities", output, sizeof(output)), 0);
     json = json_tokener_parse(output);
     assert_non_null(json);
     assert_true(json_object_object_get_ex(json, "type", &type));
     assert_string_equal(json_object_get_string(type), gpu ? "gpu" : "media");
+    /* Each is an option that libvirt may use. */
+    assert_true(json_object_object_get_ex(json, "features", &features));
+    for (size_t i = 0; i < json_object_array_length(features); i++) {
+        const char *word = json_object_get_string(json_object_array_get_idx(features, i));
+        char option[64];
+
+        snprintf(option, sizeof(option), "--%s", word);
+        assert_non_null(strstr(help, option));
+    }
     json_object_put(json);
     /* The rest of the command line is of no account then. */
     assert_int_equal(run(story(state), "--print-capabilities --fd=99", output, sizeof(output)), 0);
