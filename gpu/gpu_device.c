@@ -179,9 +179,6 @@ static void gpu_command(struct device *device, const char *line, int fd, device_
 
 static void gpu_choose_limits(struct gpu *gpu, const struct gpu_options *options)
 {
-    /* A guest with pages of 4 KiB asks for blobs of any number of them. */
-    if (units_page_size() > GUEST_PAGE)
-        gpu->config.blob_alignment = (uint32_t)units_page_size();
     gpu->limits.resources = options->max_resources ? options->max_resources : GPU_DEFAULT_RESOURCES;
     gpu->limits.contexts = options->max_contexts ? options->max_contexts : GPU_DEFAULT_CONTEXTS;
     gpu->limits.bytes = options->max_bytes;

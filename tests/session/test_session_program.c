@@ -82,6 +82,12 @@ static void refuses_nonsense_with_a_sentence(void **state)
         "--socket-path=/tmp/hostblob-test-none --window=-1",
         "--socket-path=/tmp/hostblob-test-none --window=99999999999999999999",
         "--socket-path=/tmp/hostblob-test-none --mapping=some",
+        "--socket-path=/tmp/hostblob-test-none --output=big",
+        "--socket-path=/tmp/hostblob-test-none --output=1280x800,name=",
+        "--socket-path=/tmp/hostblob-test-none --output=1280x800 --output=none",
+        "--socket-path=/tmp/hostblob-test-none --output=none --output=1280x800",
+        "--socket-path=/tmp/hostblob-test-none --display=window",
+        "--socket-path=/tmp/hostblob-test-none --display=file:",
     };
     char output[8192];
 
