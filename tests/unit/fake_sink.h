@@ -3,7 +3,7 @@
 #define TESTS_UNIT_FAKE_SINK_H
 
 /* A sink that remembers what it was told last, and how often. */
-#include "gpu_test.h"
+#include "gpu_fixture.h"
 
 #include "gpu/display.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_sink.h"
+#include "gpu_test.h"
 
 #include "gpu/output.h"
 
