@@ -14,9 +14,9 @@ static uint32_t create_result(struct request *request, int result)
 
     if (result == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
-    /* One that leaves is ended by its UNREF. */
+    /* One that leaves is ended by its UNREF. An output may show it already. */
     if (!resource->gone && !resource->leaving)
-        resource_destroy(resource);
+        resource_command_end(request->gpu, resource);
     return request_fail(request, result, "the renderer made no resource");
 }
 

@@ -70,7 +70,8 @@ struct resource {
  * many as allowed, ENOMEM. */
 struct resource *resource_create(struct gpu *gpu, uint32_t id);
 /* Ends it, with its buffer, backing and attachments; requests that name it see 'gone'. Those that
- * are parked there are done again, and will not find it. */
+ * are parked there are done again, and will not find it. Outputs and other devices must not know it
+ * (any more): see resource_command_end. */
 void resource_destroy(struct resource *resource);
 /* Keeps the struct readable, and no longer. */
 void resource_hold(struct resource *resource);

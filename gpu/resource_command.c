@@ -164,12 +164,17 @@ uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *reques
 
 /* ---- unref ---- */
 
+void resource_command_end(struct gpu *gpu, struct resource *resource)
+{
+    uuid_release(resource);
+    scanout_forget(gpu, resource);
+    resource_destroy(resource);
+}
+
 /* Whatever went wrong, the driver forgets the id, and so do we. */
 static uint32_t unref_end(struct request *request)
 {
-    uuid_release(request->resource);
-    scanout_forget(request->gpu, request->resource);
-    resource_destroy(request->resource);
+    resource_command_end(request->gpu, request->resource);
     if (request->error == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return request_fail(request, request->error, "the resource was not let go of cleanly");

@@ -17,5 +17,8 @@ uint32_t resource_command_find(struct gpu *gpu, struct request *request,
 /* The same without waiting: for what only hands on to a renderer, which keeps the order itself. */
 uint32_t resource_command_peek(struct gpu *gpu, struct request *request,
                                struct resource **resource);
+/* Ends the resource, for whoever knows it beside renderers: other devices, and outputs that show
+ * it. */
+void resource_command_end(struct gpu *gpu, struct resource *resource);
 
 #endif

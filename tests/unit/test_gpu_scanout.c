@@ -598,6 +598,32 @@ static void a_read_outlives_what_it_was_for(void **state)
     assert_true(gpu_of_fixture(f)->bytes == 0);
 }
 
+/* The driver shows a resource without waiting for its making, which fails. */
+static void what_was_never_made_is_not_shown(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct fake_renderer *fake = create_3d(f, 1);
+    struct fake_sink *sink = fake_sink_add(f);
+    struct virtio_gpu_resource_create_3d request = {
+        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
+        .resource_id = htole32(6),
+        .target = htole32(2),
+        .format = htole32(BGRX),
+        .width = htole32(WIDTH),
+        .height = htole32(HEIGHT),
+    };
+    struct sink_frame frame;
+
+    gpu_send(f, 0, &request, sizeof(request), 24);
+    assert_int_equal(gpu_scanout(f, 0, 6, ALL), NODATA);
+    assert_int_equal(sink->width, WIDTH);
+    fake_end(fake, "create_3d", -EINVAL);
+    gpu_loop(f);
+    assert_int_equal(gpu_take(f, 0), BAD_PARAMETER);
+    assert_int_equal(sink->width, 0);
+    assert_false(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
+}
+
 static void a_reset_forgets_the_read(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -674,6 +700,7 @@ int main(void)
         GPU_TEST(a_flip_in_between_is_shown),
         GPU_TEST(a_renderer_that_fails_is_no_picture),
         GPU_TEST(a_read_outlives_what_it_was_for),
+        GPU_TEST(what_was_never_made_is_not_shown),
         GPU_TEST(a_reset_forgets_the_read),
         GPU_TEST(without_a_watcher_nothing_is_read),
         GPU_TEST(an_adopted_picture_is_transferred_twice),
