@@ -236,5 +236,6 @@ def show_logs(bench):
             print(f"    {kind}: {line}", file=sys.stderr)
     for line in bench.machine.console[-5:]:
         print(f"    console: {line}", file=sys.stderr)
-    if bench.machine.stderr():
-        print(f"    qemu: {bench.machine.stderr()[-800:]}", file=sys.stderr)
+    for number, line in list(enumerate(bench.machine.stderr().splitlines()))[-2000:]:
+        if not bench.is_noise(number, line):
+            print(f"    qemu: {line[:300]}", file=sys.stderr)
