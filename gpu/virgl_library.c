@@ -42,6 +42,7 @@ struct virgl_library {
     __typeof__(virgl_renderer_fill_caps) *fill_caps;
     __typeof__(virgl_renderer_context_create_with_flags) *context_create;
     __typeof__(virgl_renderer_context_destroy) *context_destroy;
+    __typeof__(virgl_renderer_force_ctx_0) *force_ctx_0;
     __typeof__(virgl_renderer_ctx_attach_resource) *attach;
     __typeof__(virgl_renderer_ctx_detach_resource) *detach;
     __typeof__(virgl_renderer_submit_cmd) *submit;
@@ -78,6 +79,7 @@ static const struct symbol symbols[] = {
     SYMBOL(fill_caps, virgl_renderer_fill_caps),
     SYMBOL(context_create, virgl_renderer_context_create_with_flags),
     SYMBOL(context_destroy, virgl_renderer_context_destroy),
+    SYMBOL(force_ctx_0, virgl_renderer_force_ctx_0),
     SYMBOL(attach, virgl_renderer_ctx_attach_resource),
     SYMBOL(detach, virgl_renderer_ctx_detach_resource),
     SYMBOL(submit, virgl_renderer_submit_cmd),
@@ -351,15 +353,28 @@ void virgl_library_fill_capset(struct virgl_library *l, uint32_t capset, uint32_
 
 /* ---- contexts ---- */
 
+/* The library makes a new context, or one that it destroys, the current one of OpenGL and does not
+ * write that down: the next commands of the context that it believes to be current would go there.
+ */
+static void settle_current(struct virgl_library *l)
+{
+    if (l->plan.virgl)
+        l->force_ctx_0();
+}
+
 int virgl_library_context_create(struct virgl_library *l, uint32_t context, uint32_t capset,
                                  const char *name)
 {
-    return failure(l->context_create(context, capset, (uint32_t)strlen(name), name));
+    int result = failure(l->context_create(context, capset, (uint32_t)strlen(name), name));
+
+    settle_current(l);
+    return result;
 }
 
 void virgl_library_context_destroy(struct virgl_library *l, uint32_t context)
 {
     l->context_destroy(context);
+    settle_current(l);
 }
 
 void virgl_library_attach(struct virgl_library *l, uint32_t context, uint32_t resource)

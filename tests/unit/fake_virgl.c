@@ -26,6 +26,7 @@ static struct {
     char done[65536]; /* what it was asked for */
     bool hold;
     int poll_fd;
+    uint32_t stray; /* a context that is OpenGL's current one without the library's knowing */
     uint32_t finished;
     uint64_t last_fence;
     void *cookie;
@@ -53,6 +54,7 @@ void fake_virgl_begin(void)
     fake_virgl_export = (struct fake_virgl_export){.type = VIRGL_RENDERER_BLOB_FD_TYPE_SHM};
     fake.done[0] = '\0';
     fake.last_fence = 0;
+    fake.stray = 0;
     fake_virgl_hold(false);
 }
 
@@ -206,13 +208,27 @@ int virgl_renderer_context_create_with_flags(uint32_t id, uint32_t flags, uint32
 {
     int result = fake_virgl_results.context;
 
+    fake.stray = id;
     note("context %u %u;", id, flags);
     return result;
 }
 
 void virgl_renderer_context_destroy(uint32_t id)
 {
+    fake.stray = id;
     note("end %u;", id);
+}
+
+void virgl_renderer_force_ctx_0(void)
+{
+    fake.stray = 0;
+}
+
+/* Commands for a context go to the one that is current, whichever that is. */
+static void note_stray(void)
+{
+    if (fake.stray != 0)
+        note("astray in %u;", fake.stray);
 }
 
 void virgl_renderer_ctx_attach_resource(int context, int resource)
@@ -227,6 +243,7 @@ void virgl_renderer_ctx_detach_resource(int context, int resource)
 
 int virgl_renderer_submit_cmd(void *bytes, int context, int words)
 {
+    note_stray();
     note("submit %d %d;", context, words);
     pthread_mutex_lock(&fake.lock);
     while (fake.hold)
