@@ -402,6 +402,8 @@ static void negotiate(uint8_t setup)
     ask(VHOST_USER_SET_FEATURES, &features, 8, -1);
     ask(VHOST_USER_SET_PROTOCOL_FEATURES, &protocol, 8, -1);
     ask(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, 4);
+    if (!(setup & 64)) /* else a front-end without a window */
+        ask(VHOST_USER_GET_SHMEM_CONFIG, NULL, 0, -1);
     for (uint32_t i = 0; i < 1u + (setup >> 7); i++) {
         struct vhost_user_vring_state size = {i, 64}, on = {i, 1};
         struct vhost_user_vring_addr addr = {.index = i};

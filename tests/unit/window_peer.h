@@ -52,6 +52,7 @@ struct window_peer {
     bool silent;                    /* it answers nothing */
     unsigned edids;                 /* outputs that have an EDID: QEMU's max_outputs */
     bool keep_dmabuf;               /* DMABUF_UPDATE is answered by window_peer_flush alone */
+    bool worker_died;               /* another goes on with the socket */
     unsigned blocked;               /* so many of them */
     uint32_t width[16], height[16]; /* of the outputs, 0: off */
     unsigned count[VHOST_USER_GPU_REQUESTS]; /* requests that came */
@@ -154,13 +155,14 @@ static inline void window_peer_scanout(struct window_output *o, const void *payl
     WINDOW_PEER_MUST(o->shown.pixels != NULL);
 }
 
-static inline void window_peer_update(struct window_output *o, const uint8_t *payload)
+static inline void window_peer_update(struct window_peer *p, struct window_output *o,
+                                      const uint8_t *payload)
 {
     struct vhost_user_gpu_update u;
 
     memcpy(&u, payload, sizeof(u));
-    WINDOW_PEER_MUST(o->shown.pixels != NULL); /* QEMU would die */
-    WINDOW_PEER_MUST(o->dmabuf < 0);
+    WINDOW_PEER_MUST(o->shown.pixels != NULL);         /* QEMU would die */
+    WINDOW_PEER_MUST(o->dmabuf < 0 || p->worker_died); /* the next one does not know of it */
     WINDOW_PEER_MUST(u.width > 0 && u.height > 0);
     WINDOW_PEER_MUST((uint64_t)u.x + u.width <= o->shown.width);
     WINDOW_PEER_MUST((uint64_t)u.y + u.height <= o->shown.height);
@@ -188,7 +190,9 @@ static inline void window_peer_dmabuf_update(struct window_peer *p, struct windo
 {
     memcpy(&o->dmabuf_update, payload, sizeof(o->dmabuf_update));
     WINDOW_PEER_MUST(o->dmabuf >= 0);
-    WINDOW_PEER_MUST(p->blocked == 0); /* QEMU remembers one */
+    /* QEMU remembers one. A dead worker's may be one more: QEMU does not read on until it has shown
+     * that. */
+    WINDOW_PEER_MUST(p->blocked == 0 || p->worker_died);
     p->blocked++;
     if (!p->keep_dmabuf)
         window_peer_flush(p);
@@ -232,7 +236,7 @@ static inline void window_peer_take(struct window_peer *p,
         window_peer_scanout(window_peer_output(p, payload), payload);
         break;
     case VHOST_USER_GPU_UPDATE:
-        window_peer_update(window_peer_output(p, payload), payload);
+        window_peer_update(p, window_peer_output(p, payload), payload);
         break;
     case VHOST_USER_GPU_DMABUF_SCANOUT:
     case VHOST_USER_GPU_DMABUF_SCANOUT2:
