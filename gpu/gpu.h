@@ -38,7 +38,8 @@ struct gpu {
     uint64_t bytes;          /* of host memory, what limits.bytes limits */
     uint64_t entries;
     uint64_t attachments;
-    unsigned copies; /* transfers of pictures to renderers that are under way */
+    unsigned page_buffers; /* resources with one (resource::pages) */
+    unsigned copies;       /* transfers of pictures to renderers that are under way */
     struct display display;
     struct sink *front_end; /* the display socket's, among the display's; NULL: there is none */
     struct request_list timeline; /* of fences without a ring of a context */

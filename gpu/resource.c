@@ -133,8 +133,19 @@ int resource_set_backing(struct resource *resource, struct backing *backing)
     return 0;
 }
 
+void resource_set_pages(struct resource *resource, struct buffer *pages)
+{
+    resource->pages = pages;
+    resource->gpu->page_buffers++;
+}
+
 void resource_drop_backing(struct resource *resource)
 {
+    if (resource->pages != NULL)
+        resource->gpu->page_buffers--;
+    buffer_destroy(resource->pages);
+    resource->pages = NULL;
+    resource->pages_tried = false;
     resource->gpu->entries -= backing_count(&resource->backing);
     backing_finish(&resource->backing);
 }

@@ -48,6 +48,8 @@ struct resource {
     struct picture *picture; /* owned; 2D only */
     uint32_t scanouts;       /* bit N: output N shows it */
     struct buffer *buffer;   /* owned; HOST3D only */
+    struct buffer *pages;    /* owned; the backing as one dmabuf, where one was made of it */
+    bool pages_tried;        /* to make it */
     uint32_t map_info;       /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
     struct backing backing;  /* not of HOST3D */
     uint32_t known;          /* bit N: gpu::renderers[N] made or adopted it */
@@ -97,6 +99,8 @@ void resource_set_picture(struct resource *resource, struct picture *picture);
 /* Gives it the backing, which it then owns, even on error. -E2BIG when all backings together have
  * more pieces than allowed. */
 int resource_set_backing(struct resource *resource, struct backing *backing);
+/* Gives it the backing as a dmabuf, which it then owns, as long as it has the backing. */
+void resource_set_pages(struct resource *resource, struct buffer *pages);
 /* Takes the backing away. */
 void resource_drop_backing(struct resource *resource);
 

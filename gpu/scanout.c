@@ -39,6 +39,13 @@ static void inherit(struct scanout *scanout, const struct scanout *before)
     scanout->again = before->again;
 }
 
+static struct buffer *buffer_of(const struct scanout *scanout)
+{
+    const struct resource *resource = scanout->resource;
+
+    return resource->buffer != NULL ? resource->buffer : resource->pages;
+}
+
 void scanout_show(struct display *display, unsigned output, const struct scanout *shown)
 {
     struct scanout *scanout = &display->scanouts[output];
@@ -76,8 +83,12 @@ void scanout_forget(struct gpu *gpu, struct resource *resource)
 
 void scanout_forget_pages(struct gpu *gpu, struct resource *resource)
 {
-    for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
-        if ((resource->scanouts & BIT(i)) != 0 && gpu->display.scanouts[i].source == SCANOUT_PAGES)
+    const struct scanout *scanout = gpu->display.scanouts;
+
+    for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++, scanout++)
+        if (scanout->resource == resource &&
+            (scanout->source == SCANOUT_PAGES ||
+             (scanout->source == SCANOUT_BUFFER && buffer_of(scanout) == resource->pages)))
             scanout_hide(&gpu->display, i);
 }
 
@@ -162,7 +173,7 @@ static int frame_staging(const struct scanout *scanout, struct sink_frame *frame
 
 static void frame_dmabuf(const struct scanout *scanout, struct sink_frame *frame)
 {
-    const struct buffer *buffer = scanout->resource->buffer;
+    const struct buffer *buffer = buffer_of(scanout);
     uint64_t offset = buffer->fd_offset + scanout->offset;
 
     if (!buffer->dmabuf || offset > UINT32_MAX)
@@ -181,7 +192,7 @@ static void frame_dmabuf(const struct scanout *scanout, struct sink_frame *frame
  * buffer_end's: so whoever reads afterwards need not be waited for. */
 static int frame_buffer(const struct scanout *scanout, struct sink_frame *frame)
 {
-    struct buffer *buffer = scanout->resource->buffer;
+    struct buffer *buffer = buffer_of(scanout);
     const uint8_t *data = buffer_data(buffer);
     int result;
 

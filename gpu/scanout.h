@@ -18,9 +18,9 @@ struct staging;
 
 /* Where the pixels of a scanout are. */
 enum scanout_source {
-    SCANOUT_PICTURE, /* a 2D resource: ours, read in place */
-    SCANOUT_BUFFER,  /* a blob of host memory: read in place; the guest may write to it meanwhile */
-    SCANOUT_PAGES,   /* a blob of the guest's pages: in place, or copied line by line */
+    SCANOUT_PICTURE,  /* a 2D resource: ours, read in place */
+    SCANOUT_BUFFER,   /* a blob of host memory, or the guest's pages as a dmabuf: in place */
+    SCANOUT_PAGES,    /* a blob of the guest's pages: in place, or copied line by line */
     SCANOUT_RENDERER, /* where only the renderer can read: it copies them */
 };
 

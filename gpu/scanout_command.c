@@ -4,6 +4,7 @@
 #include "gpu/command.h"
 #include "gpu/display.h"
 #include "gpu/gpu.h"
+#include "gpu/guest_buffer.h"
 #include "gpu/picture.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
@@ -90,10 +91,28 @@ uint32_t scanout_set(struct gpu *gpu, struct request *request)
     return type;
 }
 
+/* More guest pages than these are copied. */
+#define MAX_PAGE_BUFFERS 64u
+
+/* Whether the guest's pages are there as a dmabuf. */
+static bool has_pages_buffer(struct resource *resource)
+{
+    struct gpu *gpu = resource->gpu;
+    struct buffer *buffer;
+
+    if (resource->pages_tried || gpu->page_buffers >= MAX_PAGE_BUFFERS)
+        return resource->pages != NULL;
+    resource->pages_tried = true;
+    buffer = guest_buffer_create(gpu->device.host->memory, resource->backing.pins);
+    if (buffer != NULL)
+        resource_set_pages(resource, buffer);
+    return buffer != NULL;
+}
+
 /* Finds out where the pixels of a blob are. */
 static uint32_t choose_source(struct request *request, struct scanout *shown)
 {
-    const struct resource *resource = shown->resource;
+    struct resource *resource = shown->resource;
     uint64_t end = shown->offset + (uint64_t)shown->stride * (shown->height - 1) +
                    (uint64_t)shown->width * PICTURE_BYTES_PER_PIXEL; /* below 2^65 / 2 */
 
@@ -106,9 +125,11 @@ static uint32_t choose_source(struct request *request, struct scanout *shown)
     shown->source = SCANOUT_BUFFER;
     if (resource->buffer != NULL && resource->buffer->size >= end)
         return VIRTIO_GPU_RESP_OK_NODATA;
-    shown->source = SCANOUT_PAGES;
-    if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST && resource->backing.pins != NULL)
+    if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST && resource->backing.pins != NULL) {
+        if (!has_pages_buffer(resource))
+            shown->source = SCANOUT_PAGES;
         return VIRTIO_GPU_RESP_OK_NODATA;
+    }
     shown->source = SCANOUT_RENDERER;
     if (resource->memory != VIRTIO_GPU_BLOB_MEM_GUEST && can_read(resource) && shown->offset == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;

@@ -67,6 +67,19 @@ struct buffer *buffer_memfd_create(uint64_t size);
 /* A dmabuf made by 'udmabuf_fd' (an open /dev/udmabuf, borrowed) over a sealed memfd. NULL with
  * errno set. */
 struct buffer *buffer_udmabuf_create(int udmabuf_fd, uint64_t size);
+/* A piece of somebody's sealed memfd. */
+struct buffer_piece {
+    int fd;                /* borrowed */
+    uint64_t offset, size; /* multiples of the page size */
+};
+
+/* The most pieces that the kernel makes one dmabuf of, unless it is told otherwise. */
+#define BUFFER_MAX_PIECES 1024u
+
+/* The same over 'count' pieces, one behind the other, 1 to BUFFER_MAX_PIECES. The dmabuf holds the
+ * pages, not the descriptors. NULL with errno set. */
+struct buffer *buffer_udmabuf_list_create(int udmabuf_fd, const struct buffer_piece *pieces,
+                                          unsigned count);
 /* A dmabuf from 'heap_fd' (an open file of /dev/dma_heap, borrowed), zeroed. NULL with errno set.
  */
 struct buffer *buffer_dma_heap_create(int heap_fd, uint64_t size);

@@ -241,6 +241,22 @@ bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, ui
     return false;
 }
 
+int guest_memory_file(const struct guest_memory *memory, const void *at, uint64_t size,
+                      uint64_t *offset)
+{
+    for (unsigned i = 0; i < memory->count; i++) {
+        const struct guest_region *region = &memory->regions[i];
+        uint64_t skip = (uintptr_t)at - (uintptr_t)region->data;
+
+        if (region->data == NULL || (uintptr_t)at < (uintptr_t)region->data ||
+            skip > region->size || size > region->size - skip)
+            continue;
+        *offset = region->fd_offset + skip;
+        return region->fd;
+    }
+    return -1;
+}
+
 bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size)
 {
     uint8_t *at = to;

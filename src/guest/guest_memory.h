@@ -66,6 +66,10 @@ void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);
 void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size);
 /* The guest-physical address of a front-end's virtual address, as SET_VRING_ADDR gives it. */
 bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, uint64_t *gpa);
+/* Where the bytes at 'at' lie, a pointer that some function here has given: the descriptor of
+ * their file (borrowed), and *offset in it. -1 when no region has all of them any more. */
+int guest_memory_file(const struct guest_memory *memory, const void *at, uint64_t size,
+                      uint64_t *offset);
 /* Copies across regions. Returns whether all of it was there; what was there may have been copied.
  */
 bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);

@@ -13,6 +13,7 @@ PROGRAMS = ["hostblob-gpu", "tests/unit/test_buffer", "tests/session/test_sessio
 MESA = "mesa"  # the tag of the folder with libgbm and the drivers that it loads
 
 exporters = Group("exporters", {}, cargo=[*PROGRAMS, "tests/session/test_session_blobs",
+                                          "tests/unit/test_gpu_scanout",
                                           "tests/guest/gpu-udmabuf"])
 
 
@@ -61,6 +62,13 @@ def buffers(bench):
     """The unit tests of src/buffer; those of dmabufs are skipped elsewhere."""
     good = cmocka(bench, "test_buffer", skipped=["gbm_works", "images_of_gbm"])
     expect((1, 1), tests_of_dmabufs=(good.count("udmabufs_work"), good.count("dma_heaps_work")))
+
+
+@exporters.case
+def guest_pages(bench):
+    """A blob of the guest's pages is shown as one dmabuf, without a copy."""
+    good = cmocka(bench, "test_gpu_scanout")
+    expect(1, tests_of_dmabufs=good.count("guest_pages_become_a_dmabuf"))
 
 
 @exporters.case

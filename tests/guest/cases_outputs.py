@@ -150,6 +150,21 @@ def pictures(bench):
     clean(bench)
 
 
+@outputs.case
+def blobs(bench):
+    """Pictures in blobs, of the host's memory and of the guest's own, whose lines do not touch."""
+    with Kms(bench):
+        kms(bench, "host 0 1280 800 12", "guest 1 1024 768 23")
+        same(screenshot(bench, 0), pattern(1280, 800, 12), "a blob of the host's")
+        same(screenshot(bench, 1), pattern(1024, 768, 23), "a blob of the guest's")
+        kms(bench, "draw 0 10 20 30 40 34", "draw 1 50 60 70 80 45")
+        same(screenshot(bench, 0).part(10, 20, 30, 40),
+             pattern(1280, 800, 34).part(10, 20, 30, 40), "a part of the host's")
+        same(screenshot(bench, 1).part(50, 60, 70, 80),
+             pattern(1024, 768, 45).part(50, 60, 70, 80), "a part of the guest's")
+    clean(bench)
+
+
 def over(under, seed, at_x, at_y):
     """A picture with the program's pointer on it, which lets nothing through."""
     pointer = pattern(64, 64, seed)

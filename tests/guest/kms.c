@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kms_card.h"
+#include "kms_blob.h"
 
 /*
  * The guest's program for its outputs. It obeys lines of its standard input, and says '@@ done=...'
@@ -11,6 +11,8 @@
  *
  *   modes O                       what the output is, and what it could show
  *   show O WIDTH HEIGHT SEED      a picture of that size, drawn from the seed
+ *   host O WIDTH HEIGHT SEED      the same with a blob of the host's memory
+ *   guest O WIDTH HEIGHT SEED     and with one of the guest's own
  *   draw O X Y WIDTH HEIGHT SEED  a part of it anew, and nothing else sent
  *   flip O SEED                   another picture of the same size, in other memory
  *   off O
@@ -54,11 +56,17 @@ static void job_modes(unsigned output)
            count ? modes[0].vrefresh : 0);
 }
 
-static void job_show(unsigned output, unsigned width, unsigned height, unsigned seed)
+enum kind { DUMB, OF_HOST, OF_GUEST };
+
+static void job_show(unsigned output, enum kind kind, unsigned width, unsigned height,
+                     unsigned seed)
 {
     struct kms_picture old = shown[output];
 
-    kms_picture_create(&card, &shown[output], width, height, 1);
+    if (kind == DUMB)
+        kms_picture_create(&card, &shown[output], width, height, 1);
+    else
+        kms_blob_create(&card, &shown[output], width, height, kind == OF_HOST);
     paint(&shown[output], seed, 0, 0, width, height, 0);
     kms_show(&card, output, &shown[output]);
     forget(&old);
@@ -98,11 +106,15 @@ static int obey(const char *line)
     if (strcmp(word, "modes") == 0)
         job_modes(output);
     else if (strcmp(word, "show") == 0 && count == 5)
-        job_show(output, n[0], n[1], n[2]);
+        job_show(output, DUMB, n[0], n[1], n[2]);
+    else if (strcmp(word, "host") == 0 && count == 5)
+        job_show(output, OF_HOST, n[0], n[1], n[2]);
+    else if (strcmp(word, "guest") == 0 && count == 5)
+        job_show(output, OF_GUEST, n[0], n[1], n[2]);
     else if (strcmp(word, "draw") == 0 && count == 7)
         job_draw(output, n);
     else if (strcmp(word, "flip") == 0 && count == 3)
-        job_show(output, shown[output].width, shown[output].height, n[0]);
+        job_show(output, DUMB, shown[output].width, shown[output].height, n[0]);
     else if (strcmp(word, "off") == 0)
         kms_show(&card, output, NULL), forget(&shown[output]);
     else if (strcmp(word, "cursor") == 0 && count == 5)

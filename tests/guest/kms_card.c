@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kms_card.h"
+#include "kms_blob.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ void kms_picture_create(struct kms_card *card, struct kms_picture *picture, uint
     must(card, ABI_CREATE_DUMB, &dumb, "a dumb buffer");
     map.handle = dumb.handle;
     must(card, ABI_MAP_DUMB, &map, "a dumb buffer's place");
-    *picture = (struct kms_picture){dumb.handle, 0, width, height, dumb.pitch, dumb.size, NULL};
+    *picture = (struct kms_picture){dumb.handle, 0, width, height, dumb.pitch, dumb.size};
     picture->pixels =
         mmap(NULL, dumb.size, PROT_READ | PROT_WRITE, MAP_SHARED, card->fd, (off_t)map.offset);
     if (picture->pixels == MAP_FAILED)
@@ -88,7 +88,10 @@ void kms_picture_destroy(struct kms_card *card, struct kms_picture *picture)
     munmap(picture->pixels, picture->size);
     if (picture->fb != 0)
         must(card, ABI_REMOVE_FB, &picture->fb, "the frame buffer's end");
-    must(card, ABI_DESTROY_DUMB, &picture->handle, "the dumb buffer's end");
+    if (picture->is_blob)
+        kms_blob_close(card, picture->handle);
+    else
+        must(card, ABI_DESTROY_DUMB, &picture->handle, "the dumb buffer's end");
 }
 
 /* A mode of that size: the monitor's, or one that we make up, with 60 Hz and short blanks. */

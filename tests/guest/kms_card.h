@@ -23,6 +23,7 @@ struct kms_picture {
     uint32_t width, height, pitch;
     size_t size;
     uint32_t *pixels;
+    int is_blob; /* see kms_blob.h */
 };
 
 /* Says why, and ends the program. */

@@ -3,6 +3,8 @@
 #include "fake_sink.h"
 #include "gpu_2d.h"
 
+#include <unistd.h>
+
 #include "gpu/picture.h"
 #include "gpu/scanout.h"
 
@@ -329,16 +331,18 @@ static void a_blob_that_is_too_small_is_refused(void **state)
     assert_int_equal(GPU_DO(f, request), NODATA);
 }
 
-/* A blob of the guest's pages, in two pieces (or one). */
-static uint64_t create_guest_blob(struct gpu_fixture *f, uint32_t size, uint32_t pieces)
+/* A blob of the guest's pages, in two pieces (or one). What begins in the middle of a page is never
+ * a dmabuf. */
+static uint64_t create_guest_blob(struct gpu_fixture *f, uint32_t size, uint32_t pieces,
+                                  bool aligned)
 {
-    uint64_t at = ring_driver_alloc(&f->driver, size + 4096) + 4095;
+    uint64_t at = ring_driver_alloc(&f->driver, size + 8192) + 4095;
     struct {
         struct virtio_gpu_resource_create_blob create;
         struct virtio_gpu_mem_entry entries[2];
     } request = {.create = gpu_blob(0, ID, size)};
 
-    at &= ~4095ull;
+    at = (at & ~4095ull) + (aligned ? 0 : 16);
     request.create.blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST);
     request.create.blob_flags = 0;
     request.create.nr_entries = htole32(pieces);
@@ -357,7 +361,7 @@ static void guest_pages_are_copied_where_they_changed(void **state)
     struct gpu_fixture *f = *state;
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
-    uint64_t at = create_guest_blob(f, 8192, 2);
+    uint64_t at = create_guest_blob(f, 8192, 2, false);
     uint32_t first = 512 + 256 * 5 + 4 * 5, second = 512 + 256 * 20 + 4 * 5;
 
     assert_int_equal(GPU_DO(f, request), NODATA);
@@ -383,7 +387,7 @@ static void guest_pages_in_a_row_are_not_copied(void **state)
     struct gpu_fixture *f = *state;
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
-    uint64_t at = create_guest_blob(f, 8192, 1);
+    uint64_t at = create_guest_blob(f, 8192, 1, false);
 
     GPU_DO(f, request);
     *(uint8_t *)ring_driver_at(&f->driver, at + 512) = 5;
@@ -393,13 +397,46 @@ static void guest_pages_in_a_row_are_not_copied(void **state)
     assert_true(gpu_of_fixture(f)->bytes == 0);
 }
 
+/* Where this machine has what it takes. */
+static void guest_pages_become_a_dmabuf(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct fake_sink *sink;
+    struct virtio_gpu_set_scanout_blob request = blob_request(ID);
+    struct sink_frame frame;
+    uint64_t at;
+
+    if (access("/dev/udmabuf", R_OK | W_OK) != 0)
+        skip();
+    sink = fake_sink_add(f);
+    at = create_guest_blob(f, 8192, 2, true);
+    assert_int_equal(GPU_DO(f, request), NODATA);
+    *gpu_page(f, at, 8192, 512) = 8;
+    *gpu_page(f, at, 8192, 512 + 29 * 256 + 39 * 4) = 9; /* the last pixel, in the other piece */
+    gpu_flush(f, ID, ALL);
+    assert_int_equal(sink->pixels[0][0], 8);
+    assert_int_equal(sink->pixels[1][0], 9);
+    assert_true(sink->frame.dmabuf >= 0);
+    assert_int_equal(sink->frame.dmabuf_offset, 512);
+    assert_int_equal(sink->frame.dmabuf_stride, 256);
+    assert_int_equal(sink->frame.dmabuf_width, WIDTH);
+    assert_true(gpu_of_fixture(f)->bytes == 0);
+    *gpu_page(f, at, 8192, 512) = 10; /* no copy */
+    assert_true(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
+    assert_int_equal(frame.pixels[0], 10);
+    assert_int_equal(gpu_of_fixture(f)->page_buffers, 1);
+    assert_int_equal(gpu_do_about(f, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, ID), NODATA);
+    assert_int_equal(gpu_of_fixture(f)->page_buffers, 0);
+    assert_int_equal(sink->width, 0);
+}
+
 static void pages_that_go_are_not_shown(void **state)
 {
     struct gpu_fixture *f = *state;
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
 
-    create_guest_blob(f, 8192, 2);
+    create_guest_blob(f, 8192, 2, false);
     GPU_DO(f, request);
     gpu_flush(f, ID, ALL);
     assert_int_equal(gpu_do_about(f, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, ID), NODATA);
@@ -413,7 +450,7 @@ static void without_a_watcher_nothing_is_copied(void **state)
     struct gpu_fixture *f = *state;
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
     struct sink_frame frame;
-    uint64_t at = create_guest_blob(f, 8192, 2);
+    uint64_t at = create_guest_blob(f, 8192, 2, false);
 
     GPU_DO(f, request);
     gpu_flush(f, ID, ALL);
@@ -692,6 +729,7 @@ int main(void)
         GPU_TEST(a_blob_that_is_too_small_is_refused),
         GPU_TEST(guest_pages_are_copied_where_they_changed),
         GPU_TEST(guest_pages_in_a_row_are_not_copied),
+        GPU_TEST(guest_pages_become_a_dmabuf),
         GPU_TEST(pages_that_go_are_not_shown),
         GPU_TEST(without_a_watcher_nothing_is_copied),
         GPU_TEST(a_flush_waits_for_the_renderer),

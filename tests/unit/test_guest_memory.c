@@ -290,6 +290,33 @@ static void a_thousand_tables_leave_nothing_behind(void **state)
     close(keep);
 }
 
+static void bytes_are_found_in_their_file(void **state)
+{
+    struct guest_region_spec specs[] = {
+        {.gpa = 0x10000, .size = 0x2000, .user = 0x1000, .fd_offset = 0x1000},
+        {.gpa = 0x20000, .size = 0x1000, .user = 0x9000},
+    };
+    int files[] = {fd_memfd("a", 0x4000), fd_memfd("b", 0x4000)};
+    struct guest_memory memory;
+    uint64_t offset = 7;
+    uint8_t *at;
+
+    guest_memory_init(&memory);
+    assert_int_equal(guest_memory_set(&memory, specs, files, 2), 0);
+    at = guest_memory_at(&memory, 0x10010, 0x1000);
+    assert_int_equal(guest_memory_file(&memory, at, 0x1000, &offset), files[0]);
+    assert_true(offset == 0x1010);
+    assert_int_equal(guest_memory_file(&memory, at, 0x1ff0, &offset), files[0]);
+    assert_int_equal(guest_memory_file(&memory, at, 0x1ff1, &offset), -1);
+    assert_int_equal(guest_memory_file(&memory, at, UINT64_MAX, &offset), -1);
+    assert_int_equal(guest_memory_file(&memory, at - 0x11, 1, &offset), -1);
+    at = guest_memory_at(&memory, 0x20000, 1);
+    assert_int_equal(guest_memory_file(&memory, at, 0x1000, &offset), files[1]);
+    assert_true(offset == 0);
+    assert_int_equal(guest_memory_file(&memory, &memory, 1, &offset), -1);
+    guest_memory_finish(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +326,7 @@ int main(void)
         FD_TEST(there_is_a_limit_to_regions),       FD_TEST(what_did_not_change_stays_mapped),
         FD_TEST(regions_come_and_go_alone),         FD_TEST(what_cannot_be_mapped_is_tolerated),
         FD_TEST(an_odd_file_offset_points_right),   FD_TEST(a_thousand_tables_leave_nothing_behind),
+        FD_TEST(bytes_are_found_in_their_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
