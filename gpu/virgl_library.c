@@ -353,8 +353,11 @@ void virgl_library_fill_capset(struct virgl_library *l, uint32_t capset, uint32_
 
 /* ---- contexts ---- */
 
-/* The library makes a new context, or one that it destroys, the current one of OpenGL and does not
- * write that down: the next commands of the context that it believes to be current would go there.
+/*
+ * Leads the library to its own context 0. It makes a new context, or one that it destroys, the
+ * current one of OpenGL and does not write that down: the next commands of the context that it
+ * believes to be current would go there. And it makes and ends resources in whichever is current,
+ * whose bindings change behind its back.
  */
 static void settle_current(struct virgl_library *l)
 {
@@ -413,6 +416,7 @@ int virgl_library_create_3d(struct virgl_library *l, uint32_t resource,
         .flags = what->flags,
     };
 
+    settle_current(l);
     return failure(l->resource_create(&args, NULL, 0));
 }
 
@@ -431,6 +435,7 @@ int virgl_library_create_blob(struct virgl_library *l, uint32_t context, uint32_
         .num_iovs = count,
     };
 
+    settle_current(l);
     return failure(l->create_blob(&args));
 }
 
@@ -454,6 +459,7 @@ int virgl_library_import(struct virgl_library *l, uint32_t resource, int fd, boo
 
 void virgl_library_unref(struct virgl_library *l, uint32_t resource)
 {
+    settle_current(l);
     l->unref(resource);
 }
 

@@ -27,6 +27,7 @@ static struct {
     bool hold;
     int poll_fd;
     uint32_t stray; /* a context that is OpenGL's current one without the library's knowing */
+    bool drawing;   /* a context that draws is the current one */
     uint32_t finished;
     uint64_t last_fence;
     void *cookie;
@@ -222,6 +223,13 @@ void virgl_renderer_context_destroy(uint32_t id)
 void virgl_renderer_force_ctx_0(void)
 {
     fake.stray = 0;
+    fake.drawing = false;
+}
+
+/* What is made or ended while a context is the current one changes its bindings. */
+static const char *spoilt(void)
+{
+    return fake.drawing ? " spoils a context" : "";
 }
 
 /* Commands for a context go to the one that is current, whichever that is. */
@@ -244,6 +252,7 @@ void virgl_renderer_ctx_detach_resource(int context, int resource)
 int virgl_renderer_submit_cmd(void *bytes, int context, int words)
 {
     note_stray();
+    fake.drawing = true;
     note("submit %d %d;", context, words);
     pthread_mutex_lock(&fake.lock);
     while (fake.hold)
@@ -257,7 +266,7 @@ int virgl_renderer_resource_create(struct virgl_renderer_resource_create_args *a
 {
     int result = fake_virgl_results.resource;
 
-    note("resource %u;", args->handle);
+    note("resource %u%s;", args->handle, spoilt());
     return result;
 }
 
@@ -265,7 +274,7 @@ int virgl_renderer_resource_create_blob(const struct virgl_renderer_resource_cre
 {
     int result = fake_virgl_results.blob;
 
-    note("blob %u of %u, %u pieces;", args->res_handle, args->ctx_id, args->num_iovs);
+    note("blob %u of %u, %u pieces%s;", args->res_handle, args->ctx_id, args->num_iovs, spoilt());
     return result;
 }
 
@@ -281,7 +290,7 @@ int virgl_renderer_resource_import_blob(const struct virgl_renderer_resource_imp
 
 void virgl_renderer_resource_unref(uint32_t id)
 {
-    note("unref %u;", id);
+    note("unref %u%s;", id, spoilt());
 }
 
 int virgl_renderer_resource_attach_iov(int id, struct iovec *iov, int count)
