@@ -99,7 +99,7 @@ def virgl_piglit(bench):
         raise Failure(f"{len(worse)} pass on QEMU's own device and not here: {'; '.join(worse)}")
 
 
-# Vulkan. /dev/udmabuf is not there on such a host, so memory comes as lavapipe's own descriptors.
+# Vulkan. /dev/udmabuf is not there on such a host, so memory is made of memfds by our Vulkan layer.
 
 venus = Group3d("venus", ["--renderer=venus", *OUTPUTS],
                 warm=[f"{VENUS} /hostblob/bin/vulkan_loop 1"])
@@ -145,6 +145,25 @@ def venus_many(bench):
     bench.say(**{key: values[key] for key in ("lost", "map_ms_mean", "map_ms_longest")})
     expect("1000", allocations=values["allocations"])
     expect("0", lost=values["lost"])
+
+
+@venus.case
+def venus_shared(bench):
+    """Memory that one process exports as a dmabuf, and another imports: read and written there."""
+    bench.own("exportable memory on a host without /dev/udmabuf")
+    result = bench.run(f"{VENUS} /hostblob/bin/vulkan_share", 120)
+    sizes = [record for record in result.records if "shared" in record]
+    expect([("0", "0")] * 5, results=[(record["bad"], record["back"]) for record in sizes])
+
+
+@venus.case
+def venus_vkmark(bench):
+    """vkmark, whose swapchain wants exportable memory."""
+    bench.own("exportable memory on a host without /dev/udmabuf")
+    scenes = " ".join(f"-b {name}:duration=2" for name in ("vertex", "texture", "cube"))
+    lines = bench.run(f"{VENUS} vkmark --winsys headless -s 640x480 {scenes} 2>&1", 240).lines
+    expect(3, scenes=sum("FPS:" in line for line in lines))
+    bench.say(score=number(r"vkmark Score: (\d+)", lines, "score"))
 
 
 @venus.case

@@ -46,7 +46,8 @@ static VkResult choose_physical(struct vk *vk)
 }
 
 /* Family 0 of every driver that we meet does everything; others are refused. */
-static VkResult create_device(struct vk *vk)
+static VkResult create_device(struct vk *vk, const char *const *extensions,
+                              uint32_t extension_count)
 {
     float priority = 1;
     uint32_t count = 1;
@@ -60,6 +61,8 @@ static VkResult create_device(struct vk *vk)
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
         .queueCreateInfoCount = 1,
         .pQueueCreateInfos = &queue,
+        .enabledExtensionCount = extension_count,
+        .ppEnabledExtensionNames = extensions,
     };
     VkResult result;
 
@@ -98,6 +101,11 @@ static VkResult create_commands(struct vk *vk)
 
 VkResult vk_init(struct vk *vk)
 {
+    return vk_init_with(vk, NULL, 0);
+}
+
+VkResult vk_init_with(struct vk *vk, const char *const *extensions, uint32_t count)
+{
     VkResult result;
 
     memset(vk, 0, sizeof(*vk));
@@ -105,7 +113,7 @@ VkResult vk_init(struct vk *vk)
     if (!result)
         result = choose_physical(vk);
     if (!result)
-        result = create_device(vk);
+        result = create_device(vk, extensions, count);
     if (!result)
         result = create_commands(vk);
     return result;

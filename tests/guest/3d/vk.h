@@ -36,6 +36,8 @@ VkResult vk_failed(VkResult, const char *call);
 
 /* Opens the first device there is and prints '@@ device=NAME' with '_' for each space. */
 VkResult vk_init(struct vk *);
+/* The same, with 'count' extensions of the device. */
+VkResult vk_init_with(struct vk *, const char *const *extensions, uint32_t count);
 void vk_finish(struct vk *);
 
 /* The first memory type among 'allowed' (bits) with all of 'wanted'; -1: there is none. */
