@@ -333,14 +333,14 @@ static void a_blob_that_is_too_small_is_refused(void **state)
 
 /* A blob of the guest's pages, in two pieces (or one). What begins in the middle of a page is never
  * a dmabuf. */
-static uint64_t create_guest_blob(struct gpu_fixture *f, uint32_t size, uint32_t pieces,
-                                  bool aligned)
+static uint64_t create_guest_blob(struct gpu_fixture *f, uint32_t id, uint32_t size,
+                                  uint32_t pieces, bool aligned)
 {
     uint64_t at = ring_driver_alloc(&f->driver, size + 8192) + 4095;
     struct {
         struct virtio_gpu_resource_create_blob create;
         struct virtio_gpu_mem_entry entries[2];
-    } request = {.create = gpu_blob(0, ID, size)};
+    } request = {.create = gpu_blob(0, id, size)};
 
     at = (at & ~4095ull) + (aligned ? 0 : 16);
     request.create.blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST);
@@ -361,7 +361,7 @@ static void guest_pages_are_copied_where_they_changed(void **state)
     struct gpu_fixture *f = *state;
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
-    uint64_t at = create_guest_blob(f, 8192, 2, false);
+    uint64_t at = create_guest_blob(f, ID, 8192, 2, false);
     uint32_t first = 512 + 256 * 5 + 4 * 5, second = 512 + 256 * 20 + 4 * 5;
 
     assert_int_equal(GPU_DO(f, request), NODATA);
@@ -382,12 +382,35 @@ static void guest_pages_are_copied_where_they_changed(void **state)
     assert_true(gpu_of_fixture(f)->bytes == 0);
 }
 
+/* A page flip: the driver says that little changed, and that is true of the picture, not of the
+ * memory. */
+static void a_flip_between_guest_pages_is_whole(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct fake_sink *sink = fake_sink_add(f);
+    struct virtio_gpu_set_scanout_blob first = blob_request(ID), second = blob_request(6);
+    uint64_t at = create_guest_blob(f, ID, 8192, 2, false);
+
+    *gpu_page(f, at, 8192, 512 + 256 * 20) = 1;
+    at = create_guest_blob(f, 6, 8192, 2, false);
+    *gpu_page(f, at, 8192, 512 + 256 * 20) = 2;
+    assert_int_equal(GPU_DO(f, first), NODATA);
+    gpu_flush(f, ID, ALL);
+    assert_int_equal(sink->frame.pixels[20 * WIDTH * 4], 1);
+    assert_int_equal(GPU_DO(f, second), NODATA);
+    gpu_flush(f, 6, gpu_rect(0, 0, 1, 1));
+    assert_int_equal(sink->frame.pixels[20 * WIDTH * 4], 2);
+    assert_true(gpu_of_fixture(f)->bytes == WIDTH * HEIGHT * 4); /* in the same place */
+    second.offsets[0] = htole32(8192 - 29 * 256 - 159);
+    assert_int_equal(GPU_DO(f, second), BAD_PARAMETER);
+}
+
 static void guest_pages_in_a_row_are_not_copied(void **state)
 {
     struct gpu_fixture *f = *state;
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
-    uint64_t at = create_guest_blob(f, 8192, 1, false);
+    uint64_t at = create_guest_blob(f, ID, 8192, 1, false);
 
     GPU_DO(f, request);
     *(uint8_t *)ring_driver_at(&f->driver, at + 512) = 5;
@@ -409,7 +432,7 @@ static void guest_pages_become_a_dmabuf(void **state)
     if (access("/dev/udmabuf", R_OK | W_OK) != 0)
         skip();
     sink = fake_sink_add(f);
-    at = create_guest_blob(f, 8192, 2, true);
+    at = create_guest_blob(f, ID, 8192, 2, true);
     assert_int_equal(GPU_DO(f, request), NODATA);
     *gpu_page(f, at, 8192, 512) = 8;
     *gpu_page(f, at, 8192, 512 + 29 * 256 + 39 * 4) = 9; /* the last pixel, in the other piece */
@@ -436,7 +459,7 @@ static void pages_that_go_are_not_shown(void **state)
     struct fake_sink *sink = fake_sink_add(f);
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
 
-    create_guest_blob(f, 8192, 2, false);
+    create_guest_blob(f, ID, 8192, 2, false);
     GPU_DO(f, request);
     gpu_flush(f, ID, ALL);
     assert_int_equal(gpu_do_about(f, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, ID), NODATA);
@@ -450,7 +473,7 @@ static void without_a_watcher_nothing_is_copied(void **state)
     struct gpu_fixture *f = *state;
     struct virtio_gpu_set_scanout_blob request = blob_request(ID);
     struct sink_frame frame;
-    uint64_t at = create_guest_blob(f, 8192, 2, false);
+    uint64_t at = create_guest_blob(f, ID, 8192, 2, false);
 
     GPU_DO(f, request);
     gpu_flush(f, ID, ALL);
@@ -462,6 +485,13 @@ static void without_a_watcher_nothing_is_copied(void **state)
     gpu_flush(f, ID, ALL);
     assert_true(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
     assert_int_equal(frame.pixels[0], 7);
+    /* What is shown next has the same shape, and may have the same place. */
+    at = create_guest_blob(f, 6, 8192, 2, false);
+    *gpu_page(f, at, 8192, 512) = 8;
+    request.resource_id = htole32(6);
+    GPU_DO(f, request);
+    assert_true(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
+    assert_int_equal(frame.pixels[0], 8);
 }
 
 /* ---- what only a renderer can read ---- */
@@ -728,6 +758,7 @@ int main(void)
         GPU_TEST(a_host_blob_is_shown_in_place),
         GPU_TEST(a_blob_that_is_too_small_is_refused),
         GPU_TEST(guest_pages_are_copied_where_they_changed),
+        GPU_TEST(a_flip_between_guest_pages_is_whole),
         GPU_TEST(guest_pages_in_a_row_are_not_copied),
         GPU_TEST(guest_pages_become_a_dmabuf),
         GPU_TEST(pages_that_go_are_not_shown),
