@@ -101,8 +101,10 @@ class Program:
         self.path = os.path.join(bench.share, name + ".out")
         if os.path.exists(self.path):
             os.unlink(self.path)
-        bench.run(f"(({command}) >/hostblob/{name}.out 2>&1; "
-                  f"echo \"@@ exit=$?\" >>/hostblob/{name}.out) </dev/null >/dev/null 2>&1 &")
+        self.bench = bench
+        bench.run(f"(sh -c 'echo $$ >/hostblob/{name}.pid; exec env {command}' "
+                  f">/hostblob/{name}.out 2>&1; echo \"@@ exit=$?\" >>/hostblob/{name}.out) "
+                  "</dev/null >/dev/null 2>&1 &")
 
     def lines(self):
         try:
@@ -129,6 +131,10 @@ class Program:
             if self.find("exit") or time.monotonic() > end:
                 raise Failure(f"{self.name} has not said '{key}': {' / '.join(self.lines()[-5:])}")
             time.sleep(0.05)
+
+    def end(self):
+        """Ends it, if it goes on."""
+        self.bench.run(f"kill $(cat /hostblob/{self.name}.pid)", good=False)
 
     def exit(self, limit=60):
         return int(self.wait("exit", limit)["exit"])
@@ -192,6 +198,11 @@ class Bench3d(Bench):
             device.wait(lambda state: not state["device"].get("contexts"), "the end of all contexts",
                         limit)
         time.sleep(0.3)
+
+    def forgive(self):
+        """The guest's kernel may have told of what was refused since a context was lost."""
+        self.settle()
+        self.seen = len(self.machine.console)
 
     def at_rest(self, slack_kb=SLACK_KB):
         self.settle()
