@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import time
 
+import screen
 from bench import Bench, Group, Skip
 from devices import Device
-from machine3d import LAVAPIPE, TOP, Machine3d, inside
+from machine3d import LAVAPIPE, TOP, Machine3d, inside, system
 from vm import Failure
 
 OUT = os.path.join(TOP, "out")
@@ -162,6 +163,7 @@ class Bench3d(Bench):
     def __init__(self, group, options):
         self.peer = options.peer
         self.suite = options.host
+        self.build = options.build
         if self.peer:
             group = copy.copy(group)
             group.devices = {}
@@ -178,6 +180,12 @@ class Bench3d(Bench):
         return Machine3d(self.share, self.pairs(), peer=self.peer, limit=3000, show=self.show,
                          accelerator=options.accel, console=self.note, extra=self.group.extra)
 
+    def versions(self):
+        """What takes part, in a line."""
+        with open(os.path.join(system(self.suite), "packages")) as file:
+            words = [line.strip() for line in file]
+        return ", ".join([*words, "Linux " + self.machine.versions["kernel"]])
+
     def own(self, what):
         """The back-end; the case is skipped where the device is QEMU's own."""
         if self.peer:
@@ -187,6 +195,8 @@ class Bench3d(Bench):
     def remember(self):
         for command in self.group.warm:
             self.run(command, 120)
+        if not self.peer:
+            self.screenshot(0, "warm-up.png")
         self.settle()
         for kind, device in self.devices.items():
             self.baseline[kind] = (device.state(), device.usage())
@@ -243,6 +253,17 @@ class Bench3d(Bench):
     def on_host(self, command):
         """Runs a command on the host's own software renderer, in the newer system."""
         return quiet(inside(command, VK_DRIVER_FILES=LAVAPIPE, LIBGL_ALWAYS_SOFTWARE=1), command[0])
+
+    def screenshot(self, output, name):
+        """What our own back-end shows there."""
+        path = os.path.join(self.folder, name)
+        quiet(inside([os.path.join(in_system(self.build), "hostblob"), "screenshot", self.gpu.path,
+                      str(output), path], self.suite), "hostblob screenshot")
+        return screen.read_png(path)
+
+    def keep_picture(self, name):
+        """Puts a screenshot where a person may want to see it."""
+        shutil.copy(os.path.join(self.folder, name), self.out(name))
 
     def out(self, name):
         """A path for a picture or figures that a person may want to see."""

@@ -6,6 +6,11 @@ from vm import HERE, Failure
 
 LIST = os.path.join(HERE, "piglit.list")
 BASELINE = os.path.join(HERE, "piglit.baseline")
+OURS = os.path.join(HERE, "piglit.ours")
+
+# What a GL driver may be without here: persistent mappings of OpenGL's own buffers, which
+# virglrenderer can give to nobody but the process that it runs in, as QEMU's device does.
+MAY_SKIP = ("bufferstorage",)
 
 
 def read_list(path=LIST):
@@ -46,4 +51,5 @@ def read_results(path=BASELINE):
 def worse(results, before):
     """The lines that passed before and do not now."""
     return [f"{result} {line}" for result, _, line in results
-            if before.get(line) == "pass" and result != "pass"]
+            if before.get(line) == "pass" and result != "pass" and
+            not (result == "skip" and any(word in line for word in MAY_SKIP))]
