@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "gpu/child_watch.h"
 #include "gpu/render_environment.h"
+#include "gpu/render_output.h"
 #include "gpu/render_processes.h"
 #include "gpu/render_relay.h"
 #include "gpu/render_spawn.h"
@@ -34,6 +35,7 @@ struct render_server {
     void *data;
     struct render_relay relay;
     struct render_processes processes;
+    struct render_output output;
     struct child_watch child; /* the server that runs */
     pid_t pid;                /* of it; kept until its end has been seen to */
     uint64_t started_ns;
@@ -162,7 +164,10 @@ static int on_again(sd_event_source *source, uint64_t now, void *data)
 static int spawn(struct render_server *s)
 {
     struct render_spawn how = {
-        .program = s->options.program, .environment = s->options.environment, .output = -1};
+        .program = s->options.program,
+        .environment = s->options.environment,
+        .output = s->output.in,
+    };
     int pair[2];
     pid_t pid;
     int ret;
@@ -282,6 +287,9 @@ struct render_server *render_server_create(sd_event *loop,
     atomic_init(&s->connecting, -1);
     render_relay_init(&s->relay, loop, &relay_handler, s);
     render_processes_init(&s->processes, loop, lose_context, s);
+    ret = render_output_init(&s->output, loop);
+    if (ret < 0)
+        log_warning("What the render server prints is not in the log: %s.", strerror(-ret));
     child_watch_init(&s->child);
     s->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ret = s->knock < 0 ? -errno : add_sources(s);
@@ -305,6 +313,7 @@ void render_server_destroy(struct render_server *s)
         render_processes_sweep(&s->processes, s->pid);
     render_processes_finish(&s->processes);
     render_relay_finish(&s->relay);
+    render_output_finish(&s->output);
     s->knocked = sd_event_source_disable_unref(s->knocked);
     s->again = sd_event_source_disable_unref(s->again);
     connecting = atomic_exchange(&s->connecting, -1);

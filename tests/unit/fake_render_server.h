@@ -9,6 +9,7 @@
  */
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -84,6 +85,8 @@ static inline void fake_create(struct fake_render_server *s,
         abort();
     if (strcmp(m->name, "hang") == 0)
         pause();
+    for (unsigned i = 0; strcmp(m->name, "talk") == 0 && i < 20000; i++)
+        fprintf(stderr, "this is line\x1b %u of many\n", i);
     if (strcmp(m->name, "refuse") == 0) {
         fake_reply(-1, -1);
         return;

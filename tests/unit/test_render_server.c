@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/render_fixture.h"
 
+#include <fcntl.h>
+
+#include "base/log.h"
+
 #define FLAGS 0x5c3u
 
 static void a_context_is_made_through_the_relay(void **state)
@@ -368,6 +372,43 @@ static void a_library_that_goes_ends_the_server(void **state)
     fixture_finish(&f);
 }
 
+static unsigned count_of(const char *text, const char *what)
+{
+    unsigned count = 0;
+
+    for (text = strstr(text, what); text != NULL; text = strstr(text + 1, what))
+        count++;
+    return count;
+}
+
+static void what_it_prints_is_in_the_log(void **state)
+{
+    static char text[65536];
+    struct render_fixture f;
+    int ends[2], context, old = dup(STDERR_FILENO);
+    ssize_t n;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    dup2(ends[1], STDERR_FILENO);
+    fixture_init(&f);
+    fixture_say_init(&f, FLAGS);
+    context = fixture_create(&f, 1, "talk"); /* which nobody is made to wait for */
+    for (unsigned i = 0; i < 300; i++)
+        sd_event_run(f.loop, 0);
+    fixture_finish(&f);
+    dup2(old, STDERR_FILENO);
+    assert_true(context >= 0);
+    n = read(ends[0], text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_int_equal(count_of(text, "Render server: this is line? "), LOG_LIMIT_BURST);
+    assert_non_null(strstr(text, "Render server: this is line? 0 of many\n"));
+    close(context);
+    close(old);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void without_a_program_there_is_none(void **state)
 {
     static const struct render_server_options options = {0};
@@ -401,6 +442,7 @@ int main(int argc, char **argv)
         FD_TEST(a_server_that_does_not_read_is_replaced),
         FD_TEST(a_library_that_connects_anew_finds_nothing_old),
         FD_TEST(a_library_that_goes_ends_the_server),
+        FD_TEST(what_it_prints_is_in_the_log),
         FD_TEST(without_a_program_there_is_none),
     };
 
