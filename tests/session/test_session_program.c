@@ -124,6 +124,50 @@ static void ends_when_it_cannot_be_what_was_asked_for(void **state)
     }
 }
 
+static const char *text_at(struct json_object *json, const char *path)
+{
+    struct json_object *value;
+
+    return json_pointer_get(json, path, &value) == 0 ? json_object_get_string(value) : "";
+}
+
+/* Without EGL and a render server there is neither OpenGL nor Vulkan: the check says so, and so
+ * does the program to who asks for them by name. */
+static void renderers_that_do_not_work_are_refused(void **state)
+{
+    static const char *const names[] = {"virgl", "venus"};
+    struct json_object *json;
+    char output[16384];
+
+    story(state)->ended = true;
+    setenv("__EGL_VENDOR_LIBRARY_DIRS", "/nonexistent", 1);
+    setenv("RENDER_SERVER_EXEC_PATH", "/nonexistent", 1);
+    assert_int_equal(run(story(state), "--check 2>/dev/null", output, sizeof(output)), 0);
+    json = json_tokener_parse(output);
+    assert_non_null(json);
+    assert_string_equal(text_at(json, "/auto"), "memory");
+    assert_string_equal(text_at(json, "/renderers/memory/in"), "true");
+    for (unsigned i = 0; i < 2; i++) {
+        char path[64], arguments[128];
+        char why[26]; /* a process that dies may end with words of its own */
+
+        snprintf(path, sizeof(path), "/renderers/%s/in", names[i]);
+        assert_string_equal(text_at(json, path), "false");
+        snprintf(path, sizeof(path), "/renderers/%s/why", names[i]);
+        snprintf(why, sizeof(why), "%s", text_at(json, path));
+        assert_true(strlen(why) > 10);
+        snprintf(arguments, sizeof(arguments),
+                 "--socket-path=/tmp/hostblob-test-none --renderer=%s", names[i]);
+        assert_int_equal(run(story(state), arguments, output, sizeof(output)), 1);
+        if (strstr(output, why) == NULL || strstr(output, "--renderer=auto") == NULL)
+            fail_msg("'%s' says: %s, and not: %s", arguments, output, why);
+        assert_int_not_equal(access("/tmp/hostblob-test-none", F_OK), 0);
+    }
+    unsetenv("__EGL_VENDOR_LIBRARY_DIRS");
+    unsetenv("RENDER_SERVER_EXEC_PATH");
+    json_object_put(json);
+}
+
 static void a_second_client_is_refused(void **state)
 {
     struct story *s = story(state);
@@ -215,6 +259,7 @@ int main(void)
         STORY(refuses_nonsense_with_a_sentence, media_qemu),
         STORY(ends_when_it_cannot_be_what_was_asked_for, gpu_qemu_arena),
         STORY(ends_when_it_cannot_be_what_was_asked_for, media_qemu),
+        STORY(renderers_that_do_not_work_are_refused, gpu_qemu_arena),
         STORY(a_second_client_is_refused, gpu_qemu_arena),
         STORY(its_sockets_are_private, gpu_qemu_arena),
         STORY(ends_while_a_guest_uses_it, gpu_qemu_arena),
