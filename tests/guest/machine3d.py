@@ -49,12 +49,13 @@ def archive(root):
 
 
 class Screen:
-    """An X server without a screen, for QEMU's window."""
+    """An X server without a screen, for QEMU's window. What it shows is in a file of 'folder'
+    (x11.read_screen)."""
 
-    def __init__(self, log):
+    def __init__(self, log, folder):
         reader, writer = os.pipe()
         command = inside(["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1200x24",
-                          "-nolisten", "tcp"])
+                          "-fbdir", folder, "-nolisten", "tcp"])
         with open(log, "wb") as file:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file,
                                             stderr=file, pass_fds=[writer],
@@ -71,34 +72,36 @@ class Screen:
 
 
 class Machine3d(Machine):
-    """Like Machine. share: the folder that the guest has as /hostblob. peer: the GPU is QEMU's
-    own, and QEMU runs in that Debian, in a window."""
+    """Like Machine. share: the folder that the guest has as /hostblob. window: QEMU runs in that
+    Debian, in a window. peer: so it does, and the GPU is its own."""
 
-    def __init__(self, share, devices=(), peer=False, smp=2, memory="2G", **options):
+    def __init__(self, share, devices=(), peer=False, window=False, smp=2, memory="2G", **options):
         self.share = share
         self.peer = peer
+        self.window = window or peer
         self.system = system()
-        self.screen = Screen(os.path.join(share, "xvfb.log")) if peer else None
+        self.screen = Screen(os.path.join(share, "xvfb.log"), share) if self.window else None
         super().__init__(devices, smp=smp, memory=memory, archive=archive(made("root")), **options)
 
     def program(self):
-        if not self.peer:
+        if not self.window:
             return super().program()
         return inside(["qemu-system-x86_64"], DISPLAY=self.screen.name, LIBGL_ALWAYS_SOFTWARE=1,
                       VK_DRIVER_FILES=LAVAPIPE)
 
     def command(self, devices, smp, memory, accelerator):
-        if self.peer:  # there it can be read
+        if self.window:  # there it can be read
             shutil.copy(self.kernel, self.path("vmlinuz"))
             self.kernel = self.path("vmlinuz")
         command = super().command(devices, smp, memory, accelerator)
-        folders = {"system": ("/mnt" if self.peer else self.system, "on"), "share": (self.share, "off")}
+        folders = {"system": ("/mnt" if self.window else self.system, "on"), "share": (self.share, "off")}
         for name, (path, readonly) in folders.items():
             command += ["-fsdev", f"local,id={name},path={path},security_model=none,"
                         f"readonly={readonly},multidevs=remap",
                         "-device", f"virtio-9p-pci,fsdev={name},mount_tag={name}"]
-        if self.peer:
+        if self.window:
             command[command.index("-display") + 1] = "sdl,gl=on"
+        if self.peer:
             command += ["-device", PEER]
         return command
 
