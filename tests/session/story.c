@@ -134,7 +134,8 @@ void story_end(struct story *s)
     before = now_ms();
     status = daemon_process_stop(&s->daemon, LIMIT);
     assert_int_equal(status, 0);
-    assert_in_range(now_ms() - before, 0, 999);
+    /* On a processor that is emulated, and shared, a second says nothing. */
+    assert_in_range(now_ms() - before, 0, getenv("HOSTBLOB_TEST_SLOW") != NULL ? LIMIT : 999);
     assert_int_not_equal(access(s->daemon.socket_path, F_OK), 0);
     s->ended = true;
 }
