@@ -61,7 +61,6 @@ uint32_t command_3d_create(struct gpu *gpu, struct request *request)
     resource->width = what.width;
     resource->height = what.height;
     resource->format = what.format;
-    resource->bottom_up = (what.flags & VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP) == 0;
     request->renderer = renderer;
     resource_name(resource, request);
     result = renderer->impl->create_3d(renderer, resource, &what, create_done, request);

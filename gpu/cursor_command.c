@@ -74,7 +74,6 @@ struct cursor_fetch {
     struct cursor_request wanted;
     uint64_t serial;
     uint32_t format;
-    bool bottom_up;
     uint8_t pixels[BYTES];
 };
 
@@ -88,25 +87,12 @@ void cursor_drop_fetches(struct display *display)
     }
 }
 
-static void turn_over(uint8_t *pixels)
-{
-    uint8_t line[LINE];
-
-    for (unsigned low = 0, high = SINK_CURSOR_SIDE - 1; low < high; low++, high--) {
-        memcpy(line, pixels + (size_t)low * LINE, LINE);
-        memcpy(pixels + (size_t)low * LINE, pixels + (size_t)high * LINE, LINE);
-        memcpy(pixels + (size_t)high * LINE, line, LINE);
-    }
-}
-
 static uint32_t fetched(struct cursor_fetch *fetch, int result)
 {
     struct request *request = fetch->request;
     struct display *display = fetch->display;
 
     LIST_REMOVE(fetch, link);
-    if (fetch->bottom_up)
-        turn_over(fetch->pixels);
     if (result == 0 && display->cursors[fetch->wanted.output].serial == fetch->serial)
         show(display, &fetch->wanted, fetch->pixels, fetch->format);
     free(fetch);
@@ -142,7 +128,6 @@ static uint32_t show_rendered(struct gpu *gpu, struct request *request,
         .wanted = *wanted,
         .serial = gpu->display.cursors[wanted->output].serial,
         .format = resource->format,
-        .bottom_up = resource->bottom_up,
     };
     LIST_INSERT_HEAD(&gpu->display.cursor_fetches, fetch, link);
     result = renderer->impl->read(renderer, resource, &box, fetch->pixels, LINE, BYTES, fetch_done,

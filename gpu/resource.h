@@ -44,7 +44,6 @@ struct resource {
     uint64_t size;           /* bytes of a blob, a multiple of the page size; else 0 */
     uint32_t width, height;  /* pixels; 0 of a blob */
     uint32_t format;         /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
-    bool bottom_up;          /* a renderer's: its first line is the lowest one */
     struct picture *picture; /* owned; 2D only */
     uint32_t scanouts;       /* bit N: output N shows it */
     struct buffer *buffer;   /* owned; HOST3D only */

@@ -36,7 +36,6 @@ struct scanout {
     uint32_t format;             /* VIRTIO_GPU_FORMAT_* */
     uint32_t stride;             /* bytes; of a blob */
     uint64_t offset;             /* of the framebuffer in the blob, bytes */
-    bool bottom_up;              /* the renderer's first line is the lowest */
     uint64_t serial;             /* see sink_frame */
     bool untold;                 /* the sinks have not been told of the whole picture */
     struct staging *staging;     /* one hold; NULL until one is needed */
@@ -53,7 +52,7 @@ struct scanout {
  */
 typedef void scanout_done(void *data, int result, const struct picture *copy);
 
-/* The output shows from now on what 'shown' says (as far as 'bottom_up': the rest is
+/* The output shows from now on what 'shown' says (as far as 'offset': the rest is
  * the display's). */
 void scanout_show(struct display *display, unsigned output, const struct scanout *shown);
 /* Switches it off. */

@@ -84,7 +84,6 @@ uint32_t scanout_set(struct gpu *gpu, struct request *request)
     shown.width = shown.resource->width;
     shown.height = shown.resource->height;
     shown.format = shown.resource->format;
-    shown.bottom_up = shown.source == SCANOUT_RENDERER && shown.resource->bottom_up;
     type = check_frame(request, &shown);
     if (type == VIRTIO_GPU_RESP_OK_NODATA)
         scanout_show(&gpu->display, output, &shown);

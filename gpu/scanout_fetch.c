@@ -17,7 +17,6 @@ struct scanout_fetch {
     uint64_t serial; /* of the scanout that it is for */
     bool shared;     /* the staging is the scanout's */
     bool whole;
-    bool bottom_up;
     struct rect rect; /* in the staging */
     struct staging *staging;
     scanout_done *done;
@@ -52,23 +51,6 @@ static uint8_t *line_at(struct scanout_fetch *fetch, uint32_t line)
            (size_t)fetch->rect.x * PICTURE_BYTES_PER_PIXEL;
 }
 
-/* The lines came in the order in which they lie, the lowest first. */
-static void turn_over(struct scanout_fetch *fetch)
-{
-    size_t size = (size_t)fetch->rect.width * PICTURE_BYTES_PER_PIXEL;
-
-    for (uint32_t low = 0, high = fetch->rect.height - 1; low < high; low++, high--) {
-        uint8_t *a = line_at(fetch, low), *b = line_at(fetch, high);
-
-        for (size_t i = 0; i < size; i++) {
-            uint8_t byte = a[i];
-
-            a[i] = b[i];
-            b[i] = byte;
-        }
-    }
-}
-
 /* What the copy means for the scanout. Another picture of the same shape may be shown by now: this
  * one is still newer than what the sinks have. */
 static int fetch_finish(struct scanout_fetch *fetch, int result)
@@ -77,8 +59,6 @@ static int fetch_finish(struct scanout_fetch *fetch, int result)
 
     if (result < 0)
         return result;
-    if (fetch->bottom_up)
-        turn_over(fetch);
     if (!fetch->shared)
         return 0;
     if (scanout->fetch != fetch)
@@ -95,14 +75,12 @@ static void fetch_done(void *data, int result)
     fetch_end(data, fetch_finish(data, result));
 }
 
-/* The box of the resource that holds 'rect' of the picture. */
+/* The box of the resource that holds 'rect' of the picture. The first line is the upper one, as in
+ * a transfer to the guest's pages: Y_0_TOP is about how OpenGL keeps it, which nobody here sees. */
 static struct renderer_box box_of(const struct scanout *scanout, const struct rect *rect)
 {
-    uint32_t y = scanout->rect.y + rect->y;
-
-    if (scanout->bottom_up)
-        y = scanout->height - (y + rect->height);
-    return (struct renderer_box){scanout->rect.x + rect->x, y, 0, rect->width, rect->height, 1};
+    return (struct renderer_box){
+        scanout->rect.x + rect->x, scanout->rect.y + rect->y, 0, rect->width, rect->height, 1};
 }
 
 static int ask(struct scanout_fetch *fetch, const struct scanout *scanout)
@@ -132,7 +110,6 @@ static struct scanout_fetch *fetch_create(struct display *display, unsigned outp
         .output = output,
         .serial = scanout->serial,
         .whole = rect->width == scanout->rect.width && rect->height == scanout->rect.height,
-        .bottom_up = scanout->bottom_up,
         .rect = *rect,
         .staging = staging,
     };

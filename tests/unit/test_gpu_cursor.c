@@ -147,7 +147,7 @@ static void a_renderer_brings_the_pointer(void **state)
     assert_false(gpu_cursor(f, &request));
     assert_int_equal(fake->stride, 256);
     assert_int_equal(fake->size, BYTES);
-    memcpy(fake->to, "\1\2\3\4", 4); /* of the lowest line: it is no Y_0_TOP */
+    memcpy(fake->to + 63 * 256, "\1\2\3\4", 4);
     fake_end(fake, "read", 0);
     gpu_loop(f);
     assert_true(gpu_answered(f, 1));

@@ -551,7 +551,8 @@ static void a_flush_waits_for_the_renderer(void **state)
     assert_int_equal(sink->damage.y, 1);
 }
 
-static void lines_from_below_are_turned_over(void **state)
+/* Whatever the driver says of how OpenGL keeps the lines, they come as to its own pages. */
+static void lines_come_from_above(void **state)
 {
     struct gpu_fixture *f = *state;
     struct fake_renderer *fake = create_3d(f, 0);
@@ -559,17 +560,13 @@ static void lines_from_below_are_turned_over(void **state)
 
     gpu_scanout(f, 0, ID, gpu_rect(0, 6, WIDTH, 10));
     send_flush(f);
-    assert_int_equal(fake->box.y, HEIGHT - 16);
+    assert_int_equal(fake->box.y, 6);
     assert_int_equal(fake->box.h, 10);
     fake->to[0] = 1;
     fake->to[9 * WIDTH * 4] = 10;
-    fake->to[4 * WIDTH * 4] = 5;
-    fake->to[5 * WIDTH * 4] = 6;
     fake_end(fake, "read", 0);
-    assert_int_equal(sink->frame.pixels[0], 10);
-    assert_int_equal(sink->frame.pixels[4 * WIDTH * 4], 6);
-    assert_int_equal(sink->frame.pixels[5 * WIDTH * 4], 5);
-    assert_int_equal(sink->frame.pixels[9 * WIDTH * 4], 1);
+    assert_int_equal(sink->frame.pixels[0], 1);
+    assert_int_equal(sink->frame.pixels[9 * WIDTH * 4], 10);
 }
 
 static void reads_do_not_pile_up(void **state)
@@ -764,7 +761,7 @@ int main(void)
         GPU_TEST(pages_that_go_are_not_shown),
         GPU_TEST(without_a_watcher_nothing_is_copied),
         GPU_TEST(a_flush_waits_for_the_renderer),
-        GPU_TEST(lines_from_below_are_turned_over),
+        GPU_TEST(lines_come_from_above),
         GPU_TEST(reads_do_not_pile_up),
         GPU_TEST(a_flip_in_between_is_shown),
         GPU_TEST(a_renderer_that_fails_is_no_picture),
