@@ -52,10 +52,13 @@ static inline void fake_context_main(const struct fake_render_server *s, uint32_
     if (environment != NULL)
         strncpy(answer.environment, environment, sizeof(answer.environment) - 1);
     while (recv(fd, &byte, 1, 0) == 1) {
+        /* Longer than any test waits, but a test that dies must leave nothing behind. */
+        alarm(60);
         while (byte == 'w') /* works for ever, and answers nothing */
             ;
         if (byte == 's') /* does nothing at all, for ever */
             pause();
+        alarm(0);
         if (byte == 'l') /* works for long, and answers */
             fake_work(FAKE_LONG_NS);
         if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
