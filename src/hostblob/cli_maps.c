@@ -127,20 +127,7 @@ static void maps_people(const struct devices *d)
 
 static int maps(const struct cli_command *command, int argc, char **argv)
 {
-    bool json = false;
-    int count = cli_take(command, argc, argv, &json, 0, RUN_DIRECTORY_MAX);
-    struct devices d;
-    int status;
-
-    if (count < 0)
-        return CLI_WRONG;
-    status = devices_read(&d, count, argv + 1);
-    if (json)
-        maps_json(&d);
-    else if (d.count > 0 || status == EXIT_SUCCESS)
-        maps_people(&d);
-    devices_finish(&d);
-    return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
+    return devices_show(command, argc, argv, maps_json, maps_people);
 }
 
 const struct cli_command cli_maps = {

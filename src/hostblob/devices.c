@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "hostblob/ask.h"
-#include "hostblob/cli.h"
 
 void devices_finish(struct devices *d)
 {
@@ -63,4 +62,24 @@ int devices_read(struct devices *d, int count, char **names)
 {
     *d = (struct devices){.count = 0};
     return count == 0 ? read_all(d) : read_named(d, count, names);
+}
+
+int devices_show(const struct cli_command *command, int argc, char **argv,
+                 void (*json)(const struct devices *devices),
+                 void (*people)(const struct devices *devices))
+{
+    bool as_json = false;
+    int count = cli_take(command, argc, argv, &as_json, 0, RUN_DIRECTORY_MAX);
+    struct devices d;
+    int status;
+
+    if (count < 0)
+        return CLI_WRONG;
+    status = devices_read(&d, count, argv + 1);
+    if (as_json)
+        json(&d);
+    else if (d.count > 0 || status == EXIT_SUCCESS)
+        people(&d);
+    devices_finish(&d);
+    return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
 }

@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 
+#include "hostblob/cli.h"
 #include "hostblob/run_directory.h"
 
 /* The devices that were named on the command line, or all that the run directory has, each with its
@@ -21,5 +22,11 @@ struct devices {
  * when one is missing; finish it in both cases. */
 int devices_read(struct devices *devices, int count, char **names);
 void devices_finish(struct devices *devices);
+
+/* A whole command of the form '[--json] [DEVICE ...]': asks the devices, and prints them by one of
+ * the two. Returns the exit status. */
+int devices_show(const struct cli_command *command, int argc, char **argv,
+                 void (*json)(const struct devices *devices),
+                 void (*people)(const struct devices *devices));
 
 #endif
