@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "media/buffer_queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +9,19 @@
 /* A mem_offset is a name, not a place: (index, plane) in steps that are a multiple of any page
  * size. */
 #define COOKIE_SHIFT 16
-#define COOKIE_OF(index, plane) (((index)*VIDEO_MAX_PLANES + (plane)) << COOKIE_SHIFT)
+#define COOKIE_OF(queue, index, plane)                                                             \
+    ((queue)->cookies + (((index)*VIDEO_MAX_PLANES + (plane)) << COOKIE_SHIFT))
 
 void buffer_queue_init(struct buffer_queue *queue, uint32_t type, struct window *window,
                        struct event_queue *events, const struct buffer_queue_ops *ops, void *data)
 {
-    *queue = (struct buffer_queue){
-        .window = window, .events = events, .ops = ops, .data = data, .type = type};
+    *queue = (struct buffer_queue){.window = window,
+                                   .events = events,
+                                   .ops = ops,
+                                   .data = data,
+                                   .type = type,
+                                   .timestamp_flag = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
+                                   .least = 1};
     TAILQ_INIT(&queue->queued);
 }
 
@@ -30,7 +37,7 @@ static void buffer_release(struct queue_buffer *buffer)
     free(buffer);
 }
 
-static struct queue_buffer *buffer_create(struct window *window, uint32_t index,
+static struct queue_buffer *buffer_create(const struct buffer_queue *queue, uint32_t index,
                                           const struct buffer_layout *layout)
 {
     struct queue_buffer *buffer = calloc(1, sizeof(*buffer));
@@ -39,13 +46,13 @@ static struct queue_buffer *buffer_create(struct window *window, uint32_t index,
         return NULL;
     buffer->index = index;
     for (; buffer->planes < layout->planes; buffer->planes++) {
-        struct plane *plane = plane_create(window, layout->size[buffer->planes]);
+        struct plane *plane = plane_create(queue->window, layout->size[buffer->planes]);
 
         if (plane == NULL) {
             buffer_release(buffer);
             return NULL;
         }
-        plane->buffer->id = COOKIE_OF(index, buffer->planes) >> COOKIE_SHIFT;
+        plane->buffer->id = COOKIE_OF(queue, index, buffer->planes) >> COOKIE_SHIFT;
         buffer->plane[buffer->planes] = plane;
     }
     return buffer;
@@ -74,7 +81,7 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
     uint32_t wanted = *count;
 
     for (*count = 0; *count < wanted && queue->count < BUFFER_QUEUE_MAX; ++*count) {
-        struct queue_buffer *buffer = buffer_create(queue->window, queue->count, layout);
+        struct queue_buffer *buffer = buffer_create(queue, queue->count, layout);
 
         if (buffer == NULL)
             break;
@@ -97,7 +104,11 @@ int buffer_queue_request(struct buffer_queue *queue, uint32_t session, uint32_t 
     if (*count > 0 && queue->streaming)
         return -EBUSY;
     buffer_queue_clear(queue);
-    return *count == 0 ? 0 : allocate(queue, session, count, layout);
+    if (*count == 0)
+        return 0;
+    if (*count < queue->least)
+        *count = queue->least;
+    return allocate(queue, session, count, layout);
 }
 
 int buffer_queue_add(struct buffer_queue *queue, uint32_t session, uint32_t *count, uint32_t *first,
@@ -126,30 +137,28 @@ struct queue_buffer *buffer_queue_get(const struct buffer_queue *queue, uint32_t
 
 struct plane *buffer_queue_plane(const struct buffer_queue *queue, uint32_t offset)
 {
-    uint32_t name = offset >> COOKIE_SHIFT;
+    uint32_t from = offset - queue->cookies, name = from >> COOKIE_SHIFT;
     struct queue_buffer *buffer = buffer_queue_get(queue, name / VIDEO_MAX_PLANES);
 
-    if (offset != name << COOKIE_SHIFT || buffer == NULL ||
-        name % VIDEO_MAX_PLANES >= buffer->planes)
+    if (from != name << COOKIE_SHIFT || buffer == NULL || name % VIDEO_MAX_PLANES >= buffer->planes)
         return NULL;
     return buffer->plane[name % VIDEO_MAX_PLANES];
 }
 
-static uint32_t buffer_flags(const struct queue_buffer *buffer)
+static uint32_t buffer_flags(const struct buffer_queue *queue, const struct queue_buffer *buffer)
 {
     static const uint32_t of_state[] = {
         [QUEUE_BUFFER_IDLE] = 0,
         [QUEUE_BUFFER_PREPARED] = V4L2_BUF_FLAG_PREPARED,
         [QUEUE_BUFFER_QUEUED] = V4L2_BUF_FLAG_QUEUED,
+        [QUEUE_BUFFER_ACTIVE] = V4L2_BUF_FLAG_QUEUED,
         [QUEUE_BUFFER_DONE] = V4L2_BUF_FLAG_DONE,
     };
-    uint32_t flags = of_state[buffer->state] | V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+    uint32_t flags = of_state[buffer->state] | queue->timestamp_flag | buffer->flags;
 
     for (unsigned i = 0; i < buffer->planes; i++)
         if (buffer->plane[i]->mmaps > 0)
             flags |= V4L2_BUF_FLAG_MAPPED;
-    if (buffer->failed)
-        flags |= V4L2_BUF_FLAG_ERROR;
     return flags;
 }
 
@@ -159,7 +168,7 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
     memset(to, 0, sizeof(*to));
     to->index = buffer->index;
     to->type = queue->type;
-    to->flags = buffer_flags(buffer);
+    to->flags = buffer_flags(queue, buffer);
     to->field = V4L2_FIELD_NONE;
     to->timestamp.tv_sec = (time_t)(buffer->timestamp / 1000000000u);
     to->timestamp.tv_usec = (suseconds_t)(buffer->timestamp % 1000000000u / 1000u);
@@ -167,7 +176,7 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
     to->memory = V4L2_MEMORY_MMAP;
     if (!is_multiplanar(queue)) {
         to->bytesused = buffer->bytesused[0];
-        to->m.offset = COOKIE_OF(buffer->index, 0);
+        to->m.offset = COOKIE_OF(queue, buffer->index, 0);
         to->length = buffer->plane[0]->size;
         return;
     }
@@ -176,7 +185,8 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
         memset(&planes[i], 0, sizeof(planes[i]));
         planes[i].bytesused = buffer->bytesused[i];
         planes[i].length = buffer->plane[i]->size;
-        planes[i].m.mem_offset = COOKIE_OF(buffer->index, i);
+        planes[i].data_offset = buffer->data_offset[i];
+        planes[i].m.mem_offset = COOKIE_OF(queue, buffer->index, i);
     }
 }
 
@@ -184,27 +194,70 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
 static void buffer_forget(struct queue_buffer *buffer)
 {
     memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
+    memset(buffer->data_offset, 0, sizeof(buffer->data_offset));
     buffer->timestamp = 0;
     buffer->sequence = 0;
-    buffer->failed = false;
+    buffer->flags = 0;
 }
 
-int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer)
+/* What an output buffer holds. No bytes at all means all of them, as Linux has it. */
+static int buffer_take_data(const struct buffer_queue *queue, struct queue_buffer *buffer,
+                            const struct v4l2_buffer *given, const struct v4l2_plane *planes)
 {
-    if (buffer->state != QUEUE_BUFFER_IDLE)
-        return -EINVAL;
-    buffer_forget(buffer);
-    buffer->state = QUEUE_BUFFER_PREPARED;
+    for (unsigned i = 0; i < buffer->planes; i++) {
+        bool multi = is_multiplanar(queue);
+        uint32_t used = multi ? planes[i].bytesused : given->bytesused;
+        uint32_t from = multi ? planes[i].data_offset : 0, size = buffer->plane[i]->size;
+
+        if (used == 0)
+            used = size;
+        if (used > size || from >= used)
+            return -EINVAL;
+        buffer->bytesused[i] = used;
+        buffer->data_offset[i] = from;
+    }
+    buffer->timestamp = (uint64_t)given->timestamp.tv_sec * 1000000000u +
+                        (uint64_t)given->timestamp.tv_usec * 1000u;
     return 0;
 }
 
-int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer)
+/* Takes over what the guest says of a buffer that it gives. */
+static int buffer_accept(const struct buffer_queue *queue, struct queue_buffer *buffer,
+                         const struct v4l2_buffer *given, const struct v4l2_plane *planes)
 {
+    buffer_forget(buffer);
+    if (!V4L2_TYPE_IS_OUTPUT(queue->type))
+        return 0;
+    return buffer_take_data(queue, buffer, given, planes);
+}
+
+int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer,
+                         const struct v4l2_buffer *given, const struct v4l2_plane *planes)
+{
+    int r;
+
+    if (buffer->state != QUEUE_BUFFER_IDLE)
+        return -EINVAL;
+    r = buffer_accept(queue, buffer, given, planes);
+    if (r == 0)
+        buffer->state = QUEUE_BUFFER_PREPARED;
+    return r;
+}
+
+int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
+                     const struct v4l2_buffer *given, const struct v4l2_plane *planes)
+{
+    int r;
+
     if (buffer->state != QUEUE_BUFFER_IDLE && buffer->state != QUEUE_BUFFER_PREPARED)
         return -EINVAL;
-    buffer_forget(buffer);
+    r = buffer_accept(queue, buffer, given, planes);
+    if (r != 0)
+        return r;
     buffer->state = QUEUE_BUFFER_QUEUED;
     TAILQ_INSERT_TAIL(&queue->queued, buffer, entry);
+    if (queue->streaming && queue->ops->queued != NULL)
+        queue->ops->queued(queue);
     return 0;
 }
 
@@ -216,7 +269,7 @@ int buffer_queue_start(struct buffer_queue *queue)
         return 0;
     if (queue->count == 0)
         return -EINVAL;
-    r = queue->ops->start(queue->data);
+    r = queue->ops->start(queue);
     queue->streaming = r == 0;
     return r;
 }
@@ -224,7 +277,7 @@ int buffer_queue_start(struct buffer_queue *queue)
 void buffer_queue_stop(struct buffer_queue *queue)
 {
     if (queue->streaming)
-        queue->ops->stop(queue->data);
+        queue->ops->stop(queue);
     queue->streaming = false;
     for (unsigned i = 0; i < queue->count; i++) {
         struct queue_buffer *buffer = queue->buffers[i];
@@ -249,16 +302,30 @@ static void dequeue_sent(struct event *event)
     buffer->state = QUEUE_BUFFER_IDLE;
 }
 
-void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer, uint32_t sequence,
-                       uint64_t timestamp, bool failed)
+struct queue_buffer *buffer_queue_take(struct buffer_queue *queue)
+{
+    struct queue_buffer *buffer = TAILQ_FIRST(&queue->queued);
+
+    if (buffer == NULL)
+        return NULL;
+    TAILQ_REMOVE(&queue->queued, buffer, entry);
+    buffer->state = QUEUE_BUFFER_ACTIVE;
+    return buffer;
+}
+
+void buffer_queue_untake(struct buffer_queue *queue, struct queue_buffer *buffer)
+{
+    assert(buffer->state == QUEUE_BUFFER_ACTIVE);
+    buffer->state = QUEUE_BUFFER_QUEUED;
+    TAILQ_INSERT_HEAD(&queue->queued, buffer, entry);
+}
+
+void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer)
 {
     struct virtio_media_event_dqbuf *dqbuf = &buffer->event.u.dqbuf;
 
-    TAILQ_REMOVE(&queue->queued, buffer, entry);
-    buffer->timestamp = timestamp;
-    buffer->sequence = sequence;
-    buffer->failed = failed;
-    if (failed)
+    assert(buffer->state == QUEUE_BUFFER_ACTIVE);
+    if ((buffer->flags & V4L2_BUF_FLAG_ERROR) && !V4L2_TYPE_IS_OUTPUT(queue->type))
         memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
     /* The event tells the state that the buffer has when it arrives. */
     buffer->state = QUEUE_BUFFER_IDLE;

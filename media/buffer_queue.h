@@ -14,8 +14,10 @@
 /*
  * The buffers of one V4L2 queue, with the rules that Linux's videobuf2 gives them: MMAP memory
  * only, one session owns the queue from its first buffer to REQBUFS(0) or its close, a buffer is
- * with the guest, queued, or done. Done means that its dequeue event waits for the guest's event
- * buffer.
+ * with the guest, queued, worked on, or done. Done means that its dequeue event waits for the
+ * guest's event buffer.
+ *
+ * A capture queue's buffers come empty and go full, an output queue's come full and go empty.
  */
 #define BUFFER_QUEUE_MAX VIDEO_MAX_FRAME
 
@@ -23,6 +25,7 @@ enum queue_buffer_state {
     QUEUE_BUFFER_IDLE,     /* the guest's */
     QUEUE_BUFFER_PREPARED, /* the guest's, after PREPARE_BUF */
     QUEUE_BUFFER_QUEUED,
+    QUEUE_BUFFER_ACTIVE, /* queued still, for the guest; somebody works on it */
     QUEUE_BUFFER_DONE,
 };
 
@@ -31,28 +34,40 @@ struct queue_buffer {
     enum queue_buffer_state state;
     unsigned planes;
     struct plane *plane[VIDEO_MAX_PLANES]; /* held */
+    /* Of a capture buffer when it is done, of an output buffer since it was queued. */
     uint32_t bytesused[VIDEO_MAX_PLANES];
-    uint64_t timestamp; /* ns of CLOCK_MONOTONIC; 0 unless done */
+    uint32_t data_offset[VIDEO_MAX_PLANES]; /* where the guest's data begin; output only */
+    uint64_t timestamp;                     /* ns */
     uint32_t sequence;
-    bool failed;                     /* done without a picture */
+    uint32_t flags; /* V4L2_BUF_FLAG_* beside those of state, mapping and timestamp: ERROR, LAST,
+                       KEYFRAME, ... */
     struct event event;              /* its dequeue event */
     TAILQ_ENTRY(queue_buffer) entry; // buffer_queue::queued
 };
 
+struct buffer_queue;
+
 TAILQ_HEAD(queue_buffer_list, queue_buffer);
 
-/* Who fills the buffers. */
+/* Who works on the buffers. */
 struct buffer_queue_ops {
-    int (*start)(void *data); /* 0 or -errno */
-    void (*stop)(void *data); /* takes no buffer any more after this */
+    /* STREAMON. 0 or -errno. */
+    int (*start)(struct buffer_queue *queue);
+    /* The end of the stream: takes no buffer any more after this, and keeps none. */
+    void (*stop)(struct buffer_queue *queue);
+    /* A buffer was queued while it streams; NULL: nobody wants to know. */
+    void (*queued)(struct buffer_queue *queue);
 };
 
 struct buffer_queue {
     struct window *window;      /* borrowed */
     struct event_queue *events; /* borrowed */
     const struct buffer_queue_ops *ops;
-    void *data;    /* for ops */
-    uint32_t type; /* V4L2_BUF_TYPE_* */
+    void *data;              /* for ops */
+    uint32_t type;           /* V4L2_BUF_TYPE_* */
+    uint32_t timestamp_flag; /* V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, or _COPY */
+    uint32_t least;          /* REQBUFS gives at least so many buffers */
+    uint32_t cookies;        /* its buffers' mem_offsets begin here */
     bool owned;
     uint32_t owner; /* session id, if owned */
     bool streaming;
@@ -67,6 +82,7 @@ struct buffer_layout {
     uint32_t size[VIDEO_MAX_PLANES]; /* bytes, not 0 */
 };
 
+/* A queue of a camera. For a codec's, set timestamp_flag, least and cookies after it. */
 void buffer_queue_init(struct buffer_queue *queue, uint32_t type, struct window *window,
                        struct event_queue *events, const struct buffer_queue_ops *ops, void *data);
 /* Stops and frees all; planes that the guest has mapped live on in the window. Also finishes it. */
@@ -95,21 +111,28 @@ struct plane *buffer_queue_plane(const struct buffer_queue *queue, uint32_t offs
 void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_buffer *buffer,
                            struct v4l2_buffer *to, struct v4l2_plane *planes);
 
-/* VIDIOC_QBUF and VIDIOC_PREPARE_BUF. -EINVAL when the buffer is not the guest's (any more). */
-int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer);
-int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer);
+/* VIDIOC_QBUF and VIDIOC_PREPARE_BUF, as the guest gave them: 'planes' are those of a multi-planar
+ * type. -EINVAL when the buffer is not the guest's (any more), or an output buffer's data are not
+ * inside of it. */
+int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
+                     const struct v4l2_buffer *given, const struct v4l2_plane *planes);
+int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer,
+                         const struct v4l2_buffer *given, const struct v4l2_plane *planes);
 /* VIDIOC_STREAMON: -EINVAL without buffers; 0 when it streams already. */
 int buffer_queue_start(struct buffer_queue *queue);
 /* VIDIOC_STREAMOFF: every buffer is the guest's again, dequeue events that were not sent are not.
  */
 void buffer_queue_stop(struct buffer_queue *queue);
 
-/* For whoever fills buffers: the oldest queued one, or NULL. It stays queued until
- * buffer_queue_done. */
+/* For whoever works on buffers: the oldest queued one, or NULL. It stays queued. */
 struct queue_buffer *buffer_queue_next(const struct buffer_queue *queue);
-/* Gives a queued buffer back to the guest through a dequeue event; bytesused is set, unless
- * 'failed'. */
-void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer, uint32_t sequence,
-                       uint64_t timestamp, bool failed);
+/* Takes the oldest queued one to work on; NULL if there is none. It goes back by one of the two
+ * below, or with the end of the stream. */
+struct queue_buffer *buffer_queue_take(struct buffer_queue *queue);
+/* It is queued again, before all others. */
+void buffer_queue_untake(struct buffer_queue *queue, struct queue_buffer *buffer);
+/* Gives a taken buffer to the guest through a dequeue event. Its sequence, timestamp and flags are
+ * set, and bytesused, unless V4L2_BUF_FLAG_ERROR is among the flags of a capture buffer. */
+void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer);
 
 #endif

@@ -12,20 +12,12 @@
  * rest. */
 #define BATCH 128u
 
-/* A handler returned this: the answer comes from mapping_settled. */
+/* A handler returned this: what it waits for calls settle, command_retry or command_answer. */
 #define LATER (-EINPROGRESS)
 
-/* A request in hand, in a private copy. */
-struct request {
-    const uint8_t *data; /* command::request */
-    size_t size;
-    uint64_t room;     /* writable bytes */
-    uint8_t *reply;    /* command::reply */
-    size_t reply_size; /* set by the handler: bytes to answer with when it succeeds */
-    size_t error_size; /* and when it fails: the header, or more */
-};
-
-typedef int command_handler(struct media *media, struct request *request);
+/* Each reads command::request and fills command::reply behind its header. Returns 0, -errno or
+ * LATER. */
+typedef int command_handler(struct media *media, struct command *command);
 
 static command_handler run_open, run_close, run_ioctl, run_mmap, run_munmap;
 
@@ -48,120 +40,159 @@ static const struct command_row {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static int run_open(struct media *media, struct request *request)
+static int run_open(struct media *media, struct command *command)
 {
     struct session *session = session_open(&media->sessions);
     struct virtio_media_resp_open answer = {0};
+    int r;
 
     if (session == NULL) {
         log_stranger("refused a session: %u are open", (unsigned)media->sessions.map.count);
         return -errno;
     }
+    session->context = media->kind->ops->open(media->kind, session->id.id);
+    if (session->context == NULL) {
+        r = -errno;
+        log_stranger("refused a session: error %d", -r);
+        session_close(&media->sessions, session);
+        return r;
+    }
     answer.session_id = session->id.id;
-    memcpy(request->reply, &answer, sizeof(answer));
+    memcpy(command->reply, &answer, sizeof(answer));
     media_show_sessions(media);
     return 0;
 }
 
-static int run_close(struct media *media, struct request *request)
+/* Whether a request that takes buffers away has to wait for those who work on them. */
+static bool wait_for_context(struct command *command, const struct session *session)
+{
+    struct context *context = session->context;
+
+    command->waits_for_context = context->impl->busy != NULL && context->impl->busy(context);
+    return command->waits_for_context;
+}
+
+static int run_close(struct media *media, struct command *command)
 {
     struct virtio_media_cmd_close close;
     struct session *session;
 
-    memcpy(&close, request->data, sizeof(close));
+    memcpy(&close, command->request, sizeof(close));
     session = session_find(&media->sessions, close.session_id);
     if (session == NULL)
         return -EINVAL;
-    buffer_queue_forsake(&media->queue, session->id.id);
-    session_close(&media->sessions, session);
-    media_show_sessions(media);
+    if (wait_for_context(command, session))
+        return LATER;
+    media_close_session(media, session);
     return 0;
 }
 
-static int run_ioctl(struct media *media, struct request *request)
+/* Checks the sizes and sets up the call, in a copy of its own. 0 or -errno. */
+static int prepare_ioctl(struct command *command, const struct virtio_media_cmd_ioctl *head)
+{
+    struct ioctl_call *call = &command->call;
+    const uint8_t *payload = command->request + sizeof(*head);
+    size_t size = command->size - sizeof(*head);
+    const struct v4l2_ioctl *row = call->row;
+
+    command->reply_size = sizeof(struct virtio_media_resp_header) + (row->out ? row->size : 0);
+    if ((row->in && size < row->size) || command->room < command->reply_size) {
+        log_stranger("ioctl %s: %zu bytes of payload and %llu of room do not hold %u", row->name,
+                     size, (unsigned long long)command->room, row->size);
+        return -EINVAL;
+    }
+    call->payload = command->reply + sizeof(struct virtio_media_resp_header);
+    call->tail = (uint8_t *)call->payload + row->size;
+    memset(call->payload, 0, row->size);
+    if (row->in)
+        memcpy(call->payload, payload, row->size);
+    if (row->tail != V4L2_IOCTL_TAIL_NONE) {
+        call->tail_size = size - row->size;
+        memcpy(call->tail, payload + row->size, call->tail_size);
+    }
+    return 0;
+}
+
+/* How much of the payload is answered, now that it is known. */
+static void size_answer(struct command *command)
+{
+    size_t answer = command->reply_size + command->call.tail_answer;
+
+    command->reply_size = answer <= command->room ? answer : (size_t)command->room;
+    if (command->call.row->echo_on_error)
+        command->error_size = command->reply_size;
+}
+
+static int run_ioctl(struct media *media, struct command *command)
 {
     struct virtio_media_cmd_ioctl head;
-    struct ioctl_call call = {.payload = request->reply + sizeof(struct virtio_media_resp_header)};
-    const uint8_t *payload = request->data + sizeof(head);
-    size_t size = request->size - sizeof(head), answer;
+    struct ioctl_call *call = &command->call;
     int r;
 
-    memcpy(&head, request->data, sizeof(head));
-    call.session = session_find(&media->sessions, head.session_id);
-    call.row = v4l2_ioctl_find(head.code);
-    if (call.session == NULL)
+    memcpy(&head, command->request, sizeof(head));
+    *call = (struct ioctl_call){.row = v4l2_ioctl_find(head.code),
+                                .number = head.code,
+                                .session = session_find(&media->sessions, head.session_id)};
+    if (call->session == NULL)
         return -EINVAL;
-    if (call.row == NULL)
+    if (call->row == NULL)
         return -ENOTTY;
-    answer = sizeof(struct virtio_media_resp_header) + (call.row->out ? call.row->size : 0);
-    if ((call.row->in && size < call.row->size) || request->room < answer) {
-        log_stranger("ioctl %s: %zu bytes of payload and %llu of room do not hold %u",
-                     call.row->name, size, (unsigned long long)request->room, call.row->size);
-        return -EINVAL;
-    }
-    memset(call.payload, 0, call.row->size);
-    if (call.row->in)
-        memcpy(call.payload, payload, call.row->size);
-    call.tail = (uint8_t *)call.payload + call.row->size;
-    if (call.row->tail != V4L2_IOCTL_TAIL_NONE) {
-        call.tail_size = size - call.row->size;
-        memcpy(call.tail, payload + call.row->size, call.tail_size);
-    }
-    r = ioctl_run(media, head.code, &call);
-    log_debug("session %u: %s gives %d", head.session_id, call.row->name, -r);
-    answer += call.tail_answer;
-    request->reply_size = answer <= request->room ? answer : (size_t)request->room;
-    if (call.row->echo_on_error)
-        request->error_size = request->reply_size;
+    if (ioctl_waits(head.code) && wait_for_context(command, call->session))
+        return LATER;
+    r = prepare_ioctl(command, &head);
+    if (r != 0)
+        return r;
+    r = ioctl_run(media, call);
+    if (r == LATER)
+        return r;
+    log_debug("session %u: %s gives %d", head.session_id, call->row->name, -r);
+    size_answer(command);
     return r;
 }
 
 static void mapping_settled(void *data, int result);
 
-static int run_mmap(struct media *media, struct request *request)
+static int run_mmap(struct media *media, struct command *command)
 {
+    struct virtio_media_resp_mmap answer = {0};
     struct virtio_media_cmd_mmap mmap;
+    struct session *session;
     struct plane *plane;
 
-    memcpy(&mmap, request->data, sizeof(mmap));
-    if (session_find(&media->sessions, mmap.session_id) == NULL)
+    memcpy(&mmap, command->request, sizeof(mmap));
+    session = session_find(&media->sessions, mmap.session_id);
+    if (session == NULL)
         return -EINVAL;
-    if (!media->queue.owned || media->queue.owner != mmap.session_id)
-        return -EINVAL;
-    plane = buffer_queue_plane(&media->queue, mmap.offset);
+    plane = context_plane(session->context, mmap.session_id, mmap.offset);
     if (plane == NULL)
         return -EINVAL;
     /* Always readable and writable: the guest's own page tables keep what is read-only so. */
-    media->command.mapping =
-        (struct virtio_media_resp_mmap){.shm_offset = plane->place.start, .len = plane->size};
-    media->command.mapping_size = sizeof(media->command.mapping);
-    media->command.plane = plane;
-    memcpy(request->reply, &media->command.mapping, sizeof(media->command.mapping));
+    answer.shm_offset = plane->place.start;
+    answer.len = plane->size;
+    memcpy(command->reply, &answer, sizeof(answer));
+    command->plane = plane;
     return plane_map(plane, mapping_settled, media);
 }
 
-static int run_munmap(struct media *media, struct request *request)
+static int run_munmap(struct media *media, struct command *command)
 {
     struct virtio_media_cmd_munmap munmap;
     struct plane *plane;
 
-    memcpy(&munmap, request->data, sizeof(munmap));
+    memcpy(&munmap, command->request, sizeof(munmap));
     plane = window_mapped_at(&media->window, munmap.shm_offset);
     if (plane == NULL)
         return -EINVAL;
-    media->command.plane = NULL;
-    media->command.mapping = (struct virtio_media_resp_mmap){0};
-    media->command.mapping_size = sizeof(struct virtio_media_resp_header);
     return plane_unmap(plane, mapping_settled, media);
 }
 
-/* Gives the chain back with 'status' (0 or -errno) and 'size' bytes of 'reply', which begins with a
- * header. */
-static void give_back(struct media *media, struct chain *chain, int status, void *reply,
-                      size_t size)
+/* Gives the chain back with 'status' (0 or -errno) and 'size' bytes of the reply, which begins with
+ * a header. */
+static void give_back(struct media *media, struct chain *chain, int status, size_t size)
 {
     struct device_host *host = media->device.host;
     struct virtio_media_resp_header header = {.status = (uint32_t)-status};
+    uint8_t *reply = media->command.reply;
 
     stats_add(&host->stats->commands, 1);
     if (status != 0)
@@ -172,80 +203,139 @@ static void give_back(struct media *media, struct chain *chain, int status, void
     virtqueue_push(&host->queues[VIRTIO_MEDIA_COMMANDQ], chain, (uint32_t)size);
 }
 
+/* Answers the request that came to 'result'. */
+static void answer(struct media *media, struct chain *chain, int result)
+{
+    const struct command *command = &media->command;
+    size_t error_size = command->room < command->error_size ? 0 : command->error_size;
+
+    give_back(media, chain, result, result == 0 ? command->reply_size : error_size);
+}
+
+/* What the request in hand waited for is there. */
+static void settle(struct media *media, int result)
+{
+    media->command.settled = true;
+    media->command.result = result;
+}
+
 static void mapping_settled(void *data, int result)
 {
     struct media *media = data;
 
-    media->command.settled = true;
-    media->command.result = result;
+    settle(media, result);
     if (result != -ECANCELED) /* else when there is a window again: the ring will be ready then */
         command_run(media);
 }
 
-/* Copies the request out once; whoever changes it in guest memory after this changes nothing. */
-static const struct command_row *request_read(struct media *media, struct chain *chain,
-                                              struct request *request)
+void command_retry(struct media *media)
 {
+    struct command *command = &media->command;
+
+    /* Whoever waits for the window, or for an answer, is not meant. */
+    if (command->chain == NULL || !command->waits_for_context)
+        return;
+    settle(media, -ECANCELED);
+    command_run(media);
+}
+
+void command_answer(struct media *media, int result, size_t tail_answer)
+{
+    struct command *command = &media->command;
+
+    if (command->chain == NULL || command->call.row == NULL)
+        return;
+    log_debug("session %u: %s gives %d", command->call.session->id.id, command->call.row->name,
+              -result);
+    command->call.tail_answer = tail_answer;
+    size_answer(command);
+    settle(media, result);
+    command_run(media);
+}
+
+/* Copies the request out once; whoever changes it in guest memory after this changes nothing. */
+static const struct command_row *request_read(struct media *media, struct chain *chain)
+{
+    struct command *command = &media->command;
     struct virtio_media_cmd_header header;
     const struct command_row *row;
 
     if (chain->readable_size < sizeof(header) || chain->readable_size > COMMAND_MAX_REQUEST)
         return NULL;
-    request->size = (size_t)chain->readable_size;
-    if (chain_read(chain, media->device.host->memory, 0, media->command.request, request->size) !=
-        request->size)
+    command->size = (size_t)chain->readable_size;
+    if (chain_read(chain, media->device.host->memory, 0, command->request, command->size) !=
+        command->size)
         return NULL;
-    memcpy(&header, request->data, sizeof(header));
+    memcpy(&header, command->request, sizeof(header));
     if (header.cmd >= ROWS || rows[header.cmd].run == NULL)
         return &rows[0];
     row = &rows[header.cmd];
-    if (request->size < row->request || request->room < row->reply)
+    if (command->size < row->request || command->room < row->reply)
         return NULL;
     return row;
+}
+
+/* Does what the row says, if there is one. */
+static int request_run(struct media *media, const struct command_row *row)
+{
+    struct command *command = &media->command;
+
+    if (row == NULL) {
+        log_stranger("a request of %zu bytes with room for %llu is no command", command->size,
+                     (unsigned long long)command->room);
+        stats_add(&media->device.host->stats->chains_bad, 1);
+        return -EINVAL;
+    }
+    if (row->run == NULL) {
+        log_stranger("refused a command of an unknown type");
+        return -ENOTTY;
+    }
+    command->reply_size = row->reply;
+    return row->run(media, command);
 }
 
 /* Answers one request, or leaves it in command::chain. */
 static void take(struct media *media, struct chain *chain)
 {
-    struct request request = {.data = media->command.request,
-                              .room = chain->writable_size,
-                              .reply = media->command.reply,
-                              .error_size = sizeof(struct virtio_media_resp_header)};
-    const struct command_row *row = request_read(media, chain, &request);
+    struct command *command = &media->command;
+    const struct command_row *row;
     int r;
 
-    if (row == NULL) {
-        log_stranger("a request of %llu bytes with room for %llu is no command",
-                     (unsigned long long)chain->readable_size,
-                     (unsigned long long)chain->writable_size);
-        stats_add(&media->device.host->stats->chains_bad, 1);
-        r = -EINVAL;
-    } else if (row->run == NULL) {
-        log_stranger("refused a command of an unknown type");
-        r = -ENOTTY;
-    } else {
-        request.reply_size = row->reply;
-        r = row->run(media, &request);
-    }
-    if (r == LATER) {
-        media->command.chain = chain;
-        return;
-    }
-    if (r != 0)
-        request.reply_size = request.room < request.error_size ? 0 : request.error_size;
+    command->room = chain->writable_size;
+    command->size = 0;
+    command->reply_size = 0;
+    command->error_size = sizeof(struct virtio_media_resp_header);
+    command->waits_for_context = false;
+    command->plane = NULL;
+    command->call = (struct ioctl_call){0};
+    row = request_read(media, chain);
     if (row != NULL && row->run == run_close)
-        request.reply_size = 0;
-    give_back(media, chain, r, request.reply, request.reply_size);
+        command->error_size = 0; /* nothing is answered, whatever room there is */
+    r = request_run(media, row);
+    if (r == LATER)
+        command->chain = chain;
+    else
+        answer(media, chain, r);
 }
 
-/* Answers the request in hand if the window has, or does it again if it was cancelled. Returns
- * whether the driver got an answer. */
+/* The driver of the ring began anew while its request was in hand: it knows of no mapping, and will
+ * not undo it. */
+static void drop(struct media *media, struct chain *chain)
+{
+    struct command *command = &media->command;
+
+    if (command->plane != NULL && command->result == 0)
+        plane_unmap(command->plane, NULL, NULL);
+    virtqueue_drop(&media->device.host->queues[VIRTIO_MEDIA_COMMANDQ], chain);
+}
+
+/* Answers the request in hand if what it waits for is there, or does it again if it was cancelled.
+ * Returns whether the driver got an answer. */
 static bool take_up(struct media *media)
 {
     struct command *command = &media->command;
     struct virtqueue *queue = &media->device.host->queues[VIRTIO_MEDIA_COMMANDQ];
     struct chain *chain = command->chain;
-    size_t size = sizeof(struct virtio_media_resp_header);
 
     if (chain == NULL || !command->settled ||
         (virtqueue_holds(queue, chain) && !virtqueue_running(queue)))
@@ -253,19 +343,14 @@ static bool take_up(struct media *media)
     command->chain = NULL;
     command->settled = false;
     if (!virtqueue_holds(queue, chain)) {
-        /* The driver of the ring began anew: it knows of no mapping, and will not undo it. */
-        if (command->plane != NULL && command->result == 0)
-            plane_unmap(command->plane, NULL, NULL);
-        virtqueue_drop(queue, chain);
+        drop(media, chain);
         return false;
     }
     if (command->result == -ECANCELED) {
         take(media, chain);
         return command->chain == NULL;
     }
-    if (command->result == 0)
-        size = command->mapping_size;
-    give_back(media, chain, command->result, &command->mapping, size);
+    answer(media, chain, command->result);
     return true;
 }
 

@@ -9,29 +9,36 @@
 #include <systemd/sd-event.h>
 
 #include "guest/chain.h"
+#include "media/ioctl.h"
 #include "protocol/virtio_media.h"
 
 struct media;
+struct plane;
 
 /* A request's readable part may be this large: an ext-control call with 1024 controls is 21 KiB. */
 #define COMMAND_MAX_REQUEST 65536u
 
 /*
  * The command queue: one request at a time, in order. A request that waits for the window (the
- * first mapping of a buffer, the last unmapping) holds up the queue until the answer comes: a
- * driver sends one command at a time anyway.
+ * first mapping of a buffer, the last unmapping), for a thread that works on the buffers that it
+ * would take away, or for a thread that does it, holds up the queue until then: a driver sends one
+ * command at a time anyway.
  *
  * If the ring stops meanwhile, the request stays in hand until it runs again. What the stop
  * cancelled is done again then: an error would reach a guest that was only paused.
  */
 struct command {
-    struct chain *chain; /* in hand while the window's answer is awaited, else NULL */
-    bool settled;        /* the answer is there, and waits for the ring */
-    int result;          /* it: 0 or -errno */
-    struct plane *plane; /* what it maps; NULL for an unmapping */
-    struct virtio_media_resp_mmap mapping; /* the answer to it, if it goes well */
-    size_t mapping_size;
-    sd_event_source *more; /* comes back when a batch was full */
+    struct chain *chain;    /* in hand while something is awaited, else NULL */
+    bool settled;           /* what was awaited is there, and waits for the ring */
+    int result;             /* it: 0 or -errno; -ECANCELED: the request is to be done again */
+    bool waits_for_context; /* and for nothing else */
+    struct plane *plane;    /* what it maps; NULL for every other request */
+    size_t size;            /* bytes in 'request' */
+    uint64_t room;          /* bytes that the driver can take */
+    size_t reply_size;      /* bytes of 'reply' to answer with, if it goes well */
+    size_t error_size;      /* and if it does not: the header, or more */
+    struct ioctl_call call; /* an ioctl: its payload lies in 'reply' */
+    sd_event_source *more;  /* comes back when a batch was full */
     _Alignas(8) uint8_t request[COMMAND_MAX_REQUEST];
     _Alignas(8) uint8_t reply[COMMAND_MAX_REQUEST];
 };
@@ -43,5 +50,11 @@ void command_finish(struct command *command);
 void command_reset(struct media *media);
 /* Takes requests from the command queue and answers them. */
 void command_run(struct media *media);
+
+/* Does the request in hand again if it waits for a busy context. */
+void command_retry(struct media *media);
+/* The ioctl in hand has come to 'result', 0 or -errno; its payload is in place, and 'tail_answer'
+ * bytes of what follows. Nothing if none is in hand. */
+void command_answer(struct media *media, int result, size_t tail_answer);
 
 #endif

@@ -4,8 +4,9 @@
 
 #include <linux/videodev2.h>
 
+#include "media/context.h"
 #include "media/ioctl.h"
-#include "media/media.h"
+#include "media/session.h"
 
 /* Buffers that are mapped outlive REQBUFS. */
 #define QUEUE_CAPABILITIES (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
@@ -15,31 +16,17 @@ static uint32_t session_of(const struct ioctl_call *call)
     return call->session->id.id;
 }
 
-static bool is_multiplanar(const struct media *media)
-{
-    return V4L2_TYPE_IS_MULTIPLANAR(media->queue.type);
-}
-
-/* What a buffer for the format in force needs. */
-static void current_layout(const struct media *media, struct buffer_layout *layout)
-{
-    const struct picture *picture = &media->stream.picture;
-
-    *layout = (struct buffer_layout){.planes = picture->format->planes};
-    for (unsigned i = 0; i < layout->planes; i++)
-        layout->size[i] = picture->plane_size[i];
-}
-
-int ioctl_reqbufs(struct media *media, struct ioctl_call *call)
+int ioctl_reqbufs(struct context *context, struct ioctl_call *call)
 {
     struct v4l2_requestbuffers *request = call->payload;
+    struct buffer_queue *queue = context_queue(context, request->type);
     struct buffer_layout layout;
     int r;
 
-    if (request->type != media->queue.type || request->memory != V4L2_MEMORY_MMAP)
+    if (queue == NULL || request->memory != V4L2_MEMORY_MMAP)
         return -EINVAL;
-    current_layout(media, &layout);
-    r = buffer_queue_request(&media->queue, session_of(call), &request->count, &layout);
+    context->impl->layout(context, queue, &layout);
+    r = buffer_queue_request(queue, session_of(call), &request->count, &layout);
     if (r != 0)
         return r;
     *request = (struct v4l2_requestbuffers){.count = request->count,
@@ -50,15 +37,15 @@ int ioctl_reqbufs(struct media *media, struct ioctl_call *call)
 }
 
 /* The sizes that CREATE_BUFS asks for: at least those of the format in force. */
-static int wished_layout(const struct media *media, const struct v4l2_format *format,
-                         struct buffer_layout *layout)
+static int wished_layout(struct context *context, const struct buffer_queue *queue,
+                         const struct v4l2_format *format, struct buffer_layout *layout)
 {
     const struct v4l2_pix_format_mplane *mp = &format->fmt.pix_mp;
     struct buffer_layout least;
 
-    current_layout(media, &least);
+    context->impl->layout(context, queue, &least);
     *layout = least;
-    if (is_multiplanar(media)) {
+    if (V4L2_TYPE_IS_MULTIPLANAR(queue->type)) {
         if (mp->num_planes != least.planes)
             return -EINVAL;
         for (unsigned i = 0; i < least.planes; i++)
@@ -72,22 +59,22 @@ static int wished_layout(const struct media *media, const struct v4l2_format *fo
     return 0;
 }
 
-int ioctl_create_bufs(struct media *media, struct ioctl_call *call)
+int ioctl_create_bufs(struct context *context, struct ioctl_call *call)
 {
     struct v4l2_create_buffers *create = call->payload;
     size_t rest = offsetof(struct v4l2_create_buffers, capabilities) + sizeof(create->capabilities);
+    struct buffer_queue *queue = context_queue(context, create->format.type);
     struct buffer_layout layout;
     int r;
 
-    if (create->format.type != media->queue.type || create->memory != V4L2_MEMORY_MMAP)
+    if (queue == NULL || create->memory != V4L2_MEMORY_MMAP)
         return -EINVAL;
     if (create->count == 0) { /* only asks what there is */
-        create->index = media->queue.count;
+        create->index = queue->count;
     } else {
-        r = wished_layout(media, &create->format, &layout);
+        r = wished_layout(context, queue, &create->format, &layout);
         if (r == 0)
-            r = buffer_queue_add(&media->queue, session_of(call), &create->count, &create->index,
-                                 &layout);
+            r = buffer_queue_add(queue, session_of(call), &create->count, &create->index, &layout);
         if (r != 0)
             return r;
     }
@@ -96,15 +83,19 @@ int ioctl_create_bufs(struct media *media, struct ioctl_call *call)
     return 0;
 }
 
-/* The buffer that a v4l2_buffer names; NULL when there is none, or its planes have no room. */
-static struct queue_buffer *named_buffer(struct media *media, const struct ioctl_call *call)
+/* The buffer that a v4l2_buffer names, with its queue; NULL when there is none, or its planes have
+ * no room. */
+static struct queue_buffer *named_buffer(struct context *context, const struct ioctl_call *call,
+                                         struct buffer_queue **queue)
 {
     const struct v4l2_buffer *named = call->payload;
-    struct queue_buffer *buffer = buffer_queue_get(&media->queue, named->index);
+    struct queue_buffer *buffer;
 
-    if (named->type != media->queue.type || buffer == NULL)
+    *queue = context_queue(context, named->type);
+    if (*queue == NULL)
         return NULL;
-    if (!is_multiplanar(media))
+    buffer = buffer_queue_get(*queue, named->index);
+    if (buffer == NULL || !V4L2_TYPE_IS_MULTIPLANAR((*queue)->type))
         return buffer;
     if (named->length < buffer->planes || named->length > VIDEO_MAX_PLANES ||
         call->tail_size < buffer->planes * sizeof(struct v4l2_plane))
@@ -112,81 +103,92 @@ static struct queue_buffer *named_buffer(struct media *media, const struct ioctl
     return buffer;
 }
 
-static void answer_buffer(struct media *media, struct ioctl_call *call,
+static void answer_buffer(const struct buffer_queue *queue, struct ioctl_call *call,
                           const struct queue_buffer *buffer)
 {
     struct v4l2_buffer *to = call->payload;
     __typeof__(to->m) pointer = to->m;
 
-    buffer_queue_describe(&media->queue, buffer, to, call->tail);
-    if (!is_multiplanar(media))
+    buffer_queue_describe(queue, buffer, to, call->tail);
+    if (!V4L2_TYPE_IS_MULTIPLANAR(queue->type))
         return;
     to->m = pointer; /* the guest's own, in its address space */
     call->tail_answer = buffer->planes * sizeof(struct v4l2_plane);
 }
 
-int ioctl_querybuf(struct media *media, struct ioctl_call *call)
+int ioctl_querybuf(struct context *context, struct ioctl_call *call)
 {
-    struct queue_buffer *buffer = named_buffer(media, call);
+    struct buffer_queue *queue;
+    struct queue_buffer *buffer = named_buffer(context, call, &queue);
 
     if (buffer == NULL)
         return -EINVAL;
-    answer_buffer(media, call, buffer);
+    answer_buffer(queue, call, buffer);
     return 0;
 }
 
-static int hand_over(struct media *media, struct ioctl_call *call,
-                     int (*hand)(struct buffer_queue *queue, struct queue_buffer *buffer))
+typedef int hand_function(struct buffer_queue *queue, struct queue_buffer *buffer,
+                          const struct v4l2_buffer *given, const struct v4l2_plane *planes);
+
+static int hand_over(struct context *context, struct ioctl_call *call, hand_function *hand)
 {
     const struct v4l2_buffer *named = call->payload;
-    struct queue_buffer *buffer = named_buffer(media, call);
-    int r = buffer_queue_check_owner(&media->queue, session_of(call));
+    struct buffer_queue *queue;
+    struct queue_buffer *buffer = named_buffer(context, call, &queue);
+    int r;
 
+    if (queue == NULL)
+        return -EINVAL;
+    r = buffer_queue_check_owner(queue, session_of(call));
     if (r != 0)
         return r;
     if (buffer == NULL || named->memory != V4L2_MEMORY_MMAP)
         return -EINVAL;
     if (named->flags & V4L2_BUF_FLAG_REQUEST_FD)
         return -EBADR; /* as a queue without the request API says */
-    r = hand(&media->queue, buffer);
+    r = hand(queue, buffer, named, call->tail);
     if (r == 0)
-        answer_buffer(media, call, buffer);
+        answer_buffer(queue, call, buffer);
     return r;
 }
 
-int ioctl_qbuf(struct media *media, struct ioctl_call *call)
+int ioctl_qbuf(struct context *context, struct ioctl_call *call)
 {
-    return hand_over(media, call, buffer_queue_put);
+    return hand_over(context, call, buffer_queue_put);
 }
 
-int ioctl_prepare_buf(struct media *media, struct ioctl_call *call)
+int ioctl_prepare_buf(struct context *context, struct ioctl_call *call)
 {
-    return hand_over(media, call, buffer_queue_prepare);
+    return hand_over(context, call, buffer_queue_prepare);
 }
 
-/* STREAMON and STREAMOFF: whether this session may, and for this queue. */
-static int check_stream(const struct media *media, const struct ioctl_call *call)
+/* The queue of STREAMON and STREAMOFF, if this session may: 0 or -errno. */
+static int streaming_queue(struct context *context, const struct ioctl_call *call,
+                           struct buffer_queue **queue)
 {
     uint32_t type;
 
     memcpy(&type, call->payload, sizeof(type));
-    if (type != media->queue.type)
+    *queue = context_queue(context, type);
+    if (*queue == NULL)
         return -EINVAL;
-    return buffer_queue_check_owner(&media->queue, session_of(call));
+    return buffer_queue_check_owner(*queue, session_of(call));
 }
 
-int ioctl_streamon(struct media *media, struct ioctl_call *call)
+int ioctl_streamon(struct context *context, struct ioctl_call *call)
 {
-    int r = check_stream(media, call);
+    struct buffer_queue *queue;
+    int r = streaming_queue(context, call, &queue);
 
-    return r != 0 ? r : buffer_queue_start(&media->queue);
+    return r != 0 ? r : buffer_queue_start(queue);
 }
 
-int ioctl_streamoff(struct media *media, struct ioctl_call *call)
+int ioctl_streamoff(struct context *context, struct ioctl_call *call)
 {
-    int r = check_stream(media, call);
+    struct buffer_queue *queue;
+    int r = streaming_queue(context, call, &queue);
 
     if (r == 0)
-        buffer_queue_stop(&media->queue);
+        buffer_queue_stop(queue);
     return r;
 }

@@ -5,36 +5,42 @@
 
 #include <linux/videodev2.h>
 
+#include "media/context.h"
 #include "media/ioctl.h"
-#include "media/media.h"
 
-int ioctl_enuminput(struct media *media, struct ioctl_call *call)
+int ioctl_enuminput(struct context *context, struct ioctl_call *call)
 {
     struct v4l2_input *input = call->payload;
 
+    if (context->input == NULL)
+        return -ENOTTY;
     if (input->index != 0)
         return -EINVAL;
     *input = (struct v4l2_input){.type = V4L2_INPUT_TYPE_CAMERA};
-    snprintf((char *)input->name, sizeof(input->name), "%s", media->kind->impl->name);
+    snprintf((char *)input->name, sizeof(input->name), "%s", context->input);
     return 0;
 }
 
-int ioctl_g_input(struct media *media, struct ioctl_call *call)
+int ioctl_g_input(struct context *context, struct ioctl_call *call)
 {
+    if (context->input == NULL)
+        return -ENOTTY;
     memset(call->payload, 0, sizeof(uint32_t));
     return 0;
 }
 
-int ioctl_s_input(struct media *media, struct ioctl_call *call)
+int ioctl_s_input(struct context *context, struct ioctl_call *call)
 {
     uint32_t input;
 
+    if (context->input == NULL)
+        return -ENOTTY;
     memcpy(&input, call->payload, sizeof(input));
     return input == 0 ? 0 : -EINVAL;
 }
 
 /* There are no controls yet: none is found, as a driver with an empty list of them would say. */
-int ioctl_no_control(struct media *media, struct ioctl_call *call)
+int ioctl_no_control(struct context *context, struct ioctl_call *call)
 {
     return -EINVAL;
 }
@@ -57,28 +63,17 @@ static int ext_ctrls(struct ioctl_call *call, bool defaults, uint32_t error_idx)
     return -EINVAL;
 }
 
-int ioctl_ext_ctrls_get(struct media *media, struct ioctl_call *call)
+int ioctl_ext_ctrls_get(struct context *context, struct ioctl_call *call)
 {
     return ext_ctrls(call, true, ((struct v4l2_ext_controls *)call->payload)->count);
 }
 
-int ioctl_ext_ctrls_set(struct media *media, struct ioctl_call *call)
+int ioctl_ext_ctrls_set(struct context *context, struct ioctl_call *call)
 {
     return ext_ctrls(call, false, ((struct v4l2_ext_controls *)call->payload)->count);
 }
 
-int ioctl_ext_ctrls_try(struct media *media, struct ioctl_call *call)
+int ioctl_ext_ctrls_try(struct context *context, struct ioctl_call *call)
 {
     return ext_ctrls(call, false, 0);
-}
-
-/* No control, source change or end of stream ever happens here. */
-int ioctl_subscribe_event(struct media *media, struct ioctl_call *call)
-{
-    return -EINVAL;
-}
-
-int ioctl_unsubscribe_event(struct media *media, struct ioctl_call *call)
-{
-    return 0;
 }

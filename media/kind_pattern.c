@@ -6,8 +6,9 @@
 
 #include "base/log.h"
 #include "media/canvas.h"
+#include "media/capture.h"
 #include "media/frame_clock.h"
-#include "media/media_kind.h"
+#include "media/media.h"
 #include "protocol/frame_stamp.h"
 
 /*
@@ -15,8 +16,11 @@
  * so that a reader can tell that it got all of the right frame (protocol/frame_stamp.h).
  */
 struct kind_pattern {
-    struct media_kind kind;
-    struct media_kind_host host;
+    struct source source;
+    sd_event *loop;      /* borrowed */
+    struct stats *stats; /* borrowed */
+    bool multiplanar;
+    struct buffer_queue *queue; /* while it streams; borrowed */
     struct frame_clock clock;
     struct media_stream stream;
     uint8_t *background[PICTURE_MAX_PLANES]; /* the test card, drawn once per stream */
@@ -29,38 +33,27 @@ struct kind_pattern {
 #define MAX_RATE 120u
 #define NUMBER_DIGITS 8u
 
-static struct kind_pattern *pattern_of(struct media_kind *kind)
+static struct kind_pattern *pattern_of(struct source *source)
 {
-    return (struct kind_pattern *)(void *)((char *)kind - offsetof(struct kind_pattern, kind));
+    return (struct kind_pattern *)(void *)((char *)source - offsetof(struct kind_pattern, source));
 }
 
-static struct media_kind *pattern_create(const struct media_kind_host *host)
-{
-    struct kind_pattern *pattern = calloc(1, sizeof(*pattern));
-
-    if (pattern == NULL)
-        return NULL;
-    pattern->kind.impl = &kind_pattern_impl;
-    pattern->host = *host;
-    return &pattern->kind;
-}
-
-static const struct pixel_format *pattern_format(struct media_kind *kind, unsigned index)
+static const struct pixel_format *pattern_format(struct source *source, unsigned index)
 {
     static const uint32_t fourccs[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24,
                                        V4L2_PIX_FMT_NV12M};
-    unsigned count = pattern_of(kind)->host.multiplanar ? 4 : 3;
+    unsigned count = pattern_of(source)->multiplanar ? 4 : 3;
 
     return index < count ? pixel_format_find(fourccs[index]) : NULL;
 }
 
-static void pattern_sizes(struct media_kind *kind, struct v4l2_frmsize_stepwise *sizes)
+static void pattern_sizes(struct source *source, struct v4l2_frmsize_stepwise *sizes)
 {
     *sizes = (struct v4l2_frmsize_stepwise){MIN_WIDTH,  MAX_WIDTH,  PICTURE_WIDTH_STEP,
                                             MIN_HEIGHT, MAX_HEIGHT, PICTURE_HEIGHT_STEP};
 }
 
-static void pattern_intervals(struct media_kind *kind, struct v4l2_frmival_stepwise *intervals)
+static void pattern_intervals(struct source *source, struct v4l2_frmival_stepwise *intervals)
 {
     *intervals = (struct v4l2_frmival_stepwise){{1, MAX_RATE}, {1, 1}, {1, 1}};
 }
@@ -166,61 +159,83 @@ static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint6
 static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t missed)
 {
     struct kind_pattern *pattern = data;
-    struct queue_buffer *buffer = buffer_queue_next(pattern->host.queue);
+    struct queue_buffer *buffer = buffer_queue_take(pattern->queue);
     uint32_t sequence = (uint32_t)tick; /* wraps, as V4L2's does */
     int r;
 
     if (missed > 0)
         log_debug("pattern: %llu ticks passed over, the loop was busy", (unsigned long long)missed);
-    stats_add(&pattern->host.stats->frames_dropped, missed + (buffer == NULL));
+    stats_add(&pattern->stats->frames_dropped, missed + (buffer == NULL));
     if (buffer == NULL)
         return;
     r = fill(pattern, buffer, sequence, timestamp);
     if (r != 0)
         log_warning("pattern: could not fill buffer %u: error %d", buffer->index, -r);
-    buffer_queue_done(pattern->host.queue, buffer, sequence, timestamp, r != 0);
-    stats_add(&pattern->host.stats->frames, 1);
+    buffer->sequence = sequence;
+    buffer->timestamp = timestamp;
+    buffer->flags = r != 0 ? V4L2_BUF_FLAG_ERROR : 0;
+    buffer_queue_done(pattern->queue, buffer);
+    stats_add(&pattern->stats->frames, 1);
 }
 
-static int pattern_start(struct media_kind *kind, const struct media_stream *stream)
+static int pattern_start(struct source *source, const struct media_stream *stream,
+                         struct buffer_queue *queue)
 {
-    struct kind_pattern *pattern = pattern_of(kind);
+    struct kind_pattern *pattern = pattern_of(source);
     int r;
 
     pattern->stream = *stream;
+    pattern->queue = queue;
     r = draw_background(pattern);
     if (r != 0)
         return r;
-    r = frame_clock_start(&pattern->clock, pattern->host.loop, stream->interval.numerator,
+    r = frame_clock_start(&pattern->clock, pattern->loop, stream->interval.numerator,
                           stream->interval.denominator, on_tick, pattern);
     if (r != 0)
         drop_background(pattern);
     return r;
 }
 
-static void pattern_stop(struct media_kind *kind)
+static void pattern_stop(struct source *source)
 {
-    struct kind_pattern *pattern = pattern_of(kind);
+    struct kind_pattern *pattern = pattern_of(source);
 
     frame_clock_stop(&pattern->clock);
     drop_background(pattern);
 }
 
-static void pattern_destroy(struct media_kind *kind)
+static void pattern_destroy(struct source *source)
 {
-    pattern_stop(kind);
-    free(pattern_of(kind));
+    pattern_stop(source);
+    free(pattern_of(source));
 }
 
-const struct media_kind_impl kind_pattern_impl = {
-    .name = "pattern",
-    .description =
-        "a test card with a marker, a frame counter and a checksum, on a real frame clock",
-    .create = pattern_create,
+static const struct source_impl pattern_source = {
     .format = pattern_format,
     .sizes = pattern_sizes,
     .intervals = pattern_intervals,
     .start = pattern_start,
     .stop = pattern_stop,
     .destroy = pattern_destroy,
+};
+
+static struct media_kind *pattern_create(const struct media_kind_host *host)
+{
+    struct kind_pattern *pattern = calloc(1, sizeof(*pattern));
+
+    if (pattern == NULL)
+        return NULL;
+    pattern->source.impl = &pattern_source;
+    pattern->loop = host->media->device.host->loop;
+    pattern->stats = host->media->device.host->stats;
+    pattern->multiplanar = host->options->multiplanar;
+    return capture_create(host, &pattern->source);
+}
+
+const struct media_kind_impl kind_pattern_impl = {
+    .name = "pattern",
+    .description =
+        "a test card with a marker, a frame counter and a checksum, on a real frame clock",
+    .caps = capture_caps,
+    .create = pattern_create,
 };

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "media/media.h"
 
+#include "media/subscription.h"
+
 void media_show_sessions(const struct media *media)
 {
     __atomic_store_n(&media->device.host->census->sessions, media->sessions.map.count,
                      __ATOMIC_RELAXED);
+}
+
+void media_close_session(struct media *media, struct session *session)
+{
+    subscription_clear(session, &media->events);
+    context_forsake(session->context, session->id.id);
+    media->kind->ops->close(media->kind, session->context);
+    session_close(&media->sessions, session);
+    media_show_sessions(media);
 }

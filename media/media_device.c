@@ -5,25 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "media/media.h"
-
-#define DEFAULT_WIDTH 1280u
-#define DEFAULT_HEIGHT 720u
 
 static struct media *media_of(struct device *device)
 {
     return (struct media *)(void *)((char *)device - offsetof(struct media, device));
 }
 
-static void config_init(struct virtio_media_config *config, const struct media_options *options)
+static void config_init(struct virtio_media_config *config, const struct media_kind_impl *kind,
+                        const struct media_options *options)
 {
     *config = (struct virtio_media_config){
-        .device_caps = V4L2_CAP_STREAMING | (options->multiplanar ? V4L2_CAP_VIDEO_CAPTURE_MPLANE
-                                                                  : V4L2_CAP_VIDEO_CAPTURE),
+        .device_caps = V4L2_CAP_STREAMING | kind->caps(options),
     };
-    snprintf((char *)config->card, sizeof(config->card), "%s",
-             options->card != NULL ? options->card : MEDIA_DEFAULT_CARD);
+    if (options->card != NULL)
+        snprintf((char *)config->card, sizeof(config->card), "%s", options->card);
+    else
+        snprintf((char *)config->card, sizeof(config->card), "hostblob %s", kind->name);
 }
 
 static void facts_from(const struct virtio_media_config *config, struct device_facts *facts)
@@ -38,7 +38,7 @@ static void facts_from(const struct virtio_media_config *config, struct device_f
 
 static const struct media_kind_impl *kind_from(const struct media_options *options)
 {
-    return media_kind_find(options->kind != NULL ? options->kind : kind_pattern_impl.name);
+    return media_kind_find(options->kind != NULL ? options->kind : MEDIA_DEFAULT_KIND);
 }
 
 static void own_facts(struct device *device, struct device_facts *facts)
@@ -46,19 +46,13 @@ static void own_facts(struct device *device, struct device_facts *facts)
     facts_from(&media_of(device)->config, facts);
 }
 
-static void set_defaults(struct media *media)
-{
-    picture_init(&media->stream.picture, media->kind->impl->format(media->kind, 0), DEFAULT_WIDTH,
-                 DEFAULT_HEIGHT);
-    media->stream.interval = (struct v4l2_fract){1, MEDIA_DEFAULT_RATE};
-}
-
 static void forget(struct media *media)
 {
-    buffer_queue_clear(&media->queue);
+    struct session *session;
+
+    while ((session = session_first(&media->sessions)) != NULL)
+        media_close_session(media, session);
     window_reset(&media->window);
-    session_table_clear(&media->sessions);
-    media_show_sessions(media);
 }
 
 static void reset(struct device *device)
@@ -67,7 +61,7 @@ static void reset(struct device *device)
 
     command_reset(media);
     forget(media);
-    set_defaults(media);
+    media->kind->ops->reset(media->kind);
 }
 
 static void queue_ready(struct device *device, unsigned queue)
@@ -92,7 +86,8 @@ static void destroy(struct device *device)
     command_reset(media);
     command_finish(&media->command);
     forget(media);
-    media->kind->impl->destroy(media->kind);
+    media->kind->ops->destroy(media->kind);
+    job_pool_finish(&media->jobs);
     free(media);
 }
 
@@ -105,35 +100,31 @@ static const struct device_impl media_impl = {
     .destroy = destroy,
 };
 
-static int stream_start(void *data)
-{
-    struct media *media = data;
+#define MOST_DEFAULT_THREADS 4
 
-    return media->kind->impl->start(media->kind, &media->stream);
+static unsigned threads_from(const struct media_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options->threads > 0)
+        return options->threads < JOB_MAX_THREADS ? options->threads : JOB_MAX_THREADS;
+    if (processors < 1)
+        return 1;
+    return processors < MOST_DEFAULT_THREADS ? (unsigned)processors : MOST_DEFAULT_THREADS;
 }
 
-static void stream_stop(void *data)
+/* 0 or -errno; what needs an end has had its init either way. */
+static int parts_init(struct media *media, struct device_host *host,
+                      const struct media_options *options)
 {
-    struct media *media = data;
+    int r = job_pool_init(&media->jobs, host->loop, threads_from(options));
 
-    media->kind->impl->stop(media->kind);
-}
-
-static const struct buffer_queue_ops stream_ops = {stream_start, stream_stop};
-
-static void parts_init(struct media *media, struct device_host *host,
-                       const struct media_options *options)
-{
-    config_init(&media->config, options);
     session_table_init(&media->sessions,
                        options->max_sessions != 0 ? options->max_sessions : MEDIA_DEFAULT_SESSIONS);
     window_init(&media->window, host);
     event_queue_init(&media->events, host);
-    buffer_queue_init(&media->queue,
-                      options->multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
-                                           : V4L2_BUF_TYPE_VIDEO_CAPTURE,
-                      &media->window, &media->events, &stream_ops, media);
     media_show_sessions(media);
+    return r != 0 ? r : command_init(&media->command, media);
 }
 
 struct device *media_device_create(struct device_host *host, const struct media_options *options)
@@ -150,19 +141,18 @@ struct device *media_device_create(struct device_host *host, const struct media_
     if (media == NULL)
         return NULL;
     media->device = (struct device){.impl = &media_impl, .host = host};
-    parts_init(media, host, options);
-    r = command_init(&media->command, media);
+    config_init(&media->config, impl, options);
+    r = parts_init(media, host, options);
     if (r == 0) {
-        media->kind = impl->create(&(struct media_kind_host){host->loop, host->stats, &media->queue,
-                                                             options->multiplanar});
+        media->kind = impl->create(&(struct media_kind_host){media, options});
         r = media->kind == NULL ? -errno : 0;
     }
     if (r != 0) {
         command_finish(&media->command);
+        job_pool_finish(&media->jobs);
         free(media);
         errno = -r;
         return NULL;
     }
-    set_defaults(media);
     return &media->device;
 }

@@ -5,53 +5,51 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <linux/videodev2.h>
-#include <systemd/sd-event.h>
-
-#include "base/stats.h"
-#include "media/buffer_queue.h"
-#include "media/picture.h"
+#include "media/context.h"
+#include "media/media_options.h"
 
 /*
- * Where frames come from. The device keeps the V4L2 rules (formats negotiated, buffers owned,
- * queued and dequeued); a kind says what it can make, and fills buffers while the stream runs.
+ * What the guest's node is: a camera, a decoder. A kind makes the contexts that the sessions work
+ * on.
  */
 struct media_kind;
+struct media;
 
-/* What a kind is lent. Everything is borrowed. */
+/* What a kind is lent for its life. Everything is borrowed. */
 struct media_kind_host {
-    sd_event *loop;
-    struct stats *stats;
-    struct buffer_queue *queue;
-    bool multiplanar;
+    struct media *media; /* its parts: device.host, window, events, jobs */
+    const struct media_options *options;
 };
 
-/* What a stream is made of. */
-struct media_stream {
-    struct picture picture;
-    struct v4l2_fract interval; /* seconds per frame, in lowest or other terms; neither part 0 */
-};
+/* Why a kind does not work here, or with what it does. */
+#define MEDIA_KIND_TEXT 256u
 
 struct media_kind_impl {
     const char *name;        /* as in the option 'kind' */
     const char *description; /* one sentence for people */
-    /* NULL with errno set. */
+    /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
+     * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
+    bool (*check)(const struct media_options *options, char *text);
+    /* V4L2_CAP_* of the node, V4L2_CAP_STREAMING apart. */
+    uint32_t (*caps)(const struct media_options *options);
+    /* NULL with errno set, after a line in the log that says what to do. */
     struct media_kind *(*create)(const struct media_kind_host *host);
-    /* The format number 'index' that ENUM_FMT gives, the first one being the default; NULL past the
-     * end. */
-    const struct pixel_format *(*format)(struct media_kind *kind, unsigned index);
-    /* Sizes, in multiples of PICTURE_WIDTH_STEP and PICTURE_HEIGHT_STEP at least, and intervals
-     * that it can do. */
-    void (*sizes)(struct media_kind *kind, struct v4l2_frmsize_stepwise *sizes);
-    void (*intervals)(struct media_kind *kind, struct v4l2_frmival_stepwise *intervals);
-    /* Begins to fill the queue's buffers, which are large enough. Returns 0 or -errno. */
-    int (*start)(struct media_kind *kind, const struct media_stream *stream);
-    void (*stop)(struct media_kind *kind);
+};
+
+struct media_kind_ops {
+    /* The context for a new session. NULL with errno set. */
+    struct context *(*open)(struct media_kind *kind, uint32_t session);
+    /* The session closed, and has forsaken its buffers. Comes while the context is not busy, except
+     * at a reset and at the end: then it waits for what a thread does, which takes one frame's
+     * time. */
+    void (*close)(struct media_kind *kind, struct context *context);
+    /* A driver begins from nothing: every session is closed. Back to the defaults. */
+    void (*reset)(struct media_kind *kind);
     void (*destroy)(struct media_kind *kind);
 };
 
 struct media_kind {
-    const struct media_kind_impl *impl;
+    const struct media_kind_ops *ops;
 };
 
 /* The kind number 'index', NULL past the end: for help texts and --print-capabilities. */

@@ -10,12 +10,14 @@ void session_table_init(struct session_table *table, unsigned max)
     id_map_init(&table->map);
 }
 
-void session_table_clear(struct session_table *table)
+struct session *session_first(const struct session_table *table)
 {
-    struct id_node *node;
+    return ID_MAP_OF(id_map_first(&table->map), struct session, id);
+}
 
-    while ((node = id_map_first(&table->map)) != NULL)
-        session_close(table, ID_MAP_OF(node, struct session, id));
+struct session *session_next(struct session *session)
+{
+    return ID_MAP_OF(id_map_next(&session->id), struct session, id);
 }
 
 struct session *session_open(struct session_table *table)

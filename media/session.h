@@ -5,11 +5,17 @@
 #include <stdint.h>
 
 #include "base/id_map.h"
+#include "media/subscription.h"
 
-/* One open file of the guest's video node. What it owns is kept where it is owned
+struct context;
+
+/* One open file of the guest's video node. The buffers that it owns are kept where they are owned
  * (buffer_queue::owner). */
 struct session {
-    struct id_node id; // session_table::map
+    struct id_node id;       // session_table::map
+    struct context *context; /* what its ioctls act on; made and ended by the kind */
+    struct subscription_list subscriptions;
+    unsigned subscription_count;
 };
 
 struct session_table {
@@ -19,11 +25,12 @@ struct session_table {
 };
 
 void session_table_init(struct session_table *table, unsigned max);
-/* Closes all, without a word to anybody. */
-void session_table_clear(struct session_table *table);
+/* The first session and the one after, or NULL. */
+struct session *session_first(const struct session_table *table);
+struct session *session_next(struct session *session);
 /* A new session, or NULL with errno set: EMFILE at the limit, ENOMEM. */
 struct session *session_open(struct session_table *table);
-/* Frees it. */
+/* Frees it; it has no context and no subscription any more. */
 void session_close(struct session_table *table, struct session *session);
 /* The session of that id, or NULL. */
 struct session *session_find(const struct session_table *table, uint32_t id);

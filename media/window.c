@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "buffer/arena.h"
 
 static struct plane *plane_of(struct range *range)
 {
@@ -69,6 +70,26 @@ struct plane *window_mapped_at(const struct window *window, uint64_t offset)
     return plane_of(range);
 }
 
+/* A buffer of the arena gets its place now, before the guest may see it: threads work on its bytes,
+ * and they must not move when it is mapped. */
+static struct buffer *plane_buffer_create(struct window *window, uint64_t size, uint64_t place)
+{
+    struct exporter *exporter = window->host->exporter;
+    struct buffer *buffer = exporter_create(exporter, size);
+    int r;
+
+    if (buffer == NULL || exporter->kind != EXPORTER_ARENA)
+        return buffer;
+    r = arena_place(exporter->arena, buffer, place);
+    if (r != 0) {
+        buffer_destroy(buffer);
+        errno = -r;
+        return NULL;
+    }
+    arena_unpin(exporter->arena, buffer);
+    return buffer;
+}
+
 struct plane *plane_create(struct window *window, uint32_t size)
 {
     struct plane *plane;
@@ -83,7 +104,7 @@ struct plane *plane_create(struct window *window, uint32_t size)
     plane = calloc(1, sizeof(*plane));
     if (plane == NULL)
         return NULL;
-    plane->buffer = exporter_create(window->host->exporter, rounded);
+    plane->buffer = plane_buffer_create(window, rounded, start);
     if (plane->buffer == NULL) {
         int saved = errno;
 

@@ -53,7 +53,8 @@ void window_reset(struct window *window);
 /* The plane whose place begins at 'offset' and that the guest has mapped; NULL if there is none. */
 struct plane *window_mapped_at(const struct window *window, uint64_t offset);
 
-/* A zeroed plane of 'size' bytes (not 0) with a place of its own, held by the caller. NULL with
+/* A zeroed plane of 'size' bytes (not 0) with a place of its own, held by the caller: what
+ * buffer_data gives for it stays the same for its life. NULL with
  * errno set: ENOMEM when the window has no room, or whatever the exporter met. */
 struct plane *plane_create(struct window *window, uint32_t size);
 /* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */

@@ -219,10 +219,15 @@ static void do_post_events(struct guest *g)
 /* As if the frame clock had ticked. */
 static void do_tick(struct guest *g)
 {
-    struct queue_buffer *buffer = buffer_queue_next(&g->f->media->queue);
+    struct buffer_queue *queue = media_queue(g->f);
+    struct queue_buffer *buffer = queue->streaming ? buffer_queue_take(queue) : NULL;
 
-    if (g->f->media->queue.streaming && buffer != NULL)
-        buffer_queue_done(&g->f->media->queue, buffer, 1, 1000, reader_u8(&g->input) % 8 == 0);
+    if (buffer == NULL)
+        return;
+    buffer->sequence = 1;
+    buffer->timestamp = 1000;
+    buffer->flags = reader_u8(&g->input) % 8 == 0 ? V4L2_BUF_FLAG_ERROR : 0;
+    buffer_queue_done(queue, buffer);
 }
 
 static void do_port(struct guest *g)
@@ -242,7 +247,7 @@ static void do_reboot(struct guest *g)
     media_fixture_reboot(g->f);
     g->events = 0;
     MUST(g->f->census.resources == 0 && g->f->census.sessions == 0 && g->f->census.mapped == 0);
-    MUST(!g->f->media->queue.streaming && g->f->media->command.chain == NULL);
+    MUST(!media_queue(g->f)->streaming && g->f->media->command.chain == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -238,9 +238,15 @@ static inline uint32_t media_munmap(struct media_fixture *f, uint64_t shm_offset
     return media_do(f, &request, sizeof(request), NULL, sizeof(struct virtio_media_resp_header));
 }
 
+/* The capture queue of a camera. */
+static inline struct buffer_queue *media_queue(const struct media_fixture *f)
+{
+    return f->media->kind->ops->open(f->media->kind, 0)->capture;
+}
+
 static inline uint32_t media_type(const struct media_fixture *f)
 {
-    return f->media->queue.type;
+    return media_queue(f)->type;
 }
 
 static inline uint32_t media_reqbufs(struct media_fixture *f, uint32_t session, uint32_t *count)

@@ -144,7 +144,7 @@ static void test_streamon_rules(void **state)
     assert_int_equal(media_reqbufs(f, session, &count), EBUSY);
     count = 0; /* frees, and stops */
     assert_int_equal(media_reqbufs(f, session, &count), 0);
-    assert_false(f->media->queue.streaming);
+    assert_false(media_queue(f)->streaming);
 }
 
 static uint32_t offset_of(struct media_fixture *f, uint32_t session, uint32_t index)

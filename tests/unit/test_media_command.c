@@ -18,7 +18,7 @@ static void test_facts(void **state)
     memcpy(&config, facts.config, sizeof(config));
     assert_int_equal(config.device_caps, 0x04000001);
     assert_int_equal(config.device_type, 0);
-    assert_string_equal((char *)config.card, MEDIA_DEFAULT_CARD);
+    assert_string_equal((char *)config.card, "hostblob pattern");
 
     device = media_device_create(&f->host, &multi);
     assert_non_null(device);

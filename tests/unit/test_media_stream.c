@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "media/capture.h"
 #include "media/frame_clock.h"
 #include "protocol/frame_stamp.h"
 
@@ -27,7 +28,7 @@ static void client_start(struct media_fixture *f, struct client *c, uint32_t fou
     assert_int_equal(media_set(f, c->session, fourcc, 320, 240, RATE), 0);
     assert_int_equal(media_reqbufs(f, c->session, &c->count), 0);
     assert_int_equal(c->count, count);
-    c->planes = f->media->stream.picture.format->planes;
+    c->planes = capture_stream(f->media->kind)->picture.format->planes;
     for (uint32_t i = 0; i < count; i++) {
         bool multi = V4L2_TYPE_IS_MULTIPLANAR(media_type(f));
 
@@ -249,7 +250,7 @@ static void test_reboot_while_streaming(void **state)
         media_loop_for(f, 50);
         media_fixture_reboot(f);
         media_assert_empty(f);
-        assert_int_equal(f->media->stream.picture.width, 1280); /* defaults again */
+        assert_int_equal(capture_stream(f->media->kind)->picture.width, 1280); /* defaults again */
         media_post_events(f, 2, 608);
         media_loop_for(f, 30);
         assert_false(media_event(f, &event));

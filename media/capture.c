@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/capture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "media/media.h"
+
+#define DEFAULT_WIDTH 1280u
+#define DEFAULT_HEIGHT 720u
+
+struct capture {
+    struct media_kind kind;
+    struct context context;
+    struct source *source;
+    struct media_stream stream;
+    struct buffer_queue queue;
+};
+
+static struct capture *capture_of(struct context *context)
+{
+    return (struct capture *)(void *)((char *)context - offsetof(struct capture, context));
+}
+
+static struct capture *capture_of_kind(struct media_kind *kind)
+{
+    return (struct capture *)(void *)((char *)kind - offsetof(struct capture, kind));
+}
+
+static const struct pixel_format *format_at(struct capture *capture, unsigned index)
+{
+    return capture->source->impl->format(capture->source, index);
+}
+
+static void sizes_of(struct capture *capture, struct v4l2_frmsize_stepwise *sizes)
+{
+    capture->source->impl->sizes(capture->source, sizes);
+}
+
+static void intervals_of(struct capture *capture, struct v4l2_frmival_stepwise *intervals)
+{
+    capture->source->impl->intervals(capture->source, intervals);
+}
+
+static const struct pixel_format *offered(struct capture *capture, uint32_t fourcc)
+{
+    const struct pixel_format *format;
+
+    for (unsigned i = 0; (format = format_at(capture, i)) != NULL; i++)
+        if (format->fourcc == fourcc)
+            return format;
+    return NULL;
+}
+
+/* The multiple of 'step' from 'min' on that is nearest to 'value'. */
+static uint32_t fit(uint32_t value, uint32_t min, uint32_t max, uint32_t step)
+{
+    if (value <= min)
+        return min;
+    if (value >= max)
+        return max;
+    value = min + (value - min + step / 2) / step * step;
+    return value <= max ? value : max;
+}
+
+/* The nearest thing to a size and a format, whatever they are. */
+static void fit_picture(struct capture *capture, uint32_t fourcc, uint32_t width, uint32_t height,
+                        struct picture *picture)
+{
+    const struct pixel_format *format = offered(capture, fourcc);
+    struct v4l2_frmsize_stepwise sizes;
+
+    sizes_of(capture, &sizes);
+    picture_init(picture, format != NULL ? format : format_at(capture, 0),
+                 fit(width, sizes.min_width, sizes.max_width, sizes.step_width),
+                 fit(height, sizes.min_height, sizes.max_height, sizes.step_height));
+}
+
+static void answer_format(const struct capture *capture, const struct picture *picture,
+                          struct v4l2_format *format)
+{
+    memset(&format->fmt, 0, sizeof(format->fmt));
+    if (V4L2_TYPE_IS_MULTIPLANAR(capture->queue.type))
+        picture_to_pix_mp(picture, &format->fmt.pix_mp);
+    else
+        picture_to_pix(picture, &format->fmt.pix);
+}
+
+static int enum_fmt(struct context *context, struct buffer_queue *queue, struct v4l2_fmtdesc *desc)
+{
+    const struct pixel_format *format = format_at(capture_of(context), desc->index);
+
+    if (format == NULL)
+        return -EINVAL;
+    desc->pixelformat = format->fourcc;
+    snprintf((char *)desc->description, sizeof(desc->description), "%s", format->description);
+    return 0;
+}
+
+static int g_fmt(struct context *context, struct buffer_queue *queue, struct v4l2_format *format)
+{
+    struct capture *capture = capture_of(context);
+
+    answer_format(capture, &capture->stream.picture, format);
+    return 0;
+}
+
+_Static_assert(offsetof(struct v4l2_pix_format, pixelformat) ==
+                   offsetof(struct v4l2_pix_format_mplane, pixelformat),
+               "read as one");
+
+static int try_fmt(struct context *context, struct buffer_queue *queue, struct v4l2_format *format)
+{
+    struct capture *capture = capture_of(context);
+    const struct v4l2_pix_format *wish = &format->fmt.pix;
+    struct picture picture;
+
+    fit_picture(capture, wish->pixelformat, wish->width, wish->height, &picture);
+    answer_format(capture, &picture, format);
+    return 0;
+}
+
+static int s_fmt(struct context *context, struct buffer_queue *queue, struct v4l2_format *format)
+{
+    struct capture *capture = capture_of(context);
+    const struct v4l2_pix_format *wish = &format->fmt.pix;
+
+    fit_picture(capture, wish->pixelformat, wish->width, wish->height, &capture->stream.picture);
+    answer_format(capture, &capture->stream.picture, format);
+    return 0;
+}
+
+static int enum_framesizes(struct context *context, struct v4l2_frmsizeenum *sizes)
+{
+    if (sizes->index != 0 || offered(capture_of(context), sizes->pixel_format) == NULL)
+        return -EINVAL;
+    sizes->type = V4L2_FRMSIZE_TYPE_STEPWISE;
+    sizes_of(capture_of(context), &sizes->stepwise);
+    return 0;
+}
+
+static bool on_grid(uint32_t value, uint32_t min, uint32_t max, uint32_t step)
+{
+    return fit(value, min, max, step) == value;
+}
+
+static int enum_frameintervals(struct context *context, struct v4l2_frmivalenum *intervals)
+{
+    struct capture *capture = capture_of(context);
+    struct v4l2_frmsize_stepwise sizes;
+
+    sizes_of(capture, &sizes);
+    if (intervals->index != 0 || offered(capture, intervals->pixel_format) == NULL ||
+        !on_grid(intervals->width, sizes.min_width, sizes.max_width, sizes.step_width) ||
+        !on_grid(intervals->height, sizes.min_height, sizes.max_height, sizes.step_height))
+        return -EINVAL;
+    intervals->type = V4L2_FRMIVAL_TYPE_CONTINUOUS;
+    intervals_of(capture, &intervals->stepwise);
+    return 0;
+}
+
+static int g_parm(struct context *context, struct buffer_queue *queue, struct v4l2_streamparm *parm)
+{
+    memset(&parm->parm, 0, sizeof(parm->parm));
+    parm->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
+    parm->parm.capture.timeperframe = capture_of(context)->stream.interval;
+    return 0;
+}
+
+/* Whether a is shorter than b. */
+static bool shorter(struct v4l2_fract a, struct v4l2_fract b)
+{
+    return (uint64_t)a.numerator * b.denominator < (uint64_t)b.numerator * a.denominator;
+}
+
+static int s_parm(struct context *context, struct buffer_queue *queue, struct v4l2_streamparm *parm)
+{
+    struct capture *capture = capture_of(context);
+    struct v4l2_fract wish = parm->parm.capture.timeperframe;
+    struct v4l2_frmival_stepwise can;
+
+    intervals_of(capture, &can);
+    if (wish.numerator == 0 || wish.denominator == 0)
+        wish = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
+    if (shorter(wish, can.min))
+        wish = can.min;
+    else if (shorter(can.max, wish))
+        wish = can.max;
+    capture->stream.interval = wish;
+    return g_parm(context, queue, parm);
+}
+
+static void layout(struct context *context, const struct buffer_queue *queue,
+                   struct buffer_layout *layout)
+{
+    const struct picture *picture = &capture_of(context)->stream.picture;
+
+    *layout = (struct buffer_layout){.planes = picture->format->planes};
+    for (unsigned i = 0; i < layout->planes; i++)
+        layout->size[i] = picture->plane_size[i];
+}
+
+static bool busy(struct context *context)
+{
+    struct source *source = capture_of(context)->source;
+
+    return source->impl->busy != NULL && source->impl->busy(source);
+}
+
+static const struct context_impl capture_context = {
+    .enum_fmt = enum_fmt,
+    .g_fmt = g_fmt,
+    .try_fmt = try_fmt,
+    .s_fmt = s_fmt,
+    .enum_framesizes = enum_framesizes,
+    .enum_frameintervals = enum_frameintervals,
+    .g_parm = g_parm,
+    .s_parm = s_parm,
+    .layout = layout,
+    .busy = busy,
+};
+
+static int stream_start(struct buffer_queue *queue)
+{
+    struct capture *capture = queue->data;
+
+    return capture->source->impl->start(capture->source, &capture->stream, queue);
+}
+
+static void stream_stop(struct buffer_queue *queue)
+{
+    struct capture *capture = queue->data;
+
+    capture->source->impl->stop(capture->source);
+}
+
+static const struct buffer_queue_ops stream_ops = {.start = stream_start, .stop = stream_stop};
+
+static struct context *open_context(struct media_kind *kind, uint32_t session)
+{
+    return &capture_of_kind(kind)->context;
+}
+
+static void close_context(struct media_kind *kind, struct context *context)
+{
+    /* The node stays. */
+}
+
+static void reset(struct media_kind *kind)
+{
+    struct capture *capture = capture_of_kind(kind);
+
+    capture->stream.interval = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
+    fit_picture(capture, 0, DEFAULT_WIDTH, DEFAULT_HEIGHT, &capture->stream.picture);
+}
+
+static void destroy(struct media_kind *kind)
+{
+    struct capture *capture = capture_of_kind(kind);
+
+    buffer_queue_clear(&capture->queue);
+    capture->source->impl->destroy(capture->source);
+    free(capture);
+}
+
+static const struct media_kind_ops capture_ops = {
+    .open = open_context,
+    .close = close_context,
+    .reset = reset,
+    .destroy = destroy,
+};
+
+static uint32_t queue_type(const struct media_options *options)
+{
+    return options->multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+}
+
+struct media_kind *capture_create(const struct media_kind_host *host, struct source *source)
+{
+    struct capture *capture = calloc(1, sizeof(*capture));
+
+    if (capture == NULL) {
+        source->impl->destroy(source);
+        errno = ENOMEM;
+        return NULL;
+    }
+    capture->kind.ops = &capture_ops;
+    capture->source = source;
+    source->context = &capture->context;
+    buffer_queue_init(&capture->queue, queue_type(host->options), &host->media->window,
+                      &host->media->events, &stream_ops, capture);
+    capture->context = (struct context){
+        .impl = &capture_context,
+        .media = host->media,
+        .input = host->options->kind != NULL ? host->options->kind : MEDIA_DEFAULT_KIND,
+        .capture = &capture->queue,
+    };
+    reset(&capture->kind);
+    return &capture->kind;
+}
+
+uint32_t capture_caps(const struct media_options *options)
+{
+    return options->multiplanar ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE;
+}
+
+const struct media_stream *capture_stream(const struct media_kind *kind)
+{
+    return &((const struct capture *)(const void *)kind)->stream;
+}

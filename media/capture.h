@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEDIA_CAPTURE_H
+#define MEDIA_CAPTURE_H
+
+#include "media/media_kind.h"
+#include "media/source.h"
+
+#define CAPTURE_DEFAULT_RATE 30u /* frames per second */
+
+/* A camera: one context for all sessions, over 'source', which it owns even on error. The format is
+ * the source's first, 1280x720 or the nearest there is. NULL with errno set. */
+struct media_kind *capture_create(const struct media_kind_host *host, struct source *source);
+/* V4L2_CAP_* of a camera's node. */
+uint32_t capture_caps(const struct media_options *options);
+/* What is set for the next STREAMON, of a kind that capture_create made. */
+const struct media_stream *capture_stream(const struct media_kind *kind);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEDIA_MEDIA_OPTIONS_H
+#define MEDIA_MEDIA_OPTIONS_H
+
+#include <stdbool.h>
+
+#define MEDIA_DEFAULT_SESSIONS 64u
+#define MEDIA_DEFAULT_KIND "pattern"
+
+/* Zeros and NULLs stand for the defaults. */
+struct media_options {
+    const char *kind; /* MEDIA_DEFAULT_KIND */
+    const char *card; /* the name that the guest shows ("hostblob KIND"); cut off at 31 bytes */
+    /* The node speaks V4L2's multi-planar API, with formats of several planes too. V4L2 programs
+     * expect a node to have one API or the other, never both. */
+    bool multiplanar;
+    unsigned max_sessions;
+    unsigned threads; /* that work for all sessions together; 0: as many as processors, up to 4 */
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEDIA_SOURCE_H
+#define MEDIA_SOURCE_H
+
+#include <stdint.h>
+
+#include <linux/videodev2.h>
+
+#include "media/buffer_queue.h"
+#include "media/picture.h"
+
+/*
+ * Where a camera's frames come from. The camera (media/capture.h) keeps the format, the interval
+ * and the buffers; a source says what it can make, and fills buffers while the stream runs.
+ */
+struct source;
+
+/* What a stream is made of. */
+struct media_stream {
+    struct picture picture;
+    struct v4l2_fract interval; /* seconds per frame, in lowest or other terms; neither part 0 */
+};
+
+struct source_impl {
+    /* The format number 'index' that ENUM_FMT gives, the first one being the default; NULL past the
+     * end. */
+    const struct pixel_format *(*format)(struct source *source, unsigned index);
+    /* Sizes, in multiples of PICTURE_WIDTH_STEP and PICTURE_HEIGHT_STEP at least, and intervals
+     * that it can do. */
+    void (*sizes)(struct source *source, struct v4l2_frmsize_stepwise *sizes);
+    void (*intervals)(struct source *source, struct v4l2_frmival_stepwise *intervals);
+    /* Begins to fill the queue's buffers, which are large enough. Returns 0 or -errno. */
+    int (*start)(struct source *source, const struct media_stream *stream,
+                 struct buffer_queue *queue);
+    /* Takes no buffer any more. Comes only while it is not busy. */
+    void (*stop)(struct source *source);
+    /* As context_impl::busy; NULL: never. */
+    bool (*busy)(struct source *source);
+    void (*destroy)(struct source *source);
+};
+
+struct source {
+    const struct source_impl *impl;
+    struct context *context; /* of the camera, set by capture_create: for context_settled */
+};
+
+#endif
