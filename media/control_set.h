@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <linux/videodev2.h>
+#include "media/control.h"
 
 struct session;
 struct context;
@@ -16,44 +16,22 @@ struct context;
  * or none, and who subscribed is told what changed.
  */
 
-/* What a control is: a row of a kind's table, in ascending order of ids, without the class rows
- * (V4L2_CTRL_TYPE_CTRL_CLASS), which are made from the ids. */
-struct control_spec {
-    uint32_t id;              /* V4L2_CID_* */
-    uint32_t type;            /* enum v4l2_ctrl_type */
-    const char *name;         /* at most 31 bytes */
-    int64_t minimum, maximum; /* of a string: bytes without its end */
-    uint64_t step;            /* of a menu: the mask of what is left out, bit n for item n */
-    int64_t initial;
-    uint32_t flags;                    /* V4L2_CTRL_FLAG_READ_ONLY, _VOLATILE, _SLIDER, ... */
-    const char *const *menu;           /* of a menu: from item 0 to 'maximum' */
-    const int64_t *integer_menu;       /* of an integer menu */
-    uint32_t dims[V4L2_CTRL_MAX_DIMS]; /* of an array; all 0: a single value */
-    uint32_t elem_size;                /* of a compound control: bytes; else 0 */
-};
-
-struct control {
-    const struct control_spec *spec;
-    int64_t value; /* of a single number: the one in force */
-    uint8_t *data; /* owned; of every other: its bytes as on the wire, 'size' of them; else NULL */
-    uint32_t size;
-};
-
 /* Who has the controls. */
 struct control_set_ops {
     /* A volatile control is asked for: brings control->value up to date. NULL: there are none. */
     void (*refresh)(struct context *context, struct control *control);
-    /* A value that is in range is wished for: -errno refuses it (-EBUSY while it streams). NULL:
-     * all are well. */
+    /* A value that is in range is wished for: -errno refuses it (-EBUSY while it streams). Of a
+     * control with data, the bytes are control->staged_data. NULL: all are well. */
     int (*accept)(struct context *context, const struct control *control, int64_t value);
-    /* A value has changed. NULL: nobody wants to know. */
+    /* A value has changed, or a button was pressed; the other controls of the same call have their
+     * new values too. NULL: nobody wants to know. */
     void (*changed)(struct context *context, struct control *control);
 };
 
 struct control_set {
     const struct control_set_ops *ops;
-    struct context *context; /* borrowed */
-    struct control *controls;
+    struct context *context;  /* borrowed */
+    struct control *controls; /* in ascending order of ids, a row for each class among them */
     unsigned count;
 };
 
@@ -68,10 +46,28 @@ void control_set_reset(struct control_set *set);
 
 /* The control of that id, or NULL. */
 struct control *control_set_find(const struct control_set *set, uint32_t id);
+/* The first control with a greater id: of those that are compound, or plain, or either. NULL past
+ * the end. */
+struct control *control_set_next(const struct control_set *set, uint32_t id, bool plain,
+                                 bool compound);
 /* The value of a control that is there. */
 int64_t control_set_value(const struct control_set *set, uint32_t id);
 /* The device itself changes a value, in range, read-only or not; subscribers are told, 'changed' is
  * not called. */
 void control_set_put(struct control_set *set, uint32_t id, int64_t value);
+/* Puts flags (V4L2_CTRL_FLAG_GRABBED while it cannot be set, _INACTIVE while it has no effect) on a
+ * control that is there, or takes them off; subscribers are told. */
+void control_set_mark(struct control_set *set, uint32_t id, uint32_t flags, bool on);
+
+/* Brings a volatile control up to date. */
+void control_set_refresh(struct control_set *set, struct control *control);
+/* What was staged takes effect, all of it or none: 0, or what 'accept' said. 'cause' is the session
+ * that wished for it. Nothing is staged any more. */
+int control_set_commit(struct control_set *set, const struct session *cause);
+/* Nothing is staged any more. */
+void control_set_drop(struct control_set *set);
+/* Describes a control's state as V4L2_EVENT_CTRL does, with the V4L2_EVENT_CTRL_CH_* given. */
+void control_set_event(struct control_set *set, struct control *control, uint32_t changes,
+                       struct v4l2_event *event);
 
 #endif
