@@ -40,6 +40,28 @@ static const struct command_row {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
+static void close_number(struct media *media, uint32_t id)
+{
+    struct session *session = session_find(&media->sessions, id);
+
+    if (session != NULL)
+        media_close_session(media, session);
+}
+
+/* What of an opening may take long. 0, -errno after closing the session, or LATER. */
+static int start_session(struct media *media, struct session *session)
+{
+    struct context *context = session->context;
+    uint32_t id = session->id.id;
+    int r = context->impl->start != NULL ? context->impl->start(context) : 0;
+
+    if (r == LATER)
+        media->command.opening = id;
+    else if (r != 0)
+        close_number(media, id);
+    return r;
+}
+
 static int run_open(struct media *media, struct command *command)
 {
     struct session *session = session_open(&media->sessions);
@@ -60,7 +82,7 @@ static int run_open(struct media *media, struct command *command)
     answer.session_id = session->id.id;
     memcpy(command->reply, &answer, sizeof(answer));
     media_show_sessions(media);
-    return 0;
+    return start_session(media, session);
 }
 
 /* Whether a request that takes buffers away has to wait for those who work on them. */
@@ -253,6 +275,21 @@ void command_answer(struct media *media, int result, size_t tail_answer)
     command_run(media);
 }
 
+void command_opened(struct media *media, int result)
+{
+    struct command *command = &media->command;
+
+    if (command->chain == NULL || command->opening == 0)
+        return;
+    if (result != 0) {
+        log_stranger("refused a session: error %d", -result);
+        close_number(media, command->opening);
+        command->opening = 0;
+    }
+    settle(media, result);
+    command_run(media);
+}
+
 /* Copies the request out once; whoever changes it in guest memory after this changes nothing. */
 static const struct command_row *request_read(struct media *media, struct chain *chain)
 {
@@ -307,6 +344,7 @@ static void take(struct media *media, struct chain *chain)
     command->error_size = sizeof(struct virtio_media_resp_header);
     command->waits_for_context = false;
     command->plane = NULL;
+    command->opening = 0;
     command->call = (struct ioctl_call){0};
     row = request_read(media, chain);
     if (row != NULL && row->run == run_close)
@@ -318,14 +356,16 @@ static void take(struct media *media, struct chain *chain)
         answer(media, chain, r);
 }
 
-/* The driver of the ring began anew while its request was in hand: it knows of no mapping, and will
- * not undo it. */
+/* The driver of the ring began anew while its request was in hand: it knows of no mapping and of no
+ * session, and will not undo it. */
 static void drop(struct media *media, struct chain *chain)
 {
     struct command *command = &media->command;
 
     if (command->plane != NULL && command->result == 0)
         plane_unmap(command->plane, NULL, NULL);
+    if (command->opening != 0)
+        close_number(media, command->opening);
     virtqueue_drop(&media->device.host->queues[VIRTIO_MEDIA_COMMANDQ], chain);
 }
 

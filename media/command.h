@@ -33,6 +33,7 @@ struct command {
     int result;             /* it: 0 or -errno; -ECANCELED: the request is to be done again */
     bool waits_for_context; /* and for nothing else */
     struct plane *plane;    /* what it maps; NULL for every other request */
+    uint32_t opening;       /* the session that a thread opens; 0 for every other request */
     size_t size;            /* bytes in 'request' */
     uint64_t room;          /* bytes that the driver can take */
     size_t reply_size;      /* bytes of 'reply' to answer with, if it goes well */
@@ -56,5 +57,7 @@ void command_retry(struct media *media);
 /* The ioctl in hand has come to 'result', 0 or -errno; its payload is in place, and 'tail_answer'
  * bytes of what follows. Nothing if none is in hand. */
 void command_answer(struct media *media, int result, size_t tail_answer);
+/* The opening in hand has come to 'result', 0 or -errno: then its session is closed. */
+void command_opened(struct media *media, int result);
 
 #endif

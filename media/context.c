@@ -48,3 +48,8 @@ void context_answer(struct context *context, int result, size_t tail_answer)
 {
     command_answer(context->media, result, tail_answer);
 }
+
+void context_started(struct context *context, int result)
+{
+    command_opened(context->media, result);
+}

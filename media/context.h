@@ -27,6 +27,9 @@ struct session;
 /* Where a function is NULL, the ioctl does not exist (-ENOTTY). Each returns 0 or the -errno that
  * V4L2 names. 'queue' is the one of the ioctl's buffer type. */
 struct context_impl {
+    /* Ends the opening of a session on a thread: -EINPROGRESS, and context_started comes later; or
+     * 0 or -errno at once. NULL: nothing takes long. */
+    int (*start)(struct context *context);
     /* Fills in the format number desc->index; index and type are there, the rest is zero. */
     int (*enum_fmt)(struct context *context, struct buffer_queue *queue, struct v4l2_fmtdesc *desc);
     /* What an ioctl answers is in format->fmt, zeroed before g_fmt; in try_fmt and s_fmt the wish
@@ -89,5 +92,8 @@ void context_settled(struct context *context);
 /* The answer to an ioctl that returned -EINPROGRESS: 0 or -errno. The payload in call.payload and
  * call.tail is as it is to be sent. From the loop only. */
 void context_answer(struct context *context, int result, size_t tail_answer);
+/* context_impl.start has come to 'result', 0 or -errno: with an error the session closes from
+ * within, and the context is gone. From the loop only. */
+void context_started(struct context *context, int result);
 
 #endif

@@ -52,6 +52,14 @@ static struct device *create(struct device_host *host, const void *options)
     return media_device_create(host, options);
 }
 
+static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
+{
+    const struct media_options *o = options;
+
+    *foreign = media_kind_find(o->kind != NULL ? o->kind : MEDIA_DEFAULT_KIND)->maps_foreign;
+    return 0;
+}
+
 /* Each kind of device that this program has works without anything of the machine's. */
 static void check(const void *options, char *const *argv, struct json_object *root)
 {
@@ -82,6 +90,7 @@ int main(int argc, char **argv)
         .type = "media",
         .capabilities = capabilities,
         .create = create,
+        .prepare = prepare,
         .check = check,
     };
 

@@ -27,6 +27,8 @@ struct media_kind_host {
 struct media_kind_impl {
     const char *name;        /* as in the option 'kind' */
     const char *description; /* one sentence for people */
+    /* It maps memory that is not ours (plane_import), for which an arena has no place. */
+    bool maps_foreign;
     /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
      * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
     bool (*check)(const struct media_options *options, char *text);
@@ -37,7 +39,8 @@ struct media_kind_impl {
 };
 
 struct media_kind_ops {
-    /* The context for a new session. NULL with errno set. */
+    /* The context for a new session; what takes long, context_impl.start does. NULL with errno
+     * set. */
     struct context *(*open)(struct media_kind *kind, uint32_t session);
     /* The session closed, and has forsaken its buffers. Comes while the context is not busy, except
      * at a reset and at the end: then it waits for what a thread does, which takes one frame's

@@ -90,35 +90,64 @@ static struct buffer *plane_buffer_create(struct window *window, uint64_t size, 
     return buffer;
 }
 
-struct plane *plane_create(struct window *window, uint32_t size)
+/* A free place for 'size' bytes (not 0), rounded up to pages. 0 or -ENOMEM. */
+static int find_place(const struct window *window, uint64_t size, struct range *place)
 {
-    struct plane *plane;
-    uint64_t rounded, start;
+    if (!units_round_up(size, units_page_size(), &place->size) ||
+        !range_set_find_free(&window->places, place->size, units_page_size(),
+                             window->host->port->size, &place->start))
+        return -ENOMEM;
+    return 0;
+}
 
-    if (!units_round_up(size, units_page_size(), &rounded) ||
-        !range_set_find_free(&window->places, rounded, units_page_size(), window->host->port->size,
-                             &start)) {
+/* Takes over 'buffer', also on error: then NULL with errno set. */
+static struct plane *plane_at(struct window *window, struct buffer *buffer, uint32_t size,
+                              const struct range *place)
+{
+    struct plane *plane = calloc(1, sizeof(*plane));
+
+    if (plane == NULL) {
+        buffer_destroy(buffer);
         errno = ENOMEM;
         return NULL;
     }
-    plane = calloc(1, sizeof(*plane));
-    if (plane == NULL)
-        return NULL;
-    plane->buffer = plane_buffer_create(window, rounded, start);
-    if (plane->buffer == NULL) {
-        int saved = errno;
-
-        free(plane);
-        errno = saved;
-        return NULL;
-    }
-    plane->window = window;
-    plane->size = size;
-    plane->held = true;
-    plane->place = (struct range){.start = start, .size = rounded};
+    *plane = (struct plane){
+        .window = window,
+        .buffer = buffer,
+        .size = size,
+        .held = true,
+        .place = {.start = place->start, .size = place->size},
+    };
     range_set_add(&window->places, &plane->place);
     census_show(window);
     return plane;
+}
+
+struct plane *plane_create(struct window *window, uint32_t size)
+{
+    struct range place;
+    struct buffer *buffer;
+    int r = find_place(window, size, &place);
+
+    if (r != 0) {
+        errno = -r;
+        return NULL;
+    }
+    buffer = plane_buffer_create(window, place.size, place.start);
+    return buffer != NULL ? plane_at(window, buffer, size, &place) : NULL;
+}
+
+struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size)
+{
+    struct range place;
+    int r = size <= buffer->size ? find_place(window, buffer->size, &place) : -EINVAL;
+
+    if (r != 0) {
+        buffer_destroy(buffer);
+        errno = -r;
+        return NULL;
+    }
+    return plane_at(window, buffer, size, &place);
 }
 
 /* The one place that decides whether a plane still has a reason to live. */

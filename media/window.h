@@ -57,6 +57,10 @@ struct plane *window_mapped_at(const struct window *window, uint64_t offset);
  * buffer_data gives for it stays the same for its life. NULL with
  * errno set: ENOMEM when the window has no room, or whatever the exporter met. */
 struct plane *plane_create(struct window *window, uint32_t size);
+/* The same of 'buffer', memory that somebody else has made and of which the guest sees 'size' bytes
+ * (an imported dmabuf). Takes it over, also on error. Only where buffers are mapped one by one
+ * (media_kind_impl::maps_foreign). NULL with errno set: EINVAL when it is smaller, or ENOMEM. */
+struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size);
 /* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */
 void plane_release(struct plane *plane);
 /* The guest maps it once more. 0 when it is in the window already; -EINPROGRESS when 'done' will be
