@@ -10,13 +10,19 @@
 
 #include "base/log.h"
 
-/* The lock is held. */
+/* The lock is held; job_busy looks without it. */
+static void set_state(struct job *job, enum job_state state)
+{
+    __atomic_store_n(&job->state, state, __ATOMIC_RELAXED);
+}
+
+/* The lock is held, and let go of while the job runs. */
 static void run_one(struct job_pool *pool)
 {
     struct job *job = TAILQ_FIRST(&pool->waiting);
 
     TAILQ_REMOVE(&pool->waiting, job, entry);
-    job->state = JOB_RUNNING;
+    set_state(job, JOB_RUNNING);
     pthread_mutex_unlock(&pool->lock);
     job->run(job);
     pthread_mutex_lock(&pool->lock);
@@ -49,7 +55,7 @@ static struct job *next_finished(struct job_pool *pool)
     job = TAILQ_FIRST(&pool->finished);
     if (job != NULL) {
         TAILQ_REMOVE(&pool->finished, job, entry);
-        job->state = JOB_IDLE;
+        set_state(job, JOB_IDLE);
         job->finished = false;
     }
     pthread_mutex_unlock(&pool->lock);
@@ -145,7 +151,7 @@ void job_give(struct job_pool *pool, struct job *job)
     assert(pool->holds > 0);
     pthread_mutex_lock(&pool->lock);
     assert(job->state == JOB_IDLE);
-    job->state = JOB_WAITING;
+    set_state(job, JOB_WAITING);
     TAILQ_INSERT_TAIL(&pool->waiting, job, entry);
     pthread_cond_signal(&pool->more);
     pthread_mutex_unlock(&pool->lock);
@@ -167,6 +173,6 @@ void job_take_back(struct job_pool *pool, struct job *job)
     if (job->finished)
         TAILQ_REMOVE(&pool->finished, job, entry);
     job->finished = false;
-    job->state = JOB_IDLE;
+    set_state(job, JOB_IDLE);
     pthread_mutex_unlock(&pool->lock);
 }
