@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
-#define MEDIA_DEFAULT_SESSIONS 64u
+/* V4L2 programs take it that a node can be opened as often as they like: v4l2-compliance opens it
+ * 100 times at once. There is an end only because each costs us memory. */
+#define MEDIA_DEFAULT_SESSIONS 256u
 #define MEDIA_DEFAULT_KIND "pattern"
 
 /* Zeros and NULLs stand for the defaults. */
