@@ -122,6 +122,23 @@ static inline void media_loop_for(struct media_fixture *f, unsigned ms)
         RING_DRIVER_MUST(sd_event_run(f->loop, (end - now) / 1000 + 1) >= 0);
 }
 
+static inline bool media_take(struct media_fixture *f, uint32_t *status);
+
+/* Runs the loop until the next answer comes, which it takes, and returns its status: a thread may
+ * have to end its work first. */
+static inline uint32_t media_await(struct media_fixture *f)
+{
+    uint64_t end = units_now_ns() + 10000000000ull;
+    uint32_t status;
+
+    media_loop(f);
+    while (!media_take(f, &status)) {
+        RING_DRIVER_MUST(units_now_ns() < end);
+        RING_DRIVER_MUST(sd_event_run(f->loop, 1000) >= 0);
+    }
+    return status;
+}
+
 /* Makes a command available with 'room' bytes for the answer, and kicks. */
 static inline void media_send(struct media_fixture *f, const void *bytes, uint32_t size,
                               uint32_t room)
@@ -157,8 +174,7 @@ static inline uint32_t media_do(struct media_fixture *f, const void *bytes, uint
     uint32_t status;
 
     media_send(f, bytes, size, room);
-    media_loop(f);
-    RING_DRIVER_MUST(media_take(f, &status));
+    status = media_await(f);
     if (answer != NULL)
         memcpy(answer, ring_driver_at(&f->driver, f->answer_at), room);
     return status;
@@ -205,8 +221,7 @@ static inline uint32_t media_ioctl_raw(struct media_fixture *f, uint32_t session
                          {f->payload_at, size, true}},
                      4);
     f->device->impl->queue_ready(f->device, VIRTIO_MEDIA_COMMANDQ);
-    media_loop(f);
-    RING_DRIVER_MUST(media_take(f, &status));
+    status = media_await(f);
     memcpy(payload, ring_driver_at(&f->driver, f->payload_at), size);
     return status;
 }

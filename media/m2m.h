@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEDIA_M2M_H
+#define MEDIA_M2M_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "media/buffer_queue.h"
+#include "media/context.h"
+#include "media/job.h"
+
+/*
+ * The context of a codec ("memory to memory"): what the guest gives in buffers of the output queue
+ * goes through a codec, and comes out in buffers of the capture queue. This file keeps the rules
+ * that stateful decoders and encoders share (Linux: dev-decoder, dev-encoder): which buffers go
+ * together to the codec, the drain with its LAST buffer and EOS event, what a STREAMOFF undoes, and
+ * the stop at a change of the stream's format. The codec works in jobs, one at a time for each
+ * context.
+ */
+struct m2m;
+
+/* The bytes of one plane. The guest sees and may change them at any time: read what matters once.
+ */
+struct m2m_plane {
+    uint8_t *data;
+    uint32_t size; /* of a source: what the guest has put in, without its data_offset; of a target:
+                      the room, which need not suffice */
+};
+
+/* One step of the codec: what it gets, and what has come of it. */
+struct m2m_work {
+    /* Given; the planes of both stay where they are until the job is done. */
+    unsigned source_planes; /* 0: there is no source */
+    struct m2m_plane source[VIDEO_MAX_PLANES];
+    uint64_t source_time;   /* ns, the source's timestamp */
+    unsigned target_planes; /* 0: there is no target */
+    struct m2m_plane target[VIDEO_MAX_PLANES];
+    bool flush; /* forget every source so far, and all output that is not in a target yet, first */
+    bool drain; /* after what it has got, no source comes for now: all output is to come out. Stays
+                   set, without a source, until 'ended' */
+
+    /* To be filled in; all zero before. A source is always taken in, and goes back to the guest. */
+    bool source_bad; /* it goes back with V4L2_BUF_FLAG_ERROR */
+    bool filled;     /* the target holds output */
+    uint32_t bytesused[VIDEO_MAX_PLANES];
+    uint64_t target_time;  /* ns, the timestamp of the source that it came from */
+    uint32_t target_flags; /* V4L2_BUF_FLAG_KEYFRAME, _PFRAME, _BFRAME, _ERROR */
+    bool pending; /* there is more output, for which a target is wanted; no source comes before */
+    bool changed; /* the pending output has another format than the capture queue: ops->changed is
+                     called */
+    bool ended;   /* the drain is over, nothing is pending; the next source begins anew. The target
+                     filled in the same step was the last. */
+};
+
+struct m2m_ops {
+    /* Works only while both queues stream, as encoders do; a decoder looks for the format first. */
+    bool both;
+    /* On a thread: does one step. Touches nothing of m2m but 'work', and what is its own. */
+    void (*work)(struct m2m *m2m, struct m2m_work *work);
+
+    /* All others are called on the loop, while no step is done; NULL where there is nothing to do.
+     */
+    /* A step is about to be done: the time to copy controls for it. */
+    void (*prepare)(struct m2m *m2m, struct m2m_work *work);
+    /* A step is done, before its buffers go back. */
+    void (*finished)(struct m2m *m2m, const struct m2m_work *work);
+    /* work->changed: brings the format of the capture queue up to date. Returns whether the buffers
+     * that stream do not fit. The guest is told; if they do not fit (or none stream), nothing is
+     * done until the capture queue has begun anew. */
+    bool (*changed)(struct m2m *m2m);
+    /* STREAMON of either queue; 0 or -errno. */
+    int (*start)(struct m2m *m2m, struct buffer_queue *queue);
+    /* STREAMOFF of either. */
+    void (*stop)(struct m2m *m2m, struct buffer_queue *queue);
+};
+
+struct m2m {
+    struct context context;
+    const struct m2m_ops *ops;
+    struct buffer_queue output, capture;
+    bool output_on, capture_on; /* they stream */
+    bool pending;               /* as the last step said */
+    bool flush;                 /* for the next step */
+    bool draining;              /* from a STOP command to the LAST buffer */
+    unsigned drain_left;        /* sources that were queued before the STOP */
+    bool changing;              /* waits for the capture queue to begin anew */
+    bool owes_last;             /* a LAST buffer, as soon as there is a buffer */
+    bool stopped;               /* the LAST buffer is out */
+    uint32_t output_sequence, capture_sequence;
+    sd_event_source *later; /* looks what is to be done next */
+    struct job job;
+    struct m2m_work work;
+    struct queue_buffer *source, *target; /* of the job; NULL: none */
+};
+
+/* Of a struct that has an m2m named 'm2m' in it. */
+#define M2M_OF(pointer, type) ((type *)(void *)((char *)(pointer)-offsetof(type, m2m)))
+
+/* Sets up the queues, in V4L2's multi-planar API or the single-planar one, and holds the threads.
+ * 'impl' has m2m_busy as 'busy', and m2m_has_event or its like. 0 or -errno, and then it is not to
+ * be finished. */
+int m2m_init(struct m2m *m2m, struct media *media, bool multiplanar,
+             const struct context_impl *impl, const struct m2m_ops *ops);
+/* Frees what is left of buffers, and lets go of the threads; waits for a step that is done now. */
+void m2m_finish(struct m2m *m2m);
+struct m2m *m2m_of(struct context *context);
+/* V4L2_CAP_* of a codec's node. */
+uint32_t m2m_caps(bool multiplanar);
+
+/* For context_impl. */
+bool m2m_busy(struct context *context);
+/* V4L2_EVENT_EOS, and for a decoder V4L2_EVENT_SOURCE_CHANGE. */
+bool m2m_has_event(struct context *context, uint32_t type, uint32_t id);
+int m2m_decoder_cmd(struct context *context, struct v4l2_decoder_cmd *cmd, bool only_try);
+int m2m_encoder_cmd(struct context *context, struct v4l2_encoder_cmd *cmd, bool only_try);
+
+#endif
