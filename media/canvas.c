@@ -36,33 +36,34 @@ static void fill_block(uint8_t *at, size_t stride, uint32_t lines, const uint8_t
         memcpy(at + i * stride, at, size);
 }
 
-static void fill_yuyv(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
-                      uint32_t height, const struct colour *c)
+/* The bytes of a colour in a plane of components. */
+static void unit_of(enum pixel_layout layout, unsigned part, const struct colour *c,
+                    uint8_t unit[4])
 {
-    const uint8_t pair[4] = {c->y, c->u, c->y, c->v};
-    size_t stride = canvas->picture->bytes_per_line[0];
-
-    fill_block(canvas->planes[0] + y * stride + x * 2u, stride, height, pair, 4, width * 2u);
-}
-
-static void fill_rgb24(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
-                       uint32_t height, const struct colour *c)
-{
-    const uint8_t pixel[3] = {c->r, c->g, c->b};
-    size_t stride = canvas->picture->bytes_per_line[0];
-
-    fill_block(canvas->planes[0] + y * stride + x * 3u, stride, height, pixel, 3, width * 3u);
-}
-
-static void fill_nv12(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
-                      uint32_t height, const struct colour *c)
-{
-    const uint8_t chroma[2] = {c->u, c->v};
-    size_t stride = canvas->picture->bytes_per_line[0];
-    uint8_t *uv = picture_chroma(canvas->picture, canvas->planes);
-
-    fill_block(canvas->planes[0] + y * stride + x, stride, height, &c->y, 1, width);
-    fill_block(uv + y / 2 * stride + x, stride, height / 2, chroma, 2, width);
+    switch (layout) {
+    case PIXEL_YUYV:
+        memcpy(unit, (const uint8_t[]){c->y, c->u, c->y, c->v}, 4);
+        break;
+    case PIXEL_UYVY:
+        memcpy(unit, (const uint8_t[]){c->u, c->y, c->v, c->y}, 4);
+        break;
+    case PIXEL_NV12:
+        memcpy(unit, part == 0 ? (const uint8_t[]){c->y, 0} : (const uint8_t[]){c->u, c->v}, 2);
+        break;
+    case PIXEL_P010:
+        memcpy(unit,
+               part == 0 ? (const uint8_t[]){0, c->y, 0, 0} : (const uint8_t[]){0, c->u, 0, c->v},
+               4);
+        break;
+    case PIXEL_YUV420:
+    case PIXEL_YUV422P:
+    case PIXEL_GREY:
+        unit[0] = part == 0 ? c->y : part == 1 ? c->u : c->v;
+        break;
+    case PIXEL_RGB24:
+        memcpy(unit, (const uint8_t[]){c->r, c->g, c->b}, 3);
+        break;
+    }
 }
 
 /* The part of [start, start + size) before 'limit', in even numbers. */
@@ -79,20 +80,20 @@ static void clip(uint32_t *start, uint32_t *size, uint32_t limit)
 void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
                  uint32_t height, enum canvas_colour colour)
 {
+    const struct pixel_format *format = canvas->picture->format;
     const struct colour *c = &colours[colour];
 
     clip(&x, &width, canvas->picture->width);
     clip(&y, &height, canvas->picture->height);
-    switch (canvas->picture->format->layout) {
-    case PIXEL_YUYV:
-        fill_yuyv(canvas, x, y, width, height, c);
-        break;
-    case PIXEL_NV12:
-        fill_nv12(canvas, x, y, width, height, c);
-        break;
-    case PIXEL_RGB24:
-        fill_rgb24(canvas, x, y, width, height, c);
-        break;
+    for (unsigned i = 0; i < pixel_format_parts(format); i++) {
+        const struct pixel_plane *plane = &format->components[i];
+        struct picture_part part = picture_part(canvas->picture, canvas->planes, i);
+        size_t at = (size_t)(y / plane->down) * part.stride + x / plane->across * plane->unit;
+        uint8_t unit[4];
+
+        unit_of(format->layout, i, c, unit);
+        fill_block(part.data + at, part.stride, height / plane->down, unit, plane->unit,
+                   (size_t)(width / plane->across) * plane->unit);
     }
 }
 

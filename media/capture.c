@@ -16,6 +16,7 @@ struct capture {
     struct context context;
     struct source *source;
     struct media_stream stream;
+    bool stale; /* the source has changed since 'stream' was fitted to it */
     struct buffer_queue queue;
 };
 
@@ -65,6 +66,12 @@ static uint32_t fit(uint32_t value, uint32_t min, uint32_t max, uint32_t step)
     return value <= max ? value : max;
 }
 
+/* Whether a is shorter than b. */
+static bool shorter(struct v4l2_fract a, struct v4l2_fract b)
+{
+    return (uint64_t)a.numerator * b.denominator < (uint64_t)b.numerator * a.denominator;
+}
+
 /* The nearest thing to a size and a format, whatever they are. */
 static void fit_picture(struct capture *capture, uint32_t fourcc, uint32_t width, uint32_t height,
                         struct picture *picture)
@@ -76,6 +83,28 @@ static void fit_picture(struct capture *capture, uint32_t fourcc, uint32_t width
     picture_init(picture, format != NULL ? format : format_at(capture, 0),
                  fit(width, sizes.min_width, sizes.max_width, sizes.step_width),
                  fit(height, sizes.min_height, sizes.max_height, sizes.step_height));
+}
+
+static struct v4l2_fract fit_interval(struct capture *capture, struct v4l2_fract wish)
+{
+    struct v4l2_frmival_stepwise can;
+
+    intervals_of(capture, &can);
+    if (shorter(wish, can.min))
+        return can.min;
+    return shorter(can.max, wish) ? can.max : wish;
+}
+
+/* Fits what is set to a source that has changed, unless buffers of the old size are there. */
+static void refresh(struct capture *capture)
+{
+    struct picture *picture = &capture->stream.picture;
+
+    if (!capture->stale || capture->queue.count > 0)
+        return;
+    capture->stale = false;
+    fit_picture(capture, picture->format->fourcc, picture->width, picture->height, picture);
+    capture->stream.interval = fit_interval(capture, capture->stream.interval);
 }
 
 static void answer_format(const struct capture *capture, const struct picture *picture,
@@ -103,6 +132,7 @@ static int g_fmt(struct context *context, struct buffer_queue *queue, struct v4l
 {
     struct capture *capture = capture_of(context);
 
+    refresh(capture);
     answer_format(capture, &capture->stream.picture, format);
     return 0;
 }
@@ -138,6 +168,14 @@ static int enum_framesizes(struct context *context, struct v4l2_frmsizeenum *siz
         return -EINVAL;
     sizes->type = V4L2_FRMSIZE_TYPE_STEPWISE;
     sizes_of(capture_of(context), &sizes->stepwise);
+    if (sizes->stepwise.min_width == sizes->stepwise.max_width &&
+        sizes->stepwise.min_height == sizes->stepwise.max_height) {
+        struct v4l2_frmsize_discrete only = {sizes->stepwise.min_width, sizes->stepwise.min_height};
+
+        sizes->type = V4L2_FRMSIZE_TYPE_DISCRETE;
+        memset(&sizes->stepwise, 0, sizeof(sizes->stepwise));
+        sizes->discrete = only;
+    }
     return 0;
 }
 
@@ -158,37 +196,34 @@ static int enum_frameintervals(struct context *context, struct v4l2_frmivalenum 
         return -EINVAL;
     intervals->type = V4L2_FRMIVAL_TYPE_CONTINUOUS;
     intervals_of(capture, &intervals->stepwise);
+    if (!shorter(intervals->stepwise.min, intervals->stepwise.max)) {
+        struct v4l2_fract only = intervals->stepwise.min;
+
+        intervals->type = V4L2_FRMIVAL_TYPE_DISCRETE;
+        memset(&intervals->stepwise, 0, sizeof(intervals->stepwise));
+        intervals->discrete = only;
+    }
     return 0;
 }
 
 static int g_parm(struct context *context, struct buffer_queue *queue, struct v4l2_streamparm *parm)
 {
     memset(&parm->parm, 0, sizeof(parm->parm));
+    refresh(capture_of(context));
     parm->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
     parm->parm.capture.timeperframe = capture_of(context)->stream.interval;
     return 0;
-}
-
-/* Whether a is shorter than b. */
-static bool shorter(struct v4l2_fract a, struct v4l2_fract b)
-{
-    return (uint64_t)a.numerator * b.denominator < (uint64_t)b.numerator * a.denominator;
 }
 
 static int s_parm(struct context *context, struct buffer_queue *queue, struct v4l2_streamparm *parm)
 {
     struct capture *capture = capture_of(context);
     struct v4l2_fract wish = parm->parm.capture.timeperframe;
-    struct v4l2_frmival_stepwise can;
 
-    intervals_of(capture, &can);
     if (wish.numerator == 0 || wish.denominator == 0)
         wish = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
-    if (shorter(wish, can.min))
-        wish = can.min;
-    else if (shorter(can.max, wish))
-        wish = can.max;
-    capture->stream.interval = wish;
+    refresh(capture);
+    capture->stream.interval = fit_interval(capture, wish);
     return g_parm(context, queue, parm);
 }
 
@@ -197,6 +232,7 @@ static void layout(struct context *context, const struct buffer_queue *queue,
 {
     const struct picture *picture = &capture_of(context)->stream.picture;
 
+    refresh(capture_of(context));
     *layout = (struct buffer_layout){.planes = picture->format->planes};
     for (unsigned i = 0; i < layout->planes; i++)
         layout->size[i] = picture->plane_size[i];
@@ -209,6 +245,14 @@ static bool busy(struct context *context)
     return source->impl->busy != NULL && source->impl->busy(source);
 }
 
+static bool has_event(struct context *context, uint32_t type, uint32_t id)
+{
+    const struct source *source = capture_of(context)->source;
+
+    return (type == V4L2_EVENT_SOURCE_CHANGE && id == 0 && source->changes) ||
+           (type == V4L2_EVENT_EOS && source->ends);
+}
+
 static const struct context_impl capture_context = {
     .enum_fmt = enum_fmt,
     .g_fmt = g_fmt,
@@ -219,6 +263,7 @@ static const struct context_impl capture_context = {
     .g_parm = g_parm,
     .s_parm = s_parm,
     .layout = layout,
+    .has_event = has_event,
     .busy = busy,
 };
 
@@ -236,7 +281,19 @@ static void stream_stop(struct buffer_queue *queue)
     capture->source->impl->stop(capture->source);
 }
 
-static const struct buffer_queue_ops stream_ops = {.start = stream_start, .stop = stream_stop};
+static void stream_queued(struct buffer_queue *queue)
+{
+    struct capture *capture = queue->data;
+
+    if (capture->source->impl->queued != NULL)
+        capture->source->impl->queued(capture->source);
+}
+
+static const struct buffer_queue_ops stream_ops = {
+    .start = stream_start,
+    .stop = stream_stop,
+    .queued = stream_queued,
+};
 
 static struct context *open_context(struct media_kind *kind, uint32_t session)
 {
@@ -252,7 +309,8 @@ static void reset(struct media_kind *kind)
 {
     struct capture *capture = capture_of_kind(kind);
 
-    capture->stream.interval = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
+    capture->stale = false;
+    capture->stream.interval = fit_interval(capture, (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE});
     fit_picture(capture, 0, DEFAULT_WIDTH, DEFAULT_HEIGHT, &capture->stream.picture);
 }
 
@@ -309,4 +367,23 @@ uint32_t capture_caps(const struct media_options *options)
 const struct media_stream *capture_stream(const struct media_kind *kind)
 {
     return &((const struct capture *)(const void *)kind)->stream;
+}
+
+void capture_source_changed(struct context *context)
+{
+    struct v4l2_event event = {
+        .type = V4L2_EVENT_SOURCE_CHANGE,
+        .u.src_change.changes = V4L2_EVENT_SRC_CH_RESOLUTION,
+    };
+
+    capture_of(context)->stale = true;
+    refresh(capture_of(context));
+    subscription_raise(context, NULL, &event);
+}
+
+void capture_source_ended(struct context *context)
+{
+    struct v4l2_event event = {.type = V4L2_EVENT_EOS};
+
+    subscription_raise(context, NULL, &event);
 }

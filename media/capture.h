@@ -12,6 +12,13 @@
 struct media_kind *capture_create(const struct media_kind_host *host, struct source *source);
 /* V4L2_CAP_* of a camera's node. */
 uint32_t capture_caps(const struct media_options *options);
+/* The source's formats, sizes or intervals are others now: what is set is fitted to them as soon as
+ * there are no buffers of the old size, and sessions that want to know are told
+ * (V4L2_EVENT_SOURCE_CHANGE). For source::context. */
+void capture_source_changed(struct context *context);
+/* The source has come to its end while it streams: sessions that want to know are told
+ * (V4L2_EVENT_EOS). */
+void capture_source_ended(struct context *context);
 /* What is set for the next STREAMON, of a kind that capture_create made. */
 const struct media_stream *capture_stream(const struct media_kind *kind);
 

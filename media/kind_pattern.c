@@ -30,6 +30,9 @@ struct kind_pattern {
 #define MIN_HEIGHT 96u
 #define MAX_WIDTH 4096u
 #define MAX_HEIGHT 2160u
+/* So that every plane is a multiple of 8 bytes (protocol/frame_stamp.h). */
+#define WIDTH_STEP 8u
+#define HEIGHT_STEP 2u
 #define MAX_RATE 120u
 #define NUMBER_DIGITS 8u
 
@@ -49,8 +52,8 @@ static const struct pixel_format *pattern_format(struct source *source, unsigned
 
 static void pattern_sizes(struct source *source, struct v4l2_frmsize_stepwise *sizes)
 {
-    *sizes = (struct v4l2_frmsize_stepwise){MIN_WIDTH,  MAX_WIDTH,  PICTURE_WIDTH_STEP,
-                                            MIN_HEIGHT, MAX_HEIGHT, PICTURE_HEIGHT_STEP};
+    *sizes = (struct v4l2_frmsize_stepwise){MIN_WIDTH,  MAX_WIDTH,  WIDTH_STEP,
+                                            MIN_HEIGHT, MAX_HEIGHT, HEIGHT_STEP};
 }
 
 static void pattern_intervals(struct source *source, struct v4l2_frmival_stepwise *intervals)

@@ -2,6 +2,7 @@
 #ifndef MEDIA_SOURCE_H
 #define MEDIA_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <linux/videodev2.h>
@@ -25,8 +26,7 @@ struct source_impl {
     /* The format number 'index' that ENUM_FMT gives, the first one being the default; NULL past the
      * end. */
     const struct pixel_format *(*format)(struct source *source, unsigned index);
-    /* Sizes, in multiples of PICTURE_WIDTH_STEP and PICTURE_HEIGHT_STEP at least, and intervals
-     * that it can do. */
+    /* Sizes, in multiples of PICTURE_STEP at least, and intervals that it can do. */
     void (*sizes)(struct source *source, struct v4l2_frmsize_stepwise *sizes);
     void (*intervals)(struct source *source, struct v4l2_frmival_stepwise *intervals);
     /* Begins to fill the queue's buffers, which are large enough. Returns 0 or -errno. */
@@ -34,6 +34,9 @@ struct source_impl {
                  struct buffer_queue *queue);
     /* Takes no buffer any more. Comes only while it is not busy. */
     void (*stop)(struct source *source);
+    /* The guest has given a buffer while the stream runs; NULL: the source takes one when it needs
+     * it. */
+    void (*queued)(struct source *source);
     /* As context_impl::busy; NULL: never. */
     bool (*busy)(struct source *source);
     void (*destroy)(struct source *source);
@@ -42,6 +45,9 @@ struct source_impl {
 struct source {
     const struct source_impl *impl;
     struct context *context; /* of the camera, set by capture_create: for context_settled */
+    /* What it can do may change (capture_source_changed), or it may come to an end: then there are
+     * events for it. */
+    bool changes, ends;
 };
 
 #endif

@@ -91,8 +91,8 @@ static void test_plane_sizes(void **state)
                                        V4L2_PIX_FMT_NV12M};
 
     for (unsigned i = 0; i < 4; i++) {
-        for (uint32_t width = 128; width <= 4096; width += PICTURE_WIDTH_STEP * 31)
-            for (uint32_t height = 96; height <= 2160; height += PICTURE_HEIGHT_STEP * 7) {
+        for (uint32_t width = 128; width <= 4096; width += 8 * 31)
+            for (uint32_t height = 96; height <= 2160; height += 2 * 7) {
                 struct picture picture;
 
                 picture_init(&picture, pixel_format_find(fourccs[i]), width, height);
@@ -102,6 +102,39 @@ static void test_plane_sizes(void **state)
                 }
             }
     }
+}
+
+/* The sizes that V4L2's description of each format gives, at a size of which nothing is a power of
+ * two; and no plane's size overflows at the largest. */
+static void test_sizes_of_formats(void **state)
+{
+    static const struct {
+        uint32_t fourcc, stride, size[3];
+    } rows[] = {
+        {V4L2_PIX_FMT_YUYV, 1708, {1708 * 482}},
+        {V4L2_PIX_FMT_UYVY, 1708, {1708 * 482}},
+        {V4L2_PIX_FMT_NV12, 854, {854 * 723}},
+        {V4L2_PIX_FMT_NV12M, 854, {854 * 482, 854 * 241}},
+        {V4L2_PIX_FMT_P010, 1708, {1708 * 723}},
+        {V4L2_PIX_FMT_YUV420, 854, {854 * 723}},
+        {V4L2_PIX_FMT_YUV420M, 854, {854 * 482, 427 * 241, 427 * 241}},
+        {V4L2_PIX_FMT_YUV422P, 854, {854 * 964}},
+        {V4L2_PIX_FMT_GREY, 854, {854 * 482}},
+        {V4L2_PIX_FMT_RGB24, 2562, {2562 * 482}},
+    };
+    struct picture picture;
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_ptr_equal(pixel_format_find(rows[i].fourcc), pixel_format_at(i));
+        picture_init(&picture, pixel_format_at(i), 854, 482);
+        assert_int_equal(picture.bytes_per_line[0], rows[i].stride);
+        assert_memory_equal(picture.plane_size, rows[i].size, sizeof(rows[i].size));
+        assert_int_equal(picture_size(&picture),
+                         rows[i].size[0] + rows[i].size[1] + rows[i].size[2]);
+        picture_init(&picture, pixel_format_at(i), PICTURE_MAX_SIDE, PICTURE_MAX_SIDE);
+        assert_true(picture_size(&picture) >= (uint64_t)PICTURE_MAX_SIDE * PICTURE_MAX_SIDE);
+    }
+    assert_null(pixel_format_at(sizeof(rows) / sizeof(rows[0])));
 }
 
 static void test_multi_planes(void **state)
@@ -195,15 +228,14 @@ static void test_parm(void **state)
  * rest. */
 static void test_canvas_stays_inside(void **state)
 {
-    static const uint32_t fourccs[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24,
-                                       V4L2_PIX_FMT_NV12M};
     static const uint32_t sizes[][2] = {{128, 96}, {136, 98}, {128, 2160}, {4096, 96}, {1288, 722}};
+    const struct pixel_format *format;
 
-    for (unsigned i = 0; i < 4 * 5; i++) {
+    for (unsigned i = 0; (format = pixel_format_at(i / 5)) != NULL; i++) {
         struct picture picture;
         struct canvas canvas = {.picture = &picture};
 
-        picture_init(&picture, pixel_format_find(fourccs[i % 4]), sizes[i / 4][0], sizes[i / 4][1]);
+        picture_init(&picture, format, sizes[i % 5][0], sizes[i % 5][1]);
         for (unsigned p = 0; p < picture.format->planes; p++) {
             canvas.planes[p] = malloc(picture.plane_size[p]);
             memset(canvas.planes[p], 0xa5, picture.plane_size[p]);
@@ -226,6 +258,7 @@ int main(void)
         MEDIA_MPLANE_TEST(test_formats_multi),
         MEDIA_TEST(test_impossible_is_fixed),
         cmocka_unit_test(test_plane_sizes),
+        cmocka_unit_test(test_sizes_of_formats),
         MEDIA_MPLANE_TEST(test_multi_planes),
         MEDIA_TEST(test_sizes_and_intervals),
         MEDIA_TEST(test_parm),
