@@ -4,11 +4,11 @@
 #include "base/units.h"
 #include "gpu/answer.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/context.h"
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 #include "gpu/renderer.h"
-#include "gpu/resource_command.h"
 
 /* A guest page on every architecture that virtio-gpu's 3D part runs on may be as small as this. */
 #define GUEST_PAGE 4096u
@@ -221,7 +221,7 @@ static uint32_t check_map(struct gpu *gpu, struct request *request, struct resou
 uint32_t blob_map(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
     uint64_t offset;
     int result;
 
@@ -252,7 +252,7 @@ static void unmap_done(void *data, int result)
 uint32_t blob_unmap(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
     int result;
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)

@@ -3,11 +3,11 @@
 
 #include "gpu/answer.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/gpu.h"
 #include "gpu/picture.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
-#include "gpu/resource_command.h"
 
 uint32_t command_2d_create(struct gpu *gpu, struct request *request)
 {
@@ -104,7 +104,7 @@ uint32_t command_2d_transfer(struct gpu *gpu, struct request *request)
     rect.width = reader_u32(&request->args);
     rect.height = reader_u32(&request->args);
     offset = reader_u64(&request->args);
-    type = resource_command_find(gpu, request, &resource);
+    type = command_resource_find(gpu, request, &resource);
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
     if (resource->picture == NULL)

@@ -3,6 +3,7 @@
 
 #include "gpu/answer.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/context.h"
 #include "gpu/gpu.h"
 #include "gpu/renderer.h"
@@ -108,7 +109,7 @@ static uint32_t transfer(struct gpu *gpu, struct request *request, bool from_hos
     int result;
 
     read_transfer(&request->args, &what);
-    type = resource_command_peek(gpu, request, &resource);
+    type = command_resource_peek(gpu, request, &resource);
     what.level = reader_u32(&request->args);
     what.stride = reader_u32(&request->args);
     what.layer_stride = reader_u32(&request->args);

@@ -5,13 +5,13 @@
 
 #include "gpu/answer.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/display.h"
 #include "gpu/gpu.h"
 #include "gpu/picture.h"
 #include "gpu/pins_reader.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
-#include "gpu/resource_command.h"
 
 #define LINE (SINK_CURSOR_SIDE * PICTURE_BYTES_PER_PIXEL)
 #define BYTES (SINK_CURSOR_SIDE * LINE)
@@ -188,7 +188,7 @@ uint32_t cursor_update(struct gpu *gpu, struct request *request)
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
     if (reader_u32(&ahead) != 0)
-        type = resource_command_find(gpu, request, &resource);
+        type = command_resource_find(gpu, request, &resource);
     else
         reader_skip(&request->args, 4);
     if (type != VIRTIO_GPU_RESP_OK_NODATA)

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "gpu/edid.h"
+#include "gpu/monitor.h"
 #include "gpu/timing.h"
 
 #define VERSION_1_2 0x12
@@ -29,7 +29,7 @@ static uint8_t *add_block(uint8_t *section, uint8_t tag, uint8_t size)
     return block + BLOCK_HEAD;
 }
 
-static void write_product(uint8_t *to, const struct edid_monitor *monitor)
+static void write_product(uint8_t *to, const struct monitor *monitor)
 {
     /* Three bytes for the maker are 0: the base block names it. */
     to[3] = 1; /* product */
@@ -39,13 +39,13 @@ static void write_product(uint8_t *to, const struct edid_monitor *monitor)
     to[10] = 25; /* model year 2025 */
 }
 
-static void write_parameters(uint8_t *to, const struct edid_monitor *monitor)
+static void write_parameters(uint8_t *to, const struct monitor *monitor)
 {
     uint32_t w = monitor->width, h = monitor->height;
     uint32_t ratio = (w > h ? w * 100u / h : h * 100u / w) - 100u;
 
-    write_u16(to, edid_millimetres(monitor, w) * 10u);
-    write_u16(to + 2, edid_millimetres(monitor, h) * 10u);
+    write_u16(to, monitor_millimetres(monitor, w) * 10u);
+    write_u16(to + 2, monitor_millimetres(monitor, h) * 10u);
     write_u16(to + 4, w);
     write_u16(to + 6, h);
     to[9] = 120; /* gamma 2.2 */
@@ -78,8 +78,8 @@ static void write_timing(uint8_t *to, const struct timing *timing)
     write_u16(to + 18, timing->v_sync - 1);
 }
 
-void display_id_write(uint8_t section[static DISPLAY_ID_MAX_SIZE],
-                      const struct edid_monitor *monitor, const struct timing *timing)
+void display_id_write(uint8_t section[static DISPLAY_ID_MAX_SIZE], const struct monitor *monitor,
+                      const struct timing *timing)
 {
     uint8_t sum = 0;
     size_t used;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct edid_monitor;
+struct monitor;
 struct timing;
 
 /* A section needs no more bytes than this. */
@@ -13,7 +13,7 @@ struct timing;
 /* Writes a section (VESA DisplayID 1.2) for an extension block of an EDID: what the monitor is, how
  * large, and its preferred mode, whose sides may have 16 bits and its clock 24. 'section' is zeros.
  */
-void display_id_write(uint8_t section[static DISPLAY_ID_MAX_SIZE],
-                      const struct edid_monitor *monitor, const struct timing *timing);
+void display_id_write(uint8_t section[static DISPLAY_ID_MAX_SIZE], const struct monitor *monitor,
+                      const struct timing *timing);
 
 #endif

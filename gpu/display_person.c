@@ -124,7 +124,7 @@ static size_t describe(const struct display *display, unsigned i, char *to, size
 {
     const struct output *output = &display->outputs[i];
     const struct scanout *scanout = &display->scanouts[i];
-    char name[2 * EDID_MAX_NAME + 1];
+    char name[2 * MONITOR_MAX_NAME + 1];
     size_t n = 0;
 
     for (const char *c = output->name; *c != '\0'; c++) {

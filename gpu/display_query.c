@@ -5,6 +5,7 @@
 
 #include "gpu/command.h"
 #include "gpu/display.h"
+#include "gpu/edid.h"
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gpu/display_id.h"
+#include "gpu/monitor.h"
 #include "gpu/timing.h"
 
 /* What 12 bits hold, and what 16 bits do of 10 kHz. */
@@ -25,19 +26,6 @@ static bool fits_detailed(const struct timing *timing)
            timing->clock <= DETAILED_MAX_CLOCK;
 }
 
-static uint32_t millimetres(uint32_t pixels)
-{
-    return (pixels * 254u + 480u) / 960u;
-}
-
-/* Below 10 cm readers believe in a mistake. */
-uint32_t edid_millimetres(const struct edid_monitor *monitor, uint32_t pixels)
-{
-    if (millimetres(monitor->width) < 100 || millimetres(monitor->height) < 100)
-        return 0;
-    return millimetres(pixels);
-}
-
 static void write_u16(uint8_t *to, uint32_t value)
 {
     to[0] = (uint8_t)value;
@@ -56,10 +44,10 @@ static void write_checksum(uint8_t *block, size_t size)
 
 /* E-EDID 1.4, 3.10.2; the monitor's size is that of the preferred mode. */
 static void write_detailed_timing(uint8_t *to, const struct timing *timing,
-                                  const struct edid_monitor *monitor)
+                                  const struct monitor *monitor)
 {
-    uint32_t w = edid_millimetres(monitor, monitor->width);
-    uint32_t h = edid_millimetres(monitor, monitor->height);
+    uint32_t w = monitor_millimetres(monitor, monitor->width);
+    uint32_t h = monitor_millimetres(monitor, monitor->height);
 
     write_u16(to, (uint32_t)timing->clock);
     to[2] = (uint8_t)timing->width;
@@ -82,16 +70,16 @@ static void write_text(uint8_t *to, uint8_t tag, const char *text)
     size_t size = strlen(text);
 
     to[3] = tag;
-    memset(to + 5, ' ', EDID_MAX_NAME);
+    memset(to + 5, ' ', MONITOR_MAX_NAME);
     memcpy(to + 5, text, size);
-    if (size < EDID_MAX_NAME)
+    if (size < MONITOR_MAX_NAME)
         to[5 + size] = '\n';
 }
 
 /* Limits that hold the mode and the usual ones. A mode beyond what can be written has none: they
  * are optional for a monitor that does not follow any frequency. */
 static void write_range_limits(uint8_t *to, const struct timing *timing,
-                               const struct edid_monitor *monitor)
+                               const struct monitor *monitor)
 {
     uint64_t khz = timing_line_khz(timing), tens = (timing->clock + 999u) / 1000u;
 
@@ -103,7 +91,7 @@ static void write_range_limits(uint8_t *to, const struct timing *timing,
     }
     to[3] = 0xfd;
     to[4] = khz > 255 ? 0x08 : 0; /* add 255 to the highest line rate */
-    to[5] = EDID_MIN_HZ;
+    to[5] = MONITOR_MIN_HZ;
     to[6] = (uint8_t)(monitor->hz > 75 ? monitor->hz : 75);
     to[7] = 1;
     to[8] = (uint8_t)(khz > 255 ? khz - 255 : khz);
@@ -113,7 +101,7 @@ static void write_range_limits(uint8_t *to, const struct timing *timing,
     memset(to + 12, ' ', 6);
 }
 
-static void write_head(uint8_t *edid, const struct edid_monitor *monitor)
+static void write_head(uint8_t *edid, const struct monitor *monitor)
 {
     static const uint8_t head[] = {0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00};
     /* sRGB: red, green, blue and white, low bits first. */
@@ -131,8 +119,8 @@ static void write_head(uint8_t *edid, const struct edid_monitor *monitor)
     edid[18] = 1;
     edid[19] = 4;
     edid[20] = 0xa5; /* digital, 8 bits per colour, DisplayPort */
-    edid[21] = (uint8_t)((edid_millimetres(monitor, monitor->width) + 5) / 10);
-    edid[22] = (uint8_t)((edid_millimetres(monitor, monitor->height) + 5) / 10);
+    edid[21] = (uint8_t)((monitor_millimetres(monitor, monitor->width) + 5) / 10);
+    edid[22] = (uint8_t)((monitor_millimetres(monitor, monitor->height) + 5) / 10);
     edid[23] = 120;  /* gamma 2.2 */
     edid[24] = 0x04; /* sRGB */
     memcpy(edid + 25, colours, sizeof(colours));
@@ -155,7 +143,7 @@ static void write_usual_modes(uint8_t *edid)
 }
 
 /* The timing for the base block: the preferred mode, at a lower rate if it must be. */
-static struct timing base_timing(const struct edid_monitor *monitor)
+static struct timing base_timing(const struct monitor *monitor)
 {
     struct timing timing;
 
@@ -168,20 +156,20 @@ static struct timing base_timing(const struct edid_monitor *monitor)
     }
 }
 
-static bool can_be(const struct edid_monitor *monitor)
+static bool can_be(const struct monitor *monitor)
 {
     size_t size = strlen(monitor->name);
 
     for (size_t i = 0; i < size; i++)
         if (monitor->name[i] < ' ' || monitor->name[i] > '~')
             return false;
-    return size >= 1 && size <= EDID_MAX_NAME && monitor->name[size - 1] != ' ' &&
-           monitor->width >= EDID_MIN_SIDE && monitor->width <= EDID_MAX_SIDE &&
-           monitor->height >= EDID_MIN_SIDE && monitor->height <= EDID_MAX_SIDE &&
-           monitor->hz >= EDID_MIN_HZ && monitor->hz <= EDID_MAX_HZ;
+    return size >= 1 && size <= MONITOR_MAX_NAME && monitor->name[size - 1] != ' ' &&
+           monitor->width >= MONITOR_MIN_SIDE && monitor->width <= MONITOR_MAX_SIDE &&
+           monitor->height >= MONITOR_MIN_SIDE && monitor->height <= MONITOR_MAX_SIDE &&
+           monitor->hz >= MONITOR_MIN_HZ && monitor->hz <= MONITOR_MAX_HZ;
 }
 
-size_t edid_write(uint8_t edid[static EDID_MAX_SIZE], const struct edid_monitor *monitor)
+size_t edid_write(uint8_t edid[static EDID_MAX_SIZE], const struct monitor *monitor)
 {
     struct timing preferred, base;
     bool extended;

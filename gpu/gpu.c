@@ -53,3 +53,20 @@ struct renderer *gpu_renderer(const struct gpu *gpu, uint32_t capset)
 
     return renderer != NULL ? renderer : gpu->renderers[0];
 }
+
+struct virtio_gpu_config_space gpu_config_bytes(const struct gpu *gpu)
+{
+    return (struct virtio_gpu_config_space){
+        .events_read = htole32(gpu->config.events_read),
+        .num_scanouts = htole32(gpu->config.num_scanouts),
+        .num_capsets = htole32(gpu->config.num_capsets),
+        .blob_alignment = htole32(gpu->config.blob_alignment),
+    };
+}
+
+void gpu_tell_config(struct gpu *gpu)
+{
+    struct virtio_gpu_config_space config = gpu_config_bytes(gpu);
+
+    gpu->device.host->config_changed(gpu->device.host, &config, sizeof(config));
+}

@@ -62,6 +62,8 @@ const struct renderer_capset *gpu_capset(const struct gpu *gpu, uint32_t id);
 uint64_t gpu_max_bytes(const struct gpu *gpu);
 /* Whether the guest may have 'size' bytes of host memory more. */
 bool gpu_has_bytes(const struct gpu *gpu, uint64_t size);
+/* The config space as the guest reads it. */
+struct virtio_gpu_config_space gpu_config_bytes(const struct gpu *gpu);
 /* Tells the guest that the config space is another one. */
 void gpu_tell_config(struct gpu *gpu);
 /* Brings host->census up to date with what the device holds. */

@@ -34,16 +34,6 @@ static struct gpu *gpu_of(struct device *device)
 }
 
 /* The config space as the guest reads it. */
-static struct virtio_gpu_config_space config_bytes(const struct gpu *gpu)
-{
-    return (struct virtio_gpu_config_space){
-        .events_read = htole32(gpu->config.events_read),
-        .num_scanouts = htole32(gpu->config.num_scanouts),
-        .num_capsets = htole32(gpu->config.num_capsets),
-        .blob_alignment = htole32(gpu->config.blob_alignment),
-    };
-}
-
 /* What is offered. BLOB_ALIGNMENT only where it has to be: Linux then refuses blobs that it could
  * have rounded up. */
 static uint64_t gpu_features(const struct gpu *gpu)
@@ -57,16 +47,9 @@ static uint64_t gpu_features(const struct gpu *gpu)
     return features;
 }
 
-void gpu_tell_config(struct gpu *gpu)
-{
-    struct virtio_gpu_config_space config = config_bytes(gpu);
-
-    gpu->device.host->config_changed(gpu->device.host, &config, sizeof(config));
-}
-
 static void gpu_facts(struct device *device, struct device_facts *facts)
 {
-    struct virtio_gpu_config_space config = config_bytes(gpu_of(device));
+    struct virtio_gpu_config_space config = gpu_config_bytes(gpu_of(device));
 
     *facts = (struct device_facts){
         .features = gpu_features(gpu_of(device)),

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "gpu/edid.h"
+
 static const char mode_help[] = "a mode is WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, each side 64 to 8192 "
                                 "pixels, 10 to 240 Hz; or 'off'";
 static const char name_help[] =
@@ -17,16 +19,16 @@ void output_init(struct output *output, uint32_t number)
     };
 }
 
-static struct edid_monitor monitor_of(const struct output *output)
+static struct monitor monitor_of(const struct output *output)
 {
     const struct output *o = output;
 
-    return (struct edid_monitor){o->mode.width, o->mode.height, o->mode.hz, o->number + 1, o->name};
+    return (struct monitor){o->mode.width, o->mode.height, o->mode.hz, o->number + 1, o->name};
 }
 
 bool output_mode_is_valid(const struct output_mode *mode)
 {
-    struct edid_monitor monitor = {mode->width, mode->height, mode->hz, 1, "any"};
+    struct monitor monitor = {mode->width, mode->height, mode->hz, 1, "any"};
     uint8_t edid[EDID_MAX_SIZE];
 
     return (mode->width == 0 && mode->height == 0) || edid_write(edid, &monitor) != 0;
@@ -34,7 +36,7 @@ bool output_mode_is_valid(const struct output_mode *mode)
 
 uint32_t output_edid(const struct output *output, uint8_t edid[static OUTPUT_MAX_EDID])
 {
-    struct edid_monitor monitor = monitor_of(output);
+    struct monitor monitor = monitor_of(output);
 
     memset(edid, 0, OUTPUT_MAX_EDID);
     if (output->given_size > 0) {
@@ -90,17 +92,17 @@ const char *output_parse_mode(const char *text, struct output_mode *mode)
 
 const char *output_parse(const char *text, struct output *output)
 {
-    struct edid_monitor monitor;
+    struct monitor monitor;
     uint8_t edid[EDID_MAX_SIZE];
 
     if (!take_mode(&text, &output->mode))
         return mode_help;
     if (*text == '\0')
         return NULL;
-    if (strncmp(text, ",name=", 6) != 0 || strlen(text + 6) > EDID_MAX_NAME)
+    if (strncmp(text, ",name=", 6) != 0 || strlen(text + 6) > MONITOR_MAX_NAME)
         return *text == ',' ? name_help : mode_help;
     strcpy(output->name, text + 6);
-    monitor = (struct edid_monitor){OUTPUT_DEFAULT_WIDTH, OUTPUT_DEFAULT_HEIGHT, OUTPUT_DEFAULT_HZ,
-                                    1, output->name};
+    monitor = (struct monitor){OUTPUT_DEFAULT_WIDTH, OUTPUT_DEFAULT_HEIGHT, OUTPUT_DEFAULT_HZ, 1,
+                               output->name};
     return edid_write(edid, &monitor) != 0 ? NULL : name_help;
 }

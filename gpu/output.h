@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gpu/edid.h"
+#include "gpu/monitor.h"
 
 #define OUTPUT_MAX_EDID 1024u /* what an answer holds */
 #define OUTPUT_DEFAULT_WIDTH 1280u
@@ -24,10 +24,10 @@ struct output_mode {
  */
 struct output {
     struct output_mode mode;
-    uint32_t number;                /* from 0 */
-    char name[EDID_MAX_NAME + 1];   /* what the monitor calls itself */
-    uint8_t given[OUTPUT_MAX_EDID]; /* an EDID from elsewhere, to answer instead of our own */
-    uint32_t given_size;            /* bytes; 0: there is none */
+    uint32_t number;                 /* from 0 */
+    char name[MONITOR_MAX_NAME + 1]; /* what the monitor calls itself */
+    uint8_t given[OUTPUT_MAX_EDID];  /* an EDID from elsewhere, to answer instead of our own */
+    uint32_t given_size;             /* bytes; 0: there is none */
 };
 
 /* An output with the default mode, called "hostblob". */
@@ -36,7 +36,7 @@ static inline bool output_is_on(const struct output *output)
 {
     return output->mode.width != 0;
 }
-/* Whether a mode can be: "off", or inside the limits of edid.h. */
+/* Whether a mode can be: "off", or inside the limits of monitor.h. */
 bool output_mode_is_valid(const struct output_mode *mode);
 /* The EDID to answer; of an output that is off, one with the default mode. Returns its bytes. */
 uint32_t output_edid(const struct output *output, uint8_t edid[static OUTPUT_MAX_EDID]);

@@ -5,32 +5,11 @@
 
 #include "gpu/answer.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 #include "gpu/scanout.h"
 #include "gpu/uuid.h"
-
-uint32_t resource_command_peek(struct gpu *gpu, struct request *request, struct resource **resource)
-{
-    uint32_t id = reader_u32(&request->args);
-
-    *resource = resource_find(gpu, id);
-    resource_name(*resource, request);
-    if (*resource != NULL)
-        return VIRTIO_GPU_RESP_OK_NODATA;
-    return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-                          "there is no resource %u", id);
-}
-
-uint32_t resource_command_find(struct gpu *gpu, struct request *request, struct resource **resource)
-{
-    uint32_t type = resource_command_peek(gpu, request, resource);
-
-    if (request_answer_is_error(type) || !resource_is_busy(*resource))
-        return type;
-    resource_park(*resource, request);
-    return REQUEST_PENDING;
-}
 
 /* ---- work that every renderer has a part in that knows the resource ---- */
 
@@ -98,7 +77,7 @@ static int attach_part(struct renderer *renderer, struct resource *resource, ren
 uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
     uint32_t entries = reader_u32(&request->args);
     struct backing backing;
     int result;
@@ -150,7 +129,7 @@ static int detach_part(struct renderer *renderer, struct resource *resource, ren
 uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
@@ -219,7 +198,7 @@ static void unref_unmapped(void *data, int result)
 uint32_t resource_command_unref(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
     int result;
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)

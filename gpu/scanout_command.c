@@ -2,13 +2,13 @@
 #include <errno.h>
 
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/display.h"
 #include "gpu/gpu.h"
 #include "gpu/guest_buffer.h"
 #include "gpu/picture.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
-#include "gpu/resource_command.h"
 
 static uint32_t invalid(struct request *request, const char *reason)
 {
@@ -40,7 +40,7 @@ static uint32_t read_target(struct gpu *gpu, struct request *request, uint32_t *
                               "there is no output %u", *output);
     ahead = request->args;
     if (reader_u32(&ahead) != 0)
-        return resource_command_find(gpu, request, resource);
+        return command_resource_find(gpu, request, resource);
     reader_skip(&request->args, 4);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -167,7 +167,7 @@ uint32_t scanout_flush(struct gpu *gpu, struct request *request)
 {
     struct rect rect = read_rect(&request->args);
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;

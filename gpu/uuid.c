@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "gpu/command.h"
+#include "gpu/command_resource.h"
 #include "gpu/gpu.h"
 #include "gpu/picture.h"
-#include "gpu/resource_command.h"
 
 /* A random one, as RFC 9562 has it: version 4, variant 10. */
 static int make(uint8_t uuid[static 16])
@@ -56,7 +56,7 @@ static void share(struct resource *resource)
 uint32_t uuid_assign(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
-    uint32_t type = resource_command_find(gpu, request, &resource);
+    uint32_t type = command_resource_find(gpu, request, &resource);
     int result = 0;
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)

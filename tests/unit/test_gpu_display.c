@@ -2,6 +2,7 @@
 #include "gpu_test.h"
 
 #include "gpu/edid.h"
+#include "gpu/monitor.h"
 
 static void the_facts_are_those_of_the_driver_s_probe(void **state)
 {
@@ -59,7 +60,7 @@ static void edid_is_answered_per_output(void **state)
     struct gpu_fixture *f = *state;
     struct virtio_gpu_cmd_get_edid request = {gpu_header(VIRTIO_GPU_CMD_GET_EDID, 0), 1, 0};
     struct virtio_gpu_resp_edid answer;
-    const struct edid_monitor monitor = {1280, 800, 60, 2, "hostblob"};
+    const struct monitor monitor = {1280, 800, 60, 2, "hostblob"};
     uint8_t edid[EDID_MAX_SIZE];
 
     assert_int_equal(GPU_DO(f, request), VIRTIO_GPU_RESP_OK_EDID);

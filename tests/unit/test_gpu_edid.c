@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gpu/edid.h"
+#include "gpu/monitor.h"
 
 struct mode {
     uint32_t width, height, h_total, v_total;
@@ -98,12 +99,12 @@ static void check_limits(const uint8_t *edid, const struct mode *mode)
     assert_true(limits[9] * 10e6 >= mode->clock);
 }
 
-static const struct edid_monitor any = {1280, 800, 60, 7, "hostblob"};
+static const struct monitor any = {1280, 800, 60, 7, "hostblob"};
 
 static size_t write_mode(uint8_t edid[static EDID_MAX_SIZE], uint32_t width, uint32_t height,
                          uint32_t hz)
 {
-    struct edid_monitor monitor = any;
+    struct monitor monitor = any;
 
     monitor.width = width;
     monitor.height = height;
@@ -162,7 +163,7 @@ static void a_small_mode_has_longer_blanking(void **state)
 {
     check_small(320, 200, 60);
     check_small(64, 64, 60);
-    check_small(64, 64, EDID_MIN_HZ);
+    check_small(64, 64, MONITOR_MIN_HZ);
 }
 
 static void a_mode_that_does_not_fit_is_in_an_extension(void **state)
@@ -172,22 +173,22 @@ static void a_mode_that_does_not_fit_is_in_an_extension(void **state)
     check_large(4096, 2160, 60, (struct mode){1024, 768});
     check_large(64, 4096, 10, (struct mode){1024, 768});
     check_large(7680, 4320, 60, (struct mode){1024, 768});
-    check_large(EDID_MAX_SIDE, EDID_MAX_SIDE, EDID_MAX_HZ, (struct mode){1024, 768});
+    check_large(MONITOR_MAX_SIDE, MONITOR_MAX_SIDE, MONITOR_MAX_HZ, (struct mode){1024, 768});
 }
 
 static void what_cannot_be_is_refused(void **state)
 {
     static const char *const names[] = {"", "fourteen chars", "line\n", "\xc3\xa4", "ends "};
-    struct edid_monitor monitor = any;
+    struct monitor monitor = any;
     uint8_t edid[EDID_MAX_SIZE];
 
-    assert_int_equal(write_mode(edid, EDID_MAX_SIDE + 1, 800, 60), 0);
-    assert_int_equal(write_mode(edid, 1280, EDID_MAX_SIDE + 1, 60), 0);
-    assert_int_equal(write_mode(edid, EDID_MIN_SIDE - 1, 800, 60), 0);
+    assert_int_equal(write_mode(edid, MONITOR_MAX_SIDE + 1, 800, 60), 0);
+    assert_int_equal(write_mode(edid, 1280, MONITOR_MAX_SIDE + 1, 60), 0);
+    assert_int_equal(write_mode(edid, MONITOR_MIN_SIDE - 1, 800, 60), 0);
     assert_int_equal(write_mode(edid, 1280, 0, 60), 0);
     assert_int_equal(write_mode(edid, UINT32_MAX, UINT32_MAX, 60), 0);
     assert_int_equal(write_mode(edid, 1280, 800, 0), 0);
-    assert_int_equal(write_mode(edid, 1280, 800, EDID_MAX_HZ + 1), 0);
+    assert_int_equal(write_mode(edid, 1280, 800, MONITOR_MAX_HZ + 1), 0);
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         monitor.name = names[i];
         assert_int_equal(edid_write(edid, &monitor), 0);
