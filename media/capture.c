@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "media/media.h"
+#include "media/subscription.h"
 
 #define DEFAULT_WIDTH 1280u
 #define DEFAULT_HEIGHT 720u
@@ -250,7 +251,8 @@ static bool has_event(struct context *context, uint32_t type, uint32_t id)
     const struct source *source = capture_of(context)->source;
 
     return (type == V4L2_EVENT_SOURCE_CHANGE && id == 0 && source->changes) ||
-           (type == V4L2_EVENT_EOS && source->ends);
+           (type == V4L2_EVENT_EOS && source->ends) ||
+           (type == V4L2_EVENT_FRAME_SYNC && source->syncs);
 }
 
 static const struct context_impl capture_context = {
@@ -312,6 +314,8 @@ static void reset(struct media_kind *kind)
     capture->stale = false;
     capture->stream.interval = fit_interval(capture, (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE});
     fit_picture(capture, 0, DEFAULT_WIDTH, DEFAULT_HEIGHT, &capture->stream.picture);
+    if (capture->source->controls != NULL)
+        control_set_reset(capture->source->controls);
 }
 
 static void destroy(struct media_kind *kind)
@@ -354,7 +358,10 @@ struct media_kind *capture_create(const struct media_kind_host *host, struct sou
         .media = host->media,
         .input = host->options->kind != NULL ? host->options->kind : MEDIA_DEFAULT_KIND,
         .capture = &capture->queue,
+        .controls = source->controls,
     };
+    if (source->controls != NULL)
+        source->controls->context = &capture->context;
     reset(&capture->kind);
     return &capture->kind;
 }
@@ -384,6 +391,14 @@ void capture_source_changed(struct context *context)
 void capture_source_ended(struct context *context)
 {
     struct v4l2_event event = {.type = V4L2_EVENT_EOS};
+
+    subscription_raise(context, NULL, &event);
+}
+
+void capture_frame_begins(struct context *context, uint32_t sequence)
+{
+    struct v4l2_event event = {.type = V4L2_EVENT_FRAME_SYNC,
+                               .u.frame_sync.frame_sequence = sequence};
 
     subscription_raise(context, NULL, &event);
 }

@@ -187,19 +187,17 @@ int control_stage(struct control *control, int64_t value)
 }
 
 /* The last byte given is the string's end, whatever it is; a byte too many is not. */
-static int stage_string(struct control *control, const uint8_t *bytes, uint32_t size)
+static int stage_string(struct control *control, uint32_t size)
 {
     const struct control_spec *spec = control->spec;
+    char *text = (char *)control->staged_data;
     size_t length;
 
-    if (size == 0)
+    if (size == 0 || (size == control->size && memchr(text, 0, size) == NULL))
         return -ERANGE;
-    if (size == control->size && bytes[size - 1] != 0 && memchr(bytes, 0, size) == NULL)
-        return -ERANGE;
-    memset(control->staged_data, 0, control->size);
-    memcpy(control->staged_data, bytes, size - 1);
-    length = strlen((char *)control->staged_data);
-    memset(control->staged_data + length, 0, control->size - length);
+    text[size - 1] = 0;
+    length = strlen(text);
+    memset(text + length, 0, control->size - length);
     if (length < (uint64_t)spec->minimum)
         return -ERANGE;
     return spec->step > 1 && (length - (uint64_t)spec->minimum) % spec->step != 0 ? -ERANGE : 0;
@@ -223,7 +221,7 @@ static int stage_element(const struct control_spec *spec, uint8_t *at)
     return area.width == 0 || area.height == 0 ? -EINVAL : 0;
 }
 
-int control_stage_data(struct control *control, const uint8_t *bytes, uint32_t size)
+int control_stage_data(struct control *control, uint32_t size)
 {
     const struct control_spec *spec = control->spec;
     uint32_t step = control_elem_size(spec);
@@ -232,15 +230,13 @@ int control_stage_data(struct control *control, const uint8_t *bytes, uint32_t s
     control->staged = false;
     if (size > control->size)
         size = control->size;
-    if (spec->type == V4L2_CTRL_TYPE_STRING) {
-        r = stage_string(control, bytes, size);
-    } else {
-        if (size < control->size)
-            return -EFAULT;
-        memcpy(control->staged_data, bytes, size);
+    if (spec->type == V4L2_CTRL_TYPE_STRING)
+        r = stage_string(control, size);
+    else if (size < control->size)
+        r = -EFAULT;
+    else
         for (uint32_t at = 0; at < size && r == 0; at += step)
             r = stage_element(spec, control->staged_data + at);
-    }
     control->staged = r == 0;
     return r;
 }

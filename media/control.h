@@ -57,9 +57,10 @@ void control_initial_data(const struct control *control, uint8_t *to);
 /* Wishes for a number: brings it into range. -ERANGE: a menu has no such item; -EINVAL: that item
  * is left out. */
 int control_stage(struct control *control, int64_t value);
-/* Wishes for data, of a string up to all its bytes, else all: brings every number of an array into
- * range. -ERANGE: a string of the wrong length; -EINVAL, -ERANGE as above. */
-int control_stage_data(struct control *control, const uint8_t *bytes, uint32_t size);
+/* Wishes for the first 'size' bytes of staged_data: a string of up to all its bytes, or else all
+ * of an array or compound. Brings every number of an array into range. -ERANGE: a string of the
+ * wrong length; -EFAULT: too few bytes; -EINVAL, -ERANGE as above. */
+int control_stage_data(struct control *control, uint32_t size);
 /* Whether the wish is another value than the one in force. A button is always pressed. */
 bool control_staged_differs(const struct control *control);
 /* The wish is the value now. */

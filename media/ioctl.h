@@ -42,9 +42,12 @@ ioctl_handler ioctl_reqbufs, ioctl_create_bufs, ioctl_querybuf, ioctl_qbuf, ioct
     ioctl_streamon, ioctl_streamoff;
 /* ioctl_codec.c */
 ioctl_handler ioctl_decoder_cmd, ioctl_try_decoder_cmd, ioctl_encoder_cmd, ioctl_try_encoder_cmd;
+/* ioctl_input.c */
+ioctl_handler ioctl_enuminput, ioctl_g_input, ioctl_s_input;
 /* ioctl_control.c */
-ioctl_handler ioctl_enuminput, ioctl_g_input, ioctl_s_input, ioctl_no_control, ioctl_ext_ctrls_get,
-    ioctl_ext_ctrls_set, ioctl_ext_ctrls_try;
+ioctl_handler ioctl_query_ext_ctrl, ioctl_queryctrl, ioctl_querymenu, ioctl_g_ctrl, ioctl_s_ctrl;
+/* ioctl_ext_control.c */
+ioctl_handler ioctl_g_ext_ctrls, ioctl_s_ext_ctrls, ioctl_try_ext_ctrls;
 /* ioctl_event.c */
 ioctl_handler ioctl_subscribe_event, ioctl_unsubscribe_event;
 

@@ -16,6 +16,7 @@ struct session {
     struct context *context; /* what its ioctls act on; made and ended by the kind */
     struct subscription_list subscriptions;
     unsigned subscription_count;
+    uint32_t event_sequence; /* of V4L2 events: a gap tells the guest of a lost one */
 };
 
 struct session_table {

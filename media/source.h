@@ -45,9 +45,12 @@ struct source_impl {
 struct source {
     const struct source_impl *impl;
     struct context *context; /* of the camera, set by capture_create: for context_settled */
-    /* What it can do may change (capture_source_changed), or it may come to an end: then there are
-     * events for it. */
-    bool changes, ends;
+    /* What it can do may change (capture_source_changed), or it may come to an end, or it tells
+     * when a frame begins (capture_frame_begins): then there are events for it. */
+    bool changes, ends, syncs;
+    /* Of the camera, if it has any: borrowed, initialised without a context, which capture_create
+     * sets. At a reset the camera resets them too. */
+    struct control_set *controls;
 };
 
 #endif

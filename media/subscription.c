@@ -18,6 +18,11 @@ static struct subscription *find(const struct session *session, uint32_t type, u
     return NULL;
 }
 
+bool subscription_has(const struct session *session, const struct v4l2_event_subscription *wish)
+{
+    return find(session, wish->type, wish->id) != NULL;
+}
+
 int subscription_add(struct session *session, const struct v4l2_event_subscription *wish)
 {
     struct subscription *subscription = find(session, wish->type, wish->id);
@@ -84,7 +89,7 @@ static void tell(struct session *session, struct event_queue *events,
     struct v4l2_event now = *event;
 
     clock_gettime(CLOCK_MONOTONIC, &now.timestamp);
-    now.sequence = subscription->sequence++;
+    now.sequence = session->event_sequence++;
     if (subscription->event.waiting)
         merge(&wire->event, &now);
     wire->hdr = (struct virtio_media_event_header){.event = VIRTIO_MEDIA_EVT_EVENT,

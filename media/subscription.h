@@ -2,6 +2,8 @@
 #ifndef MEDIA_SUBSCRIPTION_H
 #define MEDIA_SUBSCRIPTION_H
 
+#include <stdbool.h>
+
 #include <bsd/sys/queue.h>
 #include <linux/videodev2.h>
 
@@ -19,7 +21,6 @@ struct session;
 struct subscription {
     LIST_ENTRY(subscription) entry; // session::subscriptions
     uint32_t type, id, flags;       /* V4L2_EVENT_*, V4L2_EVENT_SUB_FL_* */
-    uint32_t sequence;
     struct event event;
 };
 
@@ -28,6 +29,8 @@ LIST_HEAD(subscription_list, subscription);
 /* A session has no more of them. */
 #define SUBSCRIPTION_MAX 512u
 
+/* Whether the session has this one. */
+bool subscription_has(const struct session *session, const struct v4l2_event_subscription *wish);
 /* Adds one; nothing if it is there. 0, -ENOMEM, or -ENOSPC beyond SUBSCRIPTION_MAX. */
 int subscription_add(struct session *session, const struct v4l2_event_subscription *wish);
 /* Removes it, with an event that was not sent; V4L2_EVENT_ALL removes all. Nothing if there is

@@ -62,6 +62,17 @@ struct virtio_media_cmd_ioctl {
     uint32_t code; /* the ioctl's number, _IOC_NR */
 };
 
+/*
+ * Where bytes that the payload only points to lie in guest memory (a control's string or array, a
+ * USERPTR plane): entries until their lengths add up, behind the payload and its planes or
+ * controls, in the readable part only.
+ */
+struct virtio_media_sg {
+    uint64_t start; /* guest-physical */
+    uint32_t len;   /* bytes */
+    uint32_t reserved;
+};
+
 #define VIRTIO_MEDIA_MMAP_FLAG_RW 1u
 
 struct virtio_media_cmd_mmap {
@@ -112,6 +123,7 @@ struct virtio_media_event_event {
 };
 
 _Static_assert(sizeof(struct virtio_media_config) == 40, "config");
+_Static_assert(sizeof(struct virtio_media_sg) == 16, "sg");
 _Static_assert(sizeof(struct virtio_media_cmd_mmap) == 20, "mmap");
 _Static_assert(sizeof(struct virtio_media_resp_mmap) == 24, "mmap answer");
 _Static_assert(sizeof(struct virtio_media_event_dqbuf) == 608, "dqbuf event");

@@ -1,89 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "media_test.h"
-
-#include "media/control_set.h"
-
-#define GRID (V4L2_CID_DETECT_CLASS_BASE + 3)
-#define ITEMS (V4L2_CID_CODEC_BASE + 200)
-#define RATES (V4L2_CID_CODEC_BASE + 201)
-#define TITLE (V4L2_CID_CAMERA_CLASS_BASE + 200)
-#define PLACE (V4L2_CID_CAMERA_CLASS_BASE + 201)
-#define LONG (V4L2_CID_CAMERA_CLASS_BASE + 202)
-
-static const char *const items[] = {"a", "b", "c", "d"};
-static const int64_t rates[] = {25, 30, 60};
-
-static const struct control_spec specs[] = {
-    {V4L2_CID_BRIGHTNESS, V4L2_CTRL_TYPE_INTEGER, "Brightness", -50, 51, 10, 7},
-    {V4L2_CID_CONTRAST, V4L2_CTRL_TYPE_INTEGER, "Contrast", 0, 255, 1, 128,
-     V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE},
-    {V4L2_CID_HFLIP, V4L2_CTRL_TYPE_BOOLEAN, "Flip", 0, 1, 1, 0},
-    {ITEMS, V4L2_CTRL_TYPE_MENU, "Items", 0, 3, 1u << 2, 1, .menu = items},
-    {RATES, V4L2_CTRL_TYPE_INTEGER_MENU, "Rates", 0, 2, 0, 0, .integer_menu = rates},
-    {TITLE, V4L2_CTRL_TYPE_STRING, "Title", 2, 8, 2, 0, .initial_data = "none"},
-    {PLACE, V4L2_CTRL_TYPE_AREA, "Place", .initial_data = &(struct v4l2_area){3, 4}},
-    {LONG, V4L2_CTRL_TYPE_INTEGER64, "Long", INT64_MIN, INT64_MAX, 3, -1},
-    {GRID, V4L2_CTRL_TYPE_U16, "Grid", 0, 300, 1, 5, .dims = {2, 3}},
-};
-
-#define SPECS (sizeof(specs) / sizeof(specs[0]))
-
-static unsigned changes, refusals;
-static uint32_t refused;
-
-static void refresh(struct context *context, struct control *control)
-{
-    control->value++;
-}
-
-static int accept_value(struct context *context, const struct control *control, int64_t value)
-{
-    if (control->spec->id != refused)
-        return 0;
-    refusals++;
-    return -EBUSY;
-}
-
-static void changed(struct context *context, struct control *control)
-{
-    changes++;
-}
-
-static const struct control_set_ops ops = {refresh, accept_value, changed};
-
-/* On a device, for its sessions. */
-struct on_device {
-    struct media_fixture *f;
-    struct context *context;
-    struct control_set *before;
-    struct control_set set;
-};
-
-static int setup(void **state)
-{
-    struct on_device *on = calloc(1, sizeof(*on));
-
-    media_setup_arena(state);
-    on->f = *state;
-    on->context = on->f->media->kind->ops->open(on->f->media->kind, 0);
-    on->before = on->context->controls;
-    assert_int_equal(control_set_init(&on->set, on->context, &ops, specs, SPECS), 0);
-    on->context->controls = &on->set;
-    changes = refusals = refused = 0;
-    *state = on;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct on_device *on = *state;
-
-    on->context->controls = on->before;
-    control_set_finish(&on->set);
-    *state = on->f;
-    free(on);
-    return media_teardown(state);
-}
+#include "control_fixture.h"
 
 static int64_t fitted(struct on_device *on, uint32_t id, int64_t wish)
 {
@@ -127,8 +43,11 @@ static void test_menus_refuse(void **state)
 
 static int stage_bytes(struct on_device *on, uint32_t id, const void *bytes, uint32_t size)
 {
-    int r = control_stage_data(control_set_find(&on->set, id), bytes, size);
+    struct control *control = control_set_find(&on->set, id);
+    int r;
 
+    memcpy(control->staged_data, bytes, size < control->size ? size : control->size);
+    r = control_stage_data(control, size);
     return r != 0 ? r : control_set_commit(&on->set, NULL);
 }
 
@@ -218,14 +137,13 @@ static void test_classes_come_of_the_ids(void **state)
 
 int main(void)
 {
-#define ON_DEVICE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON_DEVICE(test_numbers_are_fitted),
-        ON_DEVICE(test_menus_refuse),
-        ON_DEVICE(test_strings),
-        ON_DEVICE(test_arrays_and_compounds),
-        ON_DEVICE(test_all_or_none),
-        ON_DEVICE(test_classes_come_of_the_ids),
+        CONTROL_TEST(test_numbers_are_fitted),
+        CONTROL_TEST(test_menus_refuse),
+        CONTROL_TEST(test_strings),
+        CONTROL_TEST(test_arrays_and_compounds),
+        CONTROL_TEST(test_all_or_none),
+        CONTROL_TEST(test_classes_come_of_the_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
