@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "media/av_library.h"
+#include "media/encoder.h"
+#include "media/h264_level.h"
+#include "moving_picture.h"
+
+#define WIDTH 320u
+#define HEIGHT 240u
+#define ROOM (1u << 20)
+#define GOOD 35.0 /* dB */
+
+static const struct av_library *av;
+
+/* An encoder with its settings, and a decoder for what comes of it. */
+struct tandem {
+    struct encoder *encoder;
+    struct encoder_settings settings;
+    uint8_t *planes[PICTURE_MAX_PLANES];
+    AVCodecContext *decoder;
+    AVFrame *frame;
+    uint8_t *packet;
+    unsigned put, taken, decoded; /* pictures */
+    unsigned keys;
+    uint64_t bytes;
+    uint64_t error; /* of the luma */
+    bool b_frames;
+    struct encoder_output last;
+};
+
+static enum AVCodecID id_of(uint32_t coded)
+{
+    switch (coded) {
+    case V4L2_PIX_FMT_H264:
+        return AV_CODEC_ID_H264;
+    case V4L2_PIX_FMT_VP8:
+        return AV_CODEC_ID_VP8;
+    default:
+        return AV_CODEC_ID_MJPEG;
+    }
+}
+
+static void defaults(struct encoder_settings *s, uint32_t coded)
+{
+    memset(s, 0, sizeof(*s));
+    picture_init(&s->raw, pixel_format_find(V4L2_PIX_FMT_NV12), WIDTH, HEIGHT);
+    s->coded = coded;
+    s->crop = (struct v4l2_rect){0, 0, WIDTH, HEIGHT};
+    s->interval = (struct v4l2_fract){1, 30};
+    s->colorspace = V4L2_COLORSPACE_REC709;
+    s->ycbcr_enc = V4L2_YCBCR_ENC_709;
+    s->quantization = V4L2_QUANTIZATION_LIM_RANGE;
+    s->xfer_func = V4L2_XFER_FUNC_709;
+    s->rate = ENCODER_RATE_VARIABLE;
+    s->bitrate = 2000000;
+    s->peak = 4000000;
+    s->quality = 80;
+    s->gop = 30;
+    s->max_qp = coded == V4L2_PIX_FMT_VP8 ? 63 : 51;
+    s->i_qp = s->p_qp = 20;
+    s->profile = V4L2_MPEG_VIDEO_H264_PROFILE_HIGH;
+    s->level = V4L2_MPEG_VIDEO_H264_LEVEL_4_0;
+    s->threads = 2;
+}
+
+/* Skips the test where FFmpeg has no encoder for it. */
+static struct tandem *tandem_create(uint32_t coded)
+{
+    struct tandem *t = calloc(1, sizeof(*t));
+
+    assert_non_null(t);
+    if (encoder_name(av, coded) == NULL)
+        skip();
+    defaults(&t->settings, coded);
+    t->encoder = encoder_create(av);
+    t->decoder = av->avcodec_alloc_context3(av->avcodec_find_decoder(id_of(coded)));
+    assert_non_null(t->decoder);
+    assert_int_equal(av->avcodec_open2(t->decoder, NULL, NULL), 0);
+    t->frame = av->av_frame_alloc();
+    t->packet = malloc(ROOM);
+    for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
+        t->planes[i] = malloc(WIDTH * HEIGHT * 3);
+    return t;
+}
+
+static void tandem_destroy(struct tandem *t)
+{
+    for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
+        free(t->planes[i]);
+    free(t->packet);
+    av->av_frame_free(&t->frame);
+    av->avcodec_free_context(&t->decoder);
+    encoder_destroy(t->encoder);
+    free(t);
+}
+
+/* Pictures come out of the decoder in their order. */
+static void compare(struct tandem *t)
+{
+    while (av->avcodec_receive_frame(t->decoder, t->frame) == 0) {
+        const struct v4l2_rect *crop = &t->settings.crop;
+
+        assert_int_equal(t->frame->width, crop->width);
+        assert_int_equal(t->frame->height, crop->height);
+        t->error +=
+            moving_luma_error(t->frame->data[0], (uint32_t)t->frame->linesize[0],
+                              (uint32_t)crop->left, (uint32_t)crop->top, crop->width, crop->height,
+                              t->decoded++, t->settings.coded == V4L2_PIX_FMT_JPEG);
+    }
+}
+
+static void decode(struct tandem *t, uint8_t *data, uint32_t size)
+{
+    AVPacket *packet = av->av_packet_alloc();
+
+    if (data != NULL) {
+        assert_int_equal(av->av_new_packet(packet, (int)size), 0);
+        memcpy(packet->data, data, size);
+    }
+    assert_int_equal(av->avcodec_send_packet(t->decoder, packet), 0);
+    av->av_packet_free(&packet);
+    compare(t);
+}
+
+static void take_all(struct tandem *t)
+{
+    while (encoder_has_output(t->encoder)) {
+        assert_int_equal(encoder_take(t->encoder, t->packet, ROOM, &t->last), 0);
+        t->taken++;
+        t->bytes += t->last.size;
+        t->keys += (t->last.flags & V4L2_BUF_FLAG_KEYFRAME) != 0;
+        t->b_frames |= (t->last.flags & V4L2_BUF_FLAG_BFRAME) != 0;
+        decode(t, t->packet, t->last.size);
+    }
+}
+
+static void put(struct tandem *t, bool key)
+{
+    moving_nv12(t->planes[0],
+                t->settings.raw.format->planes == 2 ? t->planes[1] : t->planes[0] + WIDTH * HEIGHT,
+                WIDTH, WIDTH, HEIGHT, t->put);
+    assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, 1000ull + t->put * 7, key),
+                     0);
+    t->put++;
+    take_all(t);
+}
+
+static void finish(struct tandem *t)
+{
+    assert_int_equal(encoder_finish(t->encoder), 0);
+    take_all(t);
+    decode(t, NULL, 0);
+}
+
+static double psnr(const struct tandem *t)
+{
+    return moving_psnr(t->error,
+                       (uint64_t)t->decoded * t->settings.crop.width * t->settings.crop.height);
+}
+
+static void encode_and_compare(uint32_t coded)
+{
+    struct tandem *t = tandem_create(coded);
+
+    for (unsigned i = 0; i < 30; i++) {
+        put(t, false);
+        /* Nothing stays inside. */
+        assert_int_equal(t->taken, i + 1);
+        assert_int_equal(t->last.time, 1000 + i * 7);
+    }
+    assert_int_equal(t->keys, coded == V4L2_PIX_FMT_JPEG ? 30 : 1);
+    finish(t);
+    assert_int_equal(t->decoded, 30);
+    print_message("%s: %.1f dB, %llu bytes\n", encoder_name(av, coded), psnr(t),
+                  (unsigned long long)t->bytes);
+    assert_true(psnr(t) > GOOD);
+    tandem_destroy(t);
+}
+
+static void test_h264(void **state)
+{
+    encode_and_compare(V4L2_PIX_FMT_H264);
+}
+
+static void test_vp8(void **state)
+{
+    encode_and_compare(V4L2_PIX_FMT_VP8);
+}
+
+static void test_jpeg(void **state)
+{
+    encode_and_compare(V4L2_PIX_FMT_JPEG);
+}
+
+/* Every raw format comes out as the same luma. */
+static void test_raw_formats(void **state)
+{
+    const struct pixel_format *format;
+
+    for (unsigned i = 0; (format = pixel_format_at(i)) != NULL; i++) {
+        struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+        bool yuv = format->layout != PIXEL_RGB24;
+
+        picture_init(&t->settings.raw, format, WIDTH, HEIGHT);
+        for (unsigned n = 0; n < 4; n++) {
+            struct picture_part luma = picture_part(&t->settings.raw, t->planes, 0);
+
+            for (unsigned p = 0; p < format->planes; p++)
+                memset(t->planes[p], 128, t->settings.raw.plane_size[p]);
+            for (uint32_t y = 0; y < HEIGHT; y++) {
+                for (uint32_t x = 0; x < WIDTH; x++) {
+                    uint8_t value = moving_luma(x, y, n), *line = luma.data + y * luma.stride;
+
+                    if (format->layout == PIXEL_YUYV)
+                        line[2 * x] = value;
+                    else if (format->layout == PIXEL_UYVY)
+                        line[2 * x + 1] = value;
+                    else if (format->layout == PIXEL_P010)
+                        line[2 * x + 1] = value, line[2 * x] = 0;
+                    else if (yuv)
+                        line[x] = value;
+                    else
+                        memset(line + 3 * x, (value - 16) * 255 / 219, 3);
+                }
+            }
+            assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, n, false), 0);
+            take_all(t);
+        }
+        finish(t);
+        assert_int_equal(t->decoded, 4);
+        if (psnr(t) <= GOOD)
+            print_message("%s: %.1f dB\n", format->description, psnr(t));
+        assert_true(psnr(t) > GOOD);
+        tandem_destroy(t);
+    }
+}
+
+static void test_crop(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+
+    t->settings.crop = (struct v4l2_rect){34, 18, 250, 202};
+    for (unsigned i = 0; i < 5; i++)
+        put(t, false);
+    finish(t);
+    assert_int_equal(t->decoded, 5);
+    assert_true(psnr(t) > GOOD);
+    tandem_destroy(t);
+}
+
+static void test_key_pictures(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8};
+
+    for (unsigned c = 0; c < 2; c++) {
+        struct tandem *t = tandem_create(coded[c]);
+
+        t->settings.gop = 8;
+        for (unsigned i = 0; i < 24; i++) {
+            unsigned keys = t->keys;
+
+            put(t, i == 12);
+            /* One asked for begins a group of its own. */
+            assert_int_equal(t->keys - keys, i == 0 || i == 8 || i == 12 || i == 20);
+        }
+        tandem_destroy(t);
+    }
+}
+
+static void test_b_frames(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+
+    t->settings.b_frames = 2;
+    for (unsigned i = 0; i < 15; i++)
+        put(t, false);
+    assert_true(t->taken < 15);
+    finish(t);
+    assert_true(t->b_frames);
+    assert_int_equal(t->taken, 15);
+    assert_int_equal(t->decoded, 15);
+    assert_true(psnr(t) > GOOD);
+    /* There was something inside: it begins anew. */
+    av->avcodec_flush_buffers(t->decoder);
+    assert_int_equal(t->keys, 1);
+    put(t, false);
+    finish(t);
+    assert_int_equal(t->keys, 2);
+    tandem_destroy(t);
+}
+
+/* 3 seconds of noise over the picture, of which the encoder would like to make more. */
+static double bits_per_second(uint32_t coded, enum encoder_rate rate, uint32_t bitrate)
+{
+    struct tandem *t = tandem_create(coded);
+    uint32_t seed = 1;
+    double result;
+
+    t->settings.rate = rate;
+    t->settings.bitrate = bitrate;
+    t->settings.peak = bitrate * 3 / 2;
+    for (unsigned i = 0; i < 90; i++) {
+        moving_nv12(t->planes[0], t->planes[0] + WIDTH * HEIGHT, WIDTH, WIDTH, HEIGHT, i);
+        for (unsigned n = 0; n < WIDTH * HEIGHT; n++)
+            t->planes[0][n] ^= (uint8_t)((seed = seed * 1664525 + 1013904223) >> 28);
+        assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, i, false), 0);
+        take_all(t);
+    }
+    result = (double)t->bytes * 8 / 3;
+    print_message("%s: %u bits/s asked for, %.0f came\n", encoder_name(av, coded), bitrate, result);
+    tandem_destroy(t);
+    return result;
+}
+
+static void test_rate(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8};
+    static const uint32_t rates[] = {400000, 1500000};
+
+    for (unsigned c = 0; c < 2; c++) {
+        for (unsigned r = 0; r < 2; r++) {
+            double variable = bits_per_second(coded[c], ENCODER_RATE_VARIABLE, rates[r]);
+            double constant = bits_per_second(coded[c], ENCODER_RATE_CONSTANT, rates[r]);
+
+            assert_true(variable > 0.7 * rates[r] && variable < 1.3 * rates[r]);
+            assert_true(constant > 0.75 * rates[r] && constant < 1.25 * rates[r]);
+        }
+    }
+}
+
+/* The rate changes in the middle of the stream, H.264's without a key picture. */
+static void test_rate_change(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8};
+
+    for (unsigned c = 0; c < 2; c++) {
+        struct tandem *t = tandem_create(coded[c]);
+        uint64_t high;
+
+        t->settings.rate = ENCODER_RATE_CONSTANT;
+        t->settings.gop = 0;
+        for (unsigned i = 0; i < 45; i++)
+            put(t, false);
+        high = t->bytes;
+        t->bytes = 0;
+        t->settings.bitrate = 150000;
+        for (unsigned i = 0; i < 45; i++)
+            put(t, false);
+        assert_true(t->bytes < high / 2);
+        assert_int_equal(t->keys, coded[c] == V4L2_PIX_FMT_H264 ? 1 : 2);
+        assert_int_equal(t->decoded, 90);
+        tandem_destroy(t);
+    }
+}
+
+/* More quality, more bytes, fewer errors. */
+static void test_quality(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8, V4L2_PIX_FMT_JPEG};
+
+    for (unsigned c = 0; c < 3; c++) {
+        uint64_t bytes[2];
+        double quality[2];
+
+        for (unsigned i = 0; i < 2; i++) {
+            struct tandem *t = tandem_create(coded[c]);
+
+            t->settings.rate = ENCODER_RATE_QUALITY;
+            t->settings.quality = i == 0 ? 30 : 90;
+            for (unsigned n = 0; n < 8; n++)
+                put(t, false);
+            finish(t);
+            bytes[i] = t->bytes;
+            quality[i] = psnr(t);
+            tandem_destroy(t);
+        }
+        print_message("%u: %lu %lu %.1f %.1f\n", c, bytes[0], bytes[1], quality[0], quality[1]);
+        assert_true(bytes[1] > bytes[0] * 3 / 2);
+        assert_true(quality[1] > quality[0] + 3);
+    }
+}
+
+static void test_quantizers(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8};
+
+    for (unsigned c = 0; c < 2; c++) {
+        uint64_t bytes[2];
+
+        for (unsigned i = 0; i < 2; i++) {
+            struct tandem *t = tandem_create(coded[c]);
+
+            t->settings.rate = ENCODER_RATE_NONE;
+            t->settings.i_qp = t->settings.p_qp = i == 0 ? 40 : 10;
+            for (unsigned n = 0; n < 8; n++)
+                put(t, false);
+            bytes[i] = t->bytes;
+            tandem_destroy(t);
+        }
+        assert_true(bytes[1] > 3 * bytes[0]);
+    }
+}
+
+/* A picture that does not fit is lost, and the next one does not lean on it. */
+static void test_too_small(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+    struct encoder_output output;
+
+    put(t, false);
+    moving_nv12(t->planes[0], t->planes[0] + WIDTH * HEIGHT, WIDTH, WIDTH, HEIGHT, 77);
+    assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, 5, false), 0);
+    assert_int_equal(encoder_take(t->encoder, t->packet, 4, &output), -ENOSPC);
+    assert_true(output.size > 4);
+    assert_int_equal(encoder_take(t->encoder, t->packet, 4, &output), -ENODATA);
+    put(t, false);
+    assert_int_equal(t->keys, 2);
+    put(t, false);
+    assert_int_equal(t->keys, 2);
+    tandem_destroy(t);
+}
+
+static void test_forget(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+
+    t->settings.b_frames = 3;
+    put(t, false);
+    put(t, false);
+    encoder_forget(t->encoder);
+    assert_false(encoder_has_output(t->encoder));
+    assert_int_equal(encoder_finish(t->encoder), 0);
+    assert_false(encoder_has_output(t->encoder));
+    tandem_destroy(t);
+}
+
+/* What the stream says of itself. */
+static void test_headers(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+
+    t->settings.profile = V4L2_MPEG_VIDEO_H264_PROFILE_CONSTRAINED_BASELINE;
+    t->settings.level = V4L2_MPEG_VIDEO_H264_LEVEL_3_1;
+    t->settings.ycbcr_enc = V4L2_YCBCR_ENC_BT2020;
+    t->settings.colorspace = V4L2_COLORSPACE_BT2020;
+    put(t, false);
+    finish(t);
+    assert_int_equal(t->decoder->profile, FF_PROFILE_H264_CONSTRAINED_BASELINE);
+    assert_int_equal(t->decoder->level, 31);
+    assert_int_equal(t->decoder->colorspace, AVCOL_SPC_BT2020_NCL);
+    assert_int_equal(t->decoder->color_primaries, AVCOL_PRI_BT2020);
+    assert_int_equal(t->decoder->color_trc, AVCOL_TRC_BT709);
+    assert_int_equal(t->decoder->color_range, AVCOL_RANGE_MPEG);
+    tandem_destroy(t);
+}
+
+static void test_levels(void **state)
+{
+    struct v4l2_fract film = {1, 24}, video = {1, 30}, fast = {1, 120};
+
+    assert_int_equal(h264_level_needed(176, 144, (struct v4l2_fract){1, 15}, 64000, false),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_1_0);
+    assert_int_equal(h264_level_needed(1280, 720, video, 14000000, false),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_3_1);
+    assert_int_equal(h264_level_needed(1280, 720, video, 14000001, false),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_3_2);
+    assert_int_equal(h264_level_needed(1280, 720, video, 17500000, true),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_3_1);
+    assert_int_equal(h264_level_needed(1920, 1080, film, 4000000, true),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_4_0);
+    assert_int_equal(h264_level_needed(4096, 4096, fast, 4000000, true),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_6_1);
+    /* Too long for 4.0, whose pictures may have as many macroblocks. */
+    assert_int_equal(h264_level_needed(4096, 64, film, 4000000, true),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_4_0);
+    assert_int_equal(h264_level_needed(4352, 64, film, 4000000, true),
+                     V4L2_MPEG_VIDEO_H264_LEVEL_5_0);
+    assert_int_equal(h264_level_idc(V4L2_MPEG_VIDEO_H264_LEVEL_5_2), 52);
+}
+
+static int load(void **state)
+{
+    const char *why;
+
+    log_init("test", NULL, LOG_LEVEL_WARNING);
+    av = av_library_load(AV_LIBRARY_SCALE, &why);
+    if (av == NULL)
+        print_message("%s\n", why);
+    return av != NULL ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_h264),        cmocka_unit_test(test_vp8),
+        cmocka_unit_test(test_jpeg),        cmocka_unit_test(test_raw_formats),
+        cmocka_unit_test(test_crop),        cmocka_unit_test(test_key_pictures),
+        cmocka_unit_test(test_b_frames),    cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_change), cmocka_unit_test(test_quality),
+        cmocka_unit_test(test_quantizers),  cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_forget),      cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_levels),
+    };
+
+    return cmocka_run_group_tests(tests, load, NULL);
+}
