@@ -45,8 +45,13 @@ static struct queue_buffer *buffer_create(const struct buffer_queue *queue, uint
     if (buffer == NULL)
         return NULL;
     buffer->index = index;
+    memcpy(buffer->least, layout->size, sizeof(buffer->least));
     for (; buffer->planes < layout->planes; buffer->planes++) {
-        struct plane *plane = plane_create(queue->window, layout->size[buffer->planes]);
+        struct plane *plane;
+
+        if (layout->user)
+            continue;
+        plane = plane_create(queue->window, layout->size[buffer->planes]);
 
         if (plane == NULL) {
             buffer_release(buffer);
@@ -67,6 +72,7 @@ void buffer_queue_clear(struct buffer_queue *queue)
     }
     queue->count = 0;
     queue->owned = false;
+    queue->user = false;
 }
 
 int buffer_queue_check_owner(const struct buffer_queue *queue, uint32_t session)
@@ -91,6 +97,7 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
         return -ENOMEM;
     queue->owned = true;
     queue->owner = session;
+    queue->user = layout->user;
     return 0;
 }
 
@@ -119,6 +126,8 @@ int buffer_queue_add(struct buffer_queue *queue, uint32_t session, uint32_t *cou
     *first = queue->count;
     if (r != 0 || *count == 0)
         return r;
+    if (queue->count > 0 && queue->user != layout->user)
+        return -EINVAL;
     if (queue->count == BUFFER_QUEUE_MAX)
         return -ENOBUFS;
     return allocate(queue, session, count, layout);
@@ -140,7 +149,8 @@ struct plane *buffer_queue_plane(const struct buffer_queue *queue, uint32_t offs
     uint32_t from = offset - queue->cookies, name = from >> COOKIE_SHIFT;
     struct queue_buffer *buffer = buffer_queue_get(queue, name / VIDEO_MAX_PLANES);
 
-    if (from != name << COOKIE_SHIFT || buffer == NULL || name % VIDEO_MAX_PLANES >= buffer->planes)
+    if (from != name << COOKIE_SHIFT || queue->user || buffer == NULL ||
+        name % VIDEO_MAX_PLANES >= buffer->planes)
         return NULL;
     return buffer->plane[name % VIDEO_MAX_PLANES];
 }
@@ -157,9 +167,14 @@ static uint32_t buffer_flags(const struct buffer_queue *queue, const struct queu
     uint32_t flags = of_state[buffer->state] | queue->timestamp_flag | buffer->flags;
 
     for (unsigned i = 0; i < buffer->planes; i++)
-        if (buffer->plane[i]->mmaps > 0)
+        if (!queue->user && buffer->plane[i]->mmaps > 0)
             flags |= V4L2_BUF_FLAG_MAPPED;
     return flags;
+}
+
+static uint32_t plane_length(const struct queue_buffer *buffer, unsigned i)
+{
+    return buffer->plane[i] != NULL ? buffer->plane[i]->size : buffer->least[i];
 }
 
 void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_buffer *buffer,
@@ -173,20 +188,26 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
     to->timestamp.tv_sec = (time_t)(buffer->timestamp / 1000000000u);
     to->timestamp.tv_usec = (suseconds_t)(buffer->timestamp % 1000000000u / 1000u);
     to->sequence = buffer->sequence;
-    to->memory = V4L2_MEMORY_MMAP;
+    to->memory = queue->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
     if (!is_multiplanar(queue)) {
         to->bytesused = buffer->bytesused[0];
-        to->m.offset = COOKIE_OF(queue, buffer->index, 0);
-        to->length = buffer->plane[0]->size;
+        to->length = plane_length(buffer, 0);
+        if (queue->user)
+            to->m.userptr = buffer->userptr[0];
+        else
+            to->m.offset = COOKIE_OF(queue, buffer->index, 0);
         return;
     }
     to->length = buffer->planes;
     for (unsigned i = 0; i < buffer->planes; i++) {
         memset(&planes[i], 0, sizeof(planes[i]));
         planes[i].bytesused = buffer->bytesused[i];
-        planes[i].length = buffer->plane[i]->size;
+        planes[i].length = plane_length(buffer, i);
         planes[i].data_offset = buffer->data_offset[i];
-        planes[i].m.mem_offset = COOKIE_OF(queue, buffer->index, i);
+        if (queue->user)
+            planes[i].m.userptr = buffer->userptr[i];
+        else
+            planes[i].m.mem_offset = COOKIE_OF(queue, buffer->index, i);
     }
 }
 
@@ -216,9 +237,15 @@ static int buffer_take_data(const struct buffer_queue *queue, struct queue_buffe
         buffer->bytesused[i] = used;
         buffer->data_offset[i] = from;
     }
-    buffer->timestamp = (uint64_t)given->timestamp.tv_sec * 1000000000u +
-                        (uint64_t)given->timestamp.tv_usec * 1000u;
     return 0;
+}
+
+static void buffer_take_time(const struct buffer_queue *queue, struct queue_buffer *buffer,
+                             const struct v4l2_buffer *given)
+{
+    if (V4L2_TYPE_IS_OUTPUT(queue->type))
+        buffer->timestamp = (uint64_t)given->timestamp.tv_sec * 1000000000u +
+                            (uint64_t)given->timestamp.tv_usec * 1000u;
 }
 
 /* Takes over what the guest says of a buffer that it gives. */
@@ -228,6 +255,7 @@ static int buffer_accept(const struct buffer_queue *queue, struct queue_buffer *
     buffer_forget(buffer);
     if (!V4L2_TYPE_IS_OUTPUT(queue->type))
         return 0;
+    buffer_take_time(queue, buffer, given);
     return buffer_take_data(queue, buffer, given, planes);
 }
 
@@ -247,11 +275,13 @@ int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer
 int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
                      const struct v4l2_buffer *given, const struct v4l2_plane *planes)
 {
-    int r;
+    int r = 0;
 
-    if (buffer->state != QUEUE_BUFFER_IDLE && buffer->state != QUEUE_BUFFER_PREPARED)
-        return -EINVAL;
-    r = buffer_accept(queue, buffer, given, planes);
+    if (buffer->state == QUEUE_BUFFER_PREPARED) /* then all but its time was said */
+        buffer_take_time(queue, buffer, given);
+    else
+        r = buffer->state == QUEUE_BUFFER_IDLE ? buffer_accept(queue, buffer, given, planes)
+                                               : -EINVAL;
     if (r != 0)
         return r;
     buffer->state = QUEUE_BUFFER_QUEUED;

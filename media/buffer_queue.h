@@ -12,10 +12,10 @@
 #include "media/window.h"
 
 /*
- * The buffers of one V4L2 queue, with the rules that Linux's videobuf2 gives them: MMAP memory
- * only, one session owns the queue from its first buffer to REQBUFS(0) or its close, a buffer is
- * with the guest, queued, worked on, or done. Done means that its dequeue event waits for the
- * guest's event buffer.
+ * The buffers of one V4L2 queue, with the rules that Linux's videobuf2 gives them: one session owns
+ * the queue from its first buffer to REQBUFS(0) or its close, a buffer is with the guest, queued,
+ * worked on, or done. Done means that its dequeue event waits for the guest's event buffer. Their
+ * memory is ours (MMAP) or, where 'takes_user' says so, the guest's (USERPTR).
  *
  * A capture queue's buffers come empty and go full, an output queue's come full and go empty.
  */
@@ -33,7 +33,12 @@ struct queue_buffer {
     uint32_t index;
     enum queue_buffer_state state;
     unsigned planes;
-    struct plane *plane[VIDEO_MAX_PLANES]; /* held */
+    /* Held. Of a user buffer NULL until it was queued once, and another one whenever the guest
+     * queues it with other memory: whoever works on buffers leaves a plane alone once it is done.
+     */
+    struct plane *plane[VIDEO_MAX_PLANES];
+    uint32_t least[VIDEO_MAX_PLANES];   /* bytes that each plane must have */
+    uint64_t userptr[VIDEO_MAX_PLANES]; /* what a user buffer's planes are called in the guest */
     /* Of a capture buffer when it is done, of an output buffer since it was queued. */
     uint32_t bytesused[VIDEO_MAX_PLANES];
     uint32_t data_offset[VIDEO_MAX_PLANES]; /* where the guest's data begin; output only */
@@ -68,6 +73,8 @@ struct buffer_queue {
     uint32_t timestamp_flag; /* V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, or _COPY */
     uint32_t least;          /* REQBUFS gives at least so many buffers */
     uint32_t cookies;        /* its buffers' mem_offsets begin here */
+    bool takes_user;         /* USERPTR will do: nobody looks at a plane once it is done */
+    bool user;               /* the buffers that there are are USERPTR's */
     bool owned;
     uint32_t owner; /* session id, if owned */
     bool streaming;
@@ -80,9 +87,11 @@ struct buffer_queue {
 struct buffer_layout {
     unsigned planes;
     uint32_t size[VIDEO_MAX_PLANES]; /* bytes, not 0 */
+    bool user;                       /* the guest has the memory, and gives it with QBUF */
 };
 
-/* A queue of a camera. For a codec's, set timestamp_flag, least and cookies after it. */
+/* A queue of a camera. For a codec's, set timestamp_flag, least and cookies after it; takes_user
+ * where it will do. */
 void buffer_queue_init(struct buffer_queue *queue, uint32_t type, struct window *window,
                        struct event_queue *events, const struct buffer_queue_ops *ops, void *data);
 /* Stops and frees all; planes that the guest has mapped live on in the window. Also finishes it. */
@@ -92,11 +101,12 @@ void buffer_queue_clear(struct buffer_queue *queue);
 int buffer_queue_check_owner(const struct buffer_queue *queue, uint32_t session);
 /* VIDIOC_REQBUFS: frees what there is (buffers that the guest has mapped live on until unmapped),
  * then allocates up to *count buffers and says how many. Count 0 stops the stream too. -EBUSY when
- * another session owns it, or it streams; -ENOMEM when not one could be had. */
+ * another session owns it, or it streams; -ENOMEM when not one could be had. Of user memory only
+ * where the queue takes it. */
 int buffer_queue_request(struct buffer_queue *queue, uint32_t session, uint32_t *count,
                          const struct buffer_layout *layout);
 /* VIDIOC_CREATE_BUFS: adds up to *count buffers; *first is the first one's index. -EBUSY, -ENOMEM,
- * and -ENOBUFS when the queue is full. */
+ * -ENOBUFS when the queue is full, -EINVAL when there are buffers of other memory. */
 int buffer_queue_add(struct buffer_queue *queue, uint32_t session, uint32_t *count, uint32_t *first,
                      const struct buffer_layout *layout);
 /* The session closed: if it owns the queue, stops the stream and frees the buffers. */
@@ -112,7 +122,8 @@ void buffer_queue_describe(const struct buffer_queue *queue, const struct queue_
                            struct v4l2_buffer *to, struct v4l2_plane *planes);
 
 /* VIDIOC_QBUF and VIDIOC_PREPARE_BUF, as the guest gave them: 'planes' are those of a multi-planar
- * type. -EINVAL when the buffer is not the guest's (any more), or an output buffer's data are not
+ * type. A user buffer has its planes already (user_plane_set). What was said of a prepared buffer
+ * stands. -EINVAL when the buffer is not the guest's (any more), or an output buffer's data are not
  * inside of it. */
 int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
                      const struct v4l2_buffer *given, const struct v4l2_plane *planes);

@@ -353,6 +353,7 @@ struct media_kind *capture_create(const struct media_kind_host *host, struct sou
     source->context = &capture->context;
     buffer_queue_init(&capture->queue, queue_type(host->options), &host->media->window,
                       &host->media->events, &stream_ops, capture);
+    capture->queue.takes_user = true;
     capture->context = (struct context){
         .impl = &capture_context,
         .media = host->media,

@@ -7,9 +7,19 @@
 #include "media/context.h"
 #include "media/ioctl.h"
 #include "media/session.h"
+#include "media/user_plane.h"
 
 /* Buffers that are mapped outlive REQBUFS. */
-#define QUEUE_CAPABILITIES (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+static uint32_t capabilities_of(const struct buffer_queue *queue)
+{
+    return V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |
+           (queue->takes_user ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0);
+}
+
+static bool takes_memory(const struct buffer_queue *queue, uint32_t memory)
+{
+    return memory == V4L2_MEMORY_MMAP || (memory == V4L2_MEMORY_USERPTR && queue->takes_user);
+}
 
 static uint32_t session_of(const struct ioctl_call *call)
 {
@@ -23,16 +33,17 @@ int ioctl_reqbufs(struct context *context, struct ioctl_call *call)
     struct buffer_layout layout;
     int r;
 
-    if (queue == NULL || request->memory != V4L2_MEMORY_MMAP)
+    if (queue == NULL || !takes_memory(queue, request->memory))
         return -EINVAL;
     context->impl->layout(context, queue, &layout);
+    layout.user = request->memory == V4L2_MEMORY_USERPTR;
     r = buffer_queue_request(queue, session_of(call), &request->count, &layout);
     if (r != 0)
         return r;
     *request = (struct v4l2_requestbuffers){.count = request->count,
                                             .type = request->type,
                                             .memory = request->memory,
-                                            .capabilities = QUEUE_CAPABILITIES};
+                                            .capabilities = capabilities_of(queue)};
     return 0;
 }
 
@@ -67,18 +78,19 @@ int ioctl_create_bufs(struct context *context, struct ioctl_call *call)
     struct buffer_layout layout;
     int r;
 
-    if (queue == NULL || create->memory != V4L2_MEMORY_MMAP)
+    if (queue == NULL || !takes_memory(queue, create->memory))
         return -EINVAL;
     if (create->count == 0) { /* only asks what there is */
         create->index = queue->count;
     } else {
         r = wished_layout(context, queue, &create->format, &layout);
+        layout.user = create->memory == V4L2_MEMORY_USERPTR;
         if (r == 0)
             r = buffer_queue_add(queue, session_of(call), &create->count, &create->index, &layout);
         if (r != 0)
             return r;
     }
-    create->capabilities = QUEUE_CAPABILITIES;
+    create->capabilities = capabilities_of(queue);
     memset((uint8_t *)create + rest, 0, sizeof(*create) - rest);
     return 0;
 }
@@ -127,6 +139,22 @@ int ioctl_querybuf(struct context *context, struct ioctl_call *call)
     return 0;
 }
 
+/* Finds the memory that the guest gives with a buffer of its own: what follows the planes. */
+static int set_user_planes(const struct buffer_queue *queue, struct queue_buffer *buffer,
+                           const struct ioctl_call *call)
+{
+    const struct v4l2_buffer *given = call->payload;
+    size_t planes = V4L2_TYPE_IS_MULTIPLANAR(queue->type) ? given->length : 0;
+    size_t skip = planes * sizeof(struct v4l2_plane);
+
+    if (buffer->state == QUEUE_BUFFER_PREPARED)
+        return 0; /* it has it */
+    if (buffer->state != QUEUE_BUFFER_IDLE || skip > call->tail_size)
+        return -EINVAL;
+    return user_plane_set(queue, buffer, given, planes > 0 ? call->tail : NULL,
+                          (const uint8_t *)call->tail + skip, call->tail_size - skip);
+}
+
 typedef int hand_function(struct buffer_queue *queue, struct queue_buffer *buffer,
                           const struct v4l2_buffer *given, const struct v4l2_plane *planes);
 
@@ -142,11 +170,14 @@ static int hand_over(struct context *context, struct ioctl_call *call, hand_func
     r = buffer_queue_check_owner(queue, session_of(call));
     if (r != 0)
         return r;
-    if (buffer == NULL || named->memory != V4L2_MEMORY_MMAP)
+    if (buffer == NULL || named->memory != (queue->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP))
         return -EINVAL;
     if (named->flags & V4L2_BUF_FLAG_REQUEST_FD)
         return -EBADR; /* as a queue without the request API says */
-    r = hand(queue, buffer, named, call->tail);
+    if (queue->user)
+        r = set_user_planes(queue, buffer, call);
+    if (r == 0)
+        r = hand(queue, buffer, named, call->tail);
     if (r == 0)
         answer_buffer(queue, call, buffer);
     return r;

@@ -150,6 +150,19 @@ struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_
     return plane_at(window, buffer, size, &place);
 }
 
+struct plane *plane_of_guest(struct buffer *buffer, uint32_t size)
+{
+    struct plane *plane = calloc(1, sizeof(*plane));
+
+    if (plane == NULL) {
+        buffer_destroy(buffer);
+        errno = ENOMEM;
+        return NULL;
+    }
+    *plane = (struct plane){.buffer = buffer, .size = size, .held = true};
+    return plane;
+}
+
 /* The one place that decides whether a plane still has a reason to live. */
 static void plane_consider_end(struct plane *plane)
 {

@@ -36,7 +36,8 @@ typedef void plane_done(void *data, int result);
 
 struct plane {
     struct range place;    // window::places
-    struct window *window; /* NULL when the window was reset while the port owed an answer */
+    struct window *window; /* NULL when the window was reset while the port owed an answer, and for
+                              memory of the guest's own */
     struct buffer *buffer; /* owned */
     uint32_t size;         /* bytes that the guest asked for; the buffer's are page-rounded */
     uint32_t mmaps;        /* guest mappings, those asked for too */
@@ -61,6 +62,9 @@ struct plane *plane_create(struct window *window, uint32_t size);
  * (an imported dmabuf). Takes it over, also on error. Only where buffers are mapped one by one
  * (media_kind_impl::maps_foreign). NULL with errno set: EINVAL when it is smaller, or ENOMEM. */
 struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size);
+/* One without a place, of memory that the guest has anyway: nobody ever maps it. Takes over
+ * 'buffer', also on error: NULL with errno set. */
+struct plane *plane_of_guest(struct buffer *buffer, uint32_t size);
 /* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */
 void plane_release(struct plane *plane);
 /* The guest maps it once more. 0 when it is in the window already; -EINPROGRESS when 'done' will be

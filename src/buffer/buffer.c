@@ -10,6 +10,7 @@
 static const char *const names[] = {
     [BUFFER_ARENA] = "arena",       [BUFFER_MEMFD] = "memfd", [BUFFER_UDMABUF] = "udmabuf",
     [BUFFER_DMA_HEAP] = "dma_heap", [BUFFER_GBM] = "gbm",     [BUFFER_IMPORTED] = "imported",
+    [BUFFER_GUEST] = "guest",
 };
 
 void *buffer_data(struct buffer *buffer)

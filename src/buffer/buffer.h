@@ -18,6 +18,7 @@ enum buffer_kind {
     BUFFER_DMA_HEAP, /* a dmabuf of the kernel's own memory */
     BUFFER_GBM,      /* a dmabuf of a DRM driver */
     BUFFER_IMPORTED, /* somebody else's descriptor */
+    BUFFER_GUEST,    /* pages of the guest's own memory: never mapped into its window */
 };
 
 struct buffer;
@@ -33,9 +34,9 @@ struct buffer_impl {
 struct buffer {
     const struct buffer_impl *impl;
     enum buffer_kind kind;
-    uint64_t size; /* bytes, a multiple of the page size */
+    uint64_t size; /* bytes, a multiple of the page size but for the guest's own */
     uint32_t id;   /* what the owner calls it (a resource id, a buffer cookie): shown to people */
-    /* For SHMEM_MAP. The buffer owns fd; -1 for the arena's. */
+    /* For SHMEM_MAP. The buffer owns fd; -1 for the arena's and the guest's. */
     int fd;
     uint64_t fd_offset;
     bool dmabuf; /* fd is a dmabuf: GPUs, displays and V4L2 can import it */

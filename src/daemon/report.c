@@ -59,7 +59,7 @@ static void put_counter(void *data, const char *name, uint64_t value)
 /* The worker wrote it, and is not trusted. */
 static const char *kind_name(uint32_t kind)
 {
-    return kind <= BUFFER_IMPORTED ? buffer_kind_name((enum buffer_kind)kind) : "?";
+    return kind <= BUFFER_GUEST ? buffer_kind_name((enum buffer_kind)kind) : "?";
 }
 
 static void put_device(struct json_object *root, const struct journal *journal)
