@@ -42,14 +42,15 @@ static void test_reqbufs(void **state)
 
     for (uint32_t memory = 0; memory < 5; memory++) {
         request.memory = memory;
-        if (memory != V4L2_MEMORY_MMAP)
+        if (memory != V4L2_MEMORY_MMAP && memory != V4L2_MEMORY_USERPTR)
             assert_int_equal(MEDIA_IOCTL(f, b, REQBUFS, &request), EINVAL);
     }
     request.memory = V4L2_MEMORY_MMAP;
     memset(request.reserved, 0xff, sizeof(request.reserved));
     assert_int_equal(MEDIA_IOCTL(f, b, REQBUFS, &request), 0);
-    assert_int_equal(request.capabilities,
-                     V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
+    assert_int_equal(request.capabilities, V4L2_BUF_CAP_SUPPORTS_MMAP |
+                                               V4L2_BUF_CAP_SUPPORTS_USERPTR |
+                                               V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
     assert_int_equal(request.reserved[0], 0);
     request.type = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
     assert_int_equal(MEDIA_IOCTL(f, b, REQBUFS, &request), EINVAL);
