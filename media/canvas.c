@@ -4,19 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-struct colour {
-    uint8_t r, g, b;
-    uint8_t y, u, v; /* BT.709, limited range */
-};
-
-static const struct colour colours[CANVAS_COLOURS] = {
-    [CANVAS_WHITE] = {255, 255, 255, 235, 128, 128}, [CANVAS_YELLOW] = {255, 255, 0, 219, 16, 138},
-    [CANVAS_CYAN] = {0, 255, 255, 188, 154, 16},     [CANVAS_GREEN] = {0, 255, 0, 173, 42, 26},
-    [CANVAS_MAGENTA] = {255, 0, 255, 78, 214, 230},  [CANVAS_RED] = {255, 0, 0, 63, 102, 240},
-    [CANVAS_BLUE] = {0, 0, 255, 32, 240, 118},       [CANVAS_BLACK] = {0, 0, 0, 16, 128, 128},
-    [CANVAS_GREY] = {128, 128, 128, 126, 128, 128},
-};
-
 /* Repeats the first 'unit' bytes of 'line' until 'size' bytes are full. */
 static void repeat(uint8_t *line, size_t unit, size_t size)
 {
@@ -37,7 +24,7 @@ static void fill_block(uint8_t *at, size_t stride, uint32_t lines, const uint8_t
 }
 
 /* The bytes of a colour in a plane of components. */
-static void unit_of(enum pixel_layout layout, unsigned part, const struct colour *c,
+static void unit_of(enum pixel_layout layout, unsigned part, const struct palette_colour *c,
                     uint8_t unit[4])
 {
     switch (layout) {
@@ -81,10 +68,15 @@ void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t w
                  uint32_t height, enum canvas_colour colour)
 {
     const struct pixel_format *format = canvas->picture->format;
-    const struct colour *c = &colours[colour];
+    const struct palette *palette = canvas->palette != NULL ? canvas->palette : palette_plain();
+    const struct palette_colour *c = &palette->colours[colour];
 
     clip(&x, &width, canvas->picture->width);
     clip(&y, &height, canvas->picture->height);
+    if (canvas->hflip)
+        x = (canvas->picture->width & ~1u) - x - width;
+    if (canvas->vflip)
+        y = (canvas->picture->height & ~1u) - y - height;
     for (unsigned i = 0; i < pixel_format_parts(format); i++) {
         const struct pixel_plane *plane = &format->components[i];
         struct picture_part part = picture_part(canvas->picture, canvas->planes, i);
@@ -97,7 +89,7 @@ void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t w
     }
 }
 
-void canvas_test_card(const struct canvas *canvas)
+void canvas_test_card(const struct canvas *canvas, const uint8_t *bars)
 {
     uint32_t width = canvas->picture->width, height = canvas->picture->height;
     uint32_t strip = height / 8 * 7 & ~1u, square = width / 16 & ~1u;
@@ -105,11 +97,23 @@ void canvas_test_card(const struct canvas *canvas)
     for (uint32_t i = 0; i < 8; i++) {
         uint32_t from = width * i / 8 & ~1u, to = width * (i + 1) / 8 & ~1u;
 
-        canvas_fill(canvas, from, 0, to - from, strip, (enum canvas_colour)i);
+        canvas_fill(canvas, from, 0, to - from, strip,
+                    (enum canvas_colour)(bars != NULL ? bars[i] : i));
     }
     canvas_fill(canvas, 0, strip, width, height - strip, CANVAS_BLACK);
     for (uint32_t x = 0; x < width; x += square * 2)
         canvas_fill(canvas, x, strip, square, height - strip, CANVAS_GREY);
+}
+
+void canvas_chequers(const struct canvas *canvas)
+{
+    uint32_t width = canvas->picture->width, height = canvas->picture->height;
+    uint32_t side = width / 16 & ~1u;
+
+    canvas_fill(canvas, 0, 0, width, height, CANVAS_BLACK);
+    for (uint32_t y = 0; y < height; y += side)
+        for (uint32_t x = y / side % 2 * side; x < width; x += side * 2)
+            canvas_fill(canvas, x, y, side, side, CANVAS_WHITE);
 }
 
 /* Each digit in 5 rows of 3 pixels, the leftmost pixel in bit 2. */

@@ -2,35 +2,28 @@
 #ifndef MEDIA_CANVAS_H
 #define MEDIA_CANVAS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "media/palette.h"
 #include "media/picture.h"
 
 /* Rectangles of plain colour, and what can be made of them, in any format of media/picture.h. */
 struct canvas {
     const struct picture *picture;
     uint8_t *planes[PICTURE_MAX_PLANES]; /* plane_size bytes each */
-};
-
-/* Named by what they are; in table order the first eight are the bars of a test card. */
-enum canvas_colour {
-    CANVAS_WHITE,
-    CANVAS_YELLOW,
-    CANVAS_CYAN,
-    CANVAS_GREEN,
-    CANVAS_MAGENTA,
-    CANVAS_RED,
-    CANVAS_BLUE,
-    CANVAS_BLACK,
-    CANVAS_GREY,
-    CANVAS_COLOURS,
+    const struct palette *palette;       /* borrowed; NULL: the plain one */
+    bool hflip, vflip;                   /* left is right, up is down */
 };
 
 /* Fills the rectangle; rounded to even pixels and cut off at the picture's edges. */
 void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
                  uint32_t height, enum canvas_colour colour);
-/* Eight vertical bars over a chequered strip. */
-void canvas_test_card(const struct canvas *canvas);
+/* Eight vertical bars of these colours (enum canvas_colour), from left to right, over a chequered
+ * strip; NULL: in table order. */
+void canvas_test_card(const struct canvas *canvas, const uint8_t *bars);
+/* Black and white squares. */
+void canvas_chequers(const struct canvas *canvas);
 /* The last 'digits' decimal digits of 'number', white on black: each 4 * scale wide and 7 * scale
  * high. */
 void canvas_number(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t scale,

@@ -9,6 +9,7 @@
 #include "media/capture.h"
 #include "media/frame_clock.h"
 #include "media/media.h"
+#include "media/pattern_look.h"
 #include "protocol/frame_stamp.h"
 
 /*
@@ -23,7 +24,11 @@ struct kind_pattern {
     struct buffer_queue *queue; /* while it streams; borrowed */
     struct frame_clock clock;
     struct media_stream stream;
-    uint8_t *background[PICTURE_MAX_PLANES]; /* the test card, drawn once per stream */
+    uint64_t frames;                         /* of this stream */
+    uint8_t *background[PICTURE_MAX_PLANES]; /* the test card, drawn once per look */
+    struct control_set controls;
+    struct pattern_look look;
+    bool look_changed; /* since 'background' was drawn */
 };
 
 #define MIN_WIDTH 128u
@@ -78,33 +83,46 @@ static uint8_t *background_create(size_t size)
     return data != MAP_FAILED ? data : NULL;
 }
 
-static int draw_background(struct kind_pattern *pattern)
+static struct canvas canvas_of(const struct kind_pattern *pattern)
 {
     struct canvas canvas = {.picture = &pattern->stream.picture};
 
-    for (unsigned i = 0; i < canvas.picture->format->planes; i++) {
-        pattern->background[i] = background_create(canvas.picture->plane_size[i]);
+    pattern_look_apply(&pattern->look, &canvas);
+    return canvas;
+}
+
+static void draw_background(struct kind_pattern *pattern)
+{
+    struct canvas canvas = canvas_of(pattern);
+
+    memcpy(canvas.planes, pattern->background, sizeof(canvas.planes));
+    pattern_look_draw_card(&pattern->look, &canvas);
+    pattern->look_changed = false;
+}
+
+static int make_background(struct kind_pattern *pattern)
+{
+    const struct picture *picture = &pattern->stream.picture;
+
+    for (unsigned i = 0; i < picture->format->planes; i++) {
+        pattern->background[i] = background_create(picture->plane_size[i]);
         if (pattern->background[i] == NULL) {
             drop_background(pattern);
             return -ENOMEM;
         }
-        canvas.planes[i] = pattern->background[i];
     }
-    canvas_test_card(&canvas);
+    draw_background(pattern);
     return 0;
 }
 
 /* What changes from frame to frame. */
-static void draw_frame(const struct canvas *canvas, uint64_t sequence)
+static void draw_frame(const struct kind_pattern *pattern, const struct canvas *canvas,
+                       uint64_t sequence)
 {
     uint32_t width = canvas->picture->width, height = canvas->picture->height;
-    uint32_t side = (width < height ? width : height) / 8 & ~1u;
-    uint32_t step = width / 64 + 1, scale = width / 64 & ~1u;
-    uint32_t x = (uint32_t)(sequence * step % (width - side));
 
-    canvas_fill(canvas, x, height / 2, side, side, CANVAS_WHITE);
-    canvas_fill(canvas, x + side / 4, height / 2 + side / 4, side / 2, side / 2, CANVAS_BLACK);
-    canvas_number(canvas, width / 8 & ~1u, height / 4, scale, NUMBER_DIGITS, sequence);
+    pattern_look_draw_marker(&pattern->look, canvas, sequence);
+    canvas_number(canvas, width / 8 & ~1u, height / 4, width / 64 & ~1u, NUMBER_DIGITS, sequence);
 }
 
 static void stamp_frame(const struct canvas *canvas, uint64_t sequence, uint64_t timestamp)
@@ -142,7 +160,7 @@ static int begin_planes(struct canvas *canvas, struct queue_buffer *buffer, unsi
 static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint64_t sequence,
                 uint64_t timestamp)
 {
-    struct canvas canvas = {.picture = &pattern->stream.picture};
+    struct canvas canvas = canvas_of(pattern);
     unsigned begun;
     int r = begin_planes(&canvas, buffer, &begun);
 
@@ -151,7 +169,7 @@ static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint6
             buffer->bytesused[i] = canvas.picture->plane_size[i];
             memcpy(canvas.planes[i], pattern->background[i], buffer->bytesused[i]);
         }
-        draw_frame(&canvas, sequence);
+        draw_frame(pattern, &canvas, sequence);
         stamp_frame(&canvas, sequence, timestamp);
     }
     for (unsigned i = 0; i < begun; i++)
@@ -162,15 +180,20 @@ static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint6
 static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t missed)
 {
     struct kind_pattern *pattern = data;
-    struct queue_buffer *buffer = buffer_queue_take(pattern->queue);
     uint32_t sequence = (uint32_t)tick; /* wraps, as V4L2's does */
+    struct queue_buffer *buffer;
     int r;
 
+    capture_frame_begins(pattern->source.context, sequence);
+    buffer = buffer_queue_take(pattern->queue);
+    pattern->frames = tick + 1;
     if (missed > 0)
         log_debug("pattern: %llu ticks passed over, the loop was busy", (unsigned long long)missed);
     stats_add(&pattern->stats->frames_dropped, missed + (buffer == NULL));
     if (buffer == NULL)
         return;
+    if (pattern->look_changed)
+        draw_background(pattern);
     r = fill(pattern, buffer, sequence, timestamp);
     if (r != 0)
         log_warning("pattern: could not fill buffer %u: error %d", buffer->index, -r);
@@ -189,7 +212,9 @@ static int pattern_start(struct source *source, const struct media_stream *strea
 
     pattern->stream = *stream;
     pattern->queue = queue;
-    r = draw_background(pattern);
+    pattern->frames = 0;
+    pattern_look_read(&pattern->look, &pattern->controls);
+    r = make_background(pattern);
     if (r != 0)
         return r;
     r = frame_clock_start(&pattern->clock, pattern->loop, stream->interval.numerator,
@@ -209,8 +234,11 @@ static void pattern_stop(struct source *source)
 
 static void pattern_destroy(struct source *source)
 {
+    struct kind_pattern *pattern = pattern_of(source);
+
     pattern_stop(source);
-    free(pattern_of(source));
+    control_set_finish(&pattern->controls);
+    free(pattern);
 }
 
 static const struct source_impl pattern_source = {
@@ -222,13 +250,45 @@ static const struct source_impl pattern_source = {
     .destroy = pattern_destroy,
 };
 
+static struct kind_pattern *pattern_of_context(struct context *context)
+{
+    return (struct kind_pattern *)(void *)((char *)context->controls -
+                                           offsetof(struct kind_pattern, controls));
+}
+
+static void refresh(struct context *context, struct control *control)
+{
+    if (control->spec->id == PATTERN_CID_FRAMES)
+        control->value = (int64_t)pattern_of_context(context)->frames;
+}
+
+static void changed(struct context *context, struct control *control)
+{
+    struct kind_pattern *pattern = pattern_of_context(context);
+
+    pattern_look_read(&pattern->look, &pattern->controls);
+    pattern->look_changed = true;
+}
+
+static const struct control_set_ops control_ops = {.refresh = refresh, .changed = changed};
+
 static struct media_kind *pattern_create(const struct media_kind_host *host)
 {
     struct kind_pattern *pattern = calloc(1, sizeof(*pattern));
+    const struct control_spec *specs;
+    unsigned count;
 
     if (pattern == NULL)
         return NULL;
-    pattern->source.impl = &pattern_source;
+    specs = pattern_look_specs(&count);
+    if (control_set_init(&pattern->controls, NULL, &control_ops, specs, count) != 0) {
+        control_set_finish(&pattern->controls);
+        free(pattern);
+        errno = ENOMEM;
+        return NULL;
+    }
+    pattern->source =
+        (struct source){.impl = &pattern_source, .syncs = true, .controls = &pattern->controls};
     pattern->loop = host->media->device.host->loop;
     pattern->stats = host->media->device.host->stats;
     pattern->multiplanar = host->options->multiplanar;

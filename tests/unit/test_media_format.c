@@ -240,7 +240,7 @@ static void test_canvas_stays_inside(void **state)
             canvas.planes[p] = malloc(picture.plane_size[p]);
             memset(canvas.planes[p], 0xa5, picture.plane_size[p]);
         }
-        canvas_test_card(&canvas);
+        canvas_test_card(&canvas, NULL);
         for (unsigned p = 0; p < picture.format->planes; p++)
             assert_null(memchr(canvas.planes[p], 0xa5, picture.plane_size[p])); /* all covered */
         canvas_fill(&canvas, 0xfffffff0, 4, 0xffffffff, 0xffffffff, CANVAS_RED);
