@@ -28,8 +28,11 @@ static const char *take_card(void *target, const char *argument)
     return *argument != '\0' && strlen(argument) < 32 ? NULL : "it must have 1 to 31 bytes";
 }
 
+static bool planes_given;
+
 static const char *take_planes(void *target, const char *argument)
 {
+    planes_given = true;
     ((struct media_options *)target)->multiplanar = strcmp(argument, "multi") == 0;
     return strcmp(argument, "multi") == 0 || strcmp(argument, "single") == 0
                ? NULL
@@ -38,25 +41,32 @@ static const char *take_planes(void *target, const char *argument)
 
 static const struct options_row rows[] = {
     {"kind", "KIND",
-     "What the device is: pattern, a camera that shows a test pattern (the default).", take_kind},
+     "What the device is: pattern, a camera that shows a test pattern (the default);\n"
+     "decoder, which decodes video on the processor.",
+     take_kind},
     {"card", "NAME", "The name that the guest's programs show.", take_card},
     {"planes", "HOW",
-     "single: the guest's node has V4L2's single-planar API (the default). multi: the\n"
-     "multi-planar one, with the format NV12M too.",
+     "single: the guest's node has V4L2's single-planar API (the default of cameras). multi:\n"
+     "the multi-planar one, with formats of several planes too (the default of codecs).",
      take_planes},
     {NULL},
 };
 
+static const struct media_kind_impl *chosen_kind(const struct media_options *options)
+{
+    return media_kind_find(options->kind != NULL ? options->kind : MEDIA_DEFAULT_KIND);
+}
+
 static struct device *create(struct device_host *host, const void *options)
 {
+    if (!planes_given)
+        media_options.multiplanar = chosen_kind(options)->multiplanar;
     return media_device_create(host, options);
 }
 
 static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
 {
-    const struct media_options *o = options;
-
-    *foreign = media_kind_find(o->kind != NULL ? o->kind : MEDIA_DEFAULT_KIND)->maps_foreign;
+    *foreign = chosen_kind(options)->maps_foreign;
     return 0;
 }
 

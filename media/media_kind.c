@@ -6,6 +6,9 @@
 
 static const struct media_kind_impl *const kinds[] = {
     &kind_pattern_impl,
+#ifdef HAVE_CODECS
+    &kind_decoder_impl,
+#endif
 };
 
 const struct media_kind_impl *media_kind_at(unsigned index)

@@ -29,6 +29,9 @@ struct media_kind_impl {
     const char *description; /* one sentence for people */
     /* It maps memory that is not ours (plane_import), for which an arena has no place. */
     bool maps_foreign;
+    /* The node has V4L2's multi-planar API where the options do not say: what programs expect of a
+     * codec. */
+    bool multiplanar;
     /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
      * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
     bool (*check)(const struct media_options *options, char *text);
@@ -61,5 +64,6 @@ const struct media_kind_impl *media_kind_at(unsigned index);
 const struct media_kind_impl *media_kind_find(const char *name);
 
 extern const struct media_kind_impl kind_pattern_impl;
+extern const struct media_kind_impl kind_decoder_impl; /* only if FFmpeg's headers were there */
 
 #endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/decoder.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A packet that gives no picture and no end after so many errors is given up. */
+#define MOST_ERRORS 16u
+
+int decoder_init(struct decoder *decoder, const struct av_library *av,
+                 const struct decoder_codec *codec)
+{
+    *decoder = (struct decoder){.av = av, .codec = codec};
+    decoder_output_init(&decoder->output, av);
+    decoder->packet = av->av_packet_alloc();
+    decoder->frame = av->av_frame_alloc();
+    return decoder->packet != NULL && decoder->frame != NULL ? 0 : -ENOMEM;
+}
+
+static void drop_frame(struct decoder *decoder)
+{
+    decoder->av->av_frame_unref(decoder->frame);
+    decoder->has_frame = false;
+}
+
+static void close_codec(struct decoder *decoder)
+{
+    drop_frame(decoder);
+    decoder->draining = false;
+    decoder->drained = false;
+    if (decoder->context != NULL)
+        decoder->av->avcodec_free_context(&decoder->context);
+}
+
+void decoder_finish(struct decoder *decoder)
+{
+    if (decoder->frame != NULL)
+        close_codec(decoder);
+    decoder_output_finish(&decoder->output);
+    decoder->av->av_packet_free(&decoder->packet);
+    decoder->av->av_frame_free(&decoder->frame);
+}
+
+void decoder_select(struct decoder *decoder, const struct decoder_codec *codec)
+{
+    close_codec(decoder);
+    decoder->codec = codec;
+}
+
+/* 0 or -errno. */
+static int open_codec(struct decoder *decoder)
+{
+    const struct av_library *av = decoder->av;
+    const AVCodec *codec = decoder_codec_library(decoder->codec, av);
+    char text[AV_ERROR_MAX_STRING_SIZE];
+    int r;
+
+    if (codec == NULL)
+        return -EOPNOTSUPP;
+    decoder->context = av->avcodec_alloc_context3(codec);
+    if (decoder->context == NULL)
+        return -ENOMEM;
+    /* Sessions share the threads of the device, each in its turn. */
+    decoder->context->thread_count = 1;
+    decoder->context->max_pixels = DECODER_MAX_PIXELS;
+    decoder->context->flags |= AV_CODEC_FLAG_UNALIGNED; /* crops to the pixel */
+    r = av->avcodec_open2(decoder->context, codec, NULL);
+    if (r < 0) {
+        log_warning("decoder: %s does not open: %s", codec->name, av_library_text(av, r, text));
+        av->avcodec_free_context(&decoder->context);
+        return av_library_failure(r);
+    }
+    return 0;
+}
+
+static void flush(struct decoder *decoder)
+{
+    drop_frame(decoder);
+    decoder->draining = false;
+    decoder->drained = false;
+    if (decoder->context != NULL)
+        decoder->av->avcodec_flush_buffers(decoder->context);
+}
+
+/* Takes the next picture out, if there is one. False: the packet is broken. */
+static bool receive(struct decoder *decoder)
+{
+    const struct av_library *av = decoder->av;
+    bool good = true;
+
+    for (unsigned errors = 0; errors < MOST_ERRORS; errors++) {
+        int r = av->avcodec_receive_frame(decoder->context, decoder->frame);
+
+        decoder->has_frame = r >= 0;
+        decoder->drained = r == AVERROR_EOF;
+        if (r >= 0 || r == AVERROR_EOF || r == AVERROR(EAGAIN))
+            return good;
+        good = false;
+    }
+    return false;
+}
+
+/* The source as a packet of our own: the guest may change its bytes while a codec reads them. 0 or
+ * -errno. */
+static int make_packet(struct decoder *decoder, const struct m2m_work *work)
+{
+    const struct m2m_plane *source = &work->source[0];
+    int r;
+
+    if (source->size == 0 || source->size > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
+        return -EINVAL;
+    r = decoder->av->av_new_packet(decoder->packet, (int)source->size);
+    if (r < 0)
+        return av_library_failure(r);
+    memcpy(decoder->packet->data, source->data, source->size);
+    decoder->packet->pts = (int64_t)work->source_time;
+    return 0;
+}
+
+/* False: it is broken, or cannot be decoded. */
+static bool feed(struct decoder *decoder, const struct m2m_work *work)
+{
+    bool good;
+    int r;
+
+    if (decoder->context == NULL && open_codec(decoder) != 0)
+        return false;
+    if (decoder->draining) /* given up half-way, or over: the codec begins anew */
+        flush(decoder);
+    if (make_packet(decoder, work) != 0)
+        return false;
+    r = decoder->av->avcodec_send_packet(decoder->context, decoder->packet);
+    decoder->av->av_packet_unref(decoder->packet);
+    good = receive(decoder);
+    return good && r >= 0;
+}
+
+static void begin_drain(struct decoder *decoder)
+{
+    if (decoder->draining)
+        return;
+    decoder->draining = true;
+    decoder->drained = decoder->context == NULL;
+    if (decoder->context == NULL)
+        return;
+    decoder->av->avcodec_send_packet(decoder->context, NULL);
+    if (!decoder->has_frame)
+        receive(decoder);
+}
+
+static uint32_t flags_of(const AVFrame *frame)
+{
+    if (av_library_is_key(frame))
+        return V4L2_BUF_FLAG_KEYFRAME;
+    if (frame->pict_type == AV_PICTURE_TYPE_P)
+        return V4L2_BUF_FLAG_PFRAME;
+    return frame->pict_type == AV_PICTURE_TYPE_B ? V4L2_BUF_FLAG_BFRAME : 0;
+}
+
+/* The buffer may be of another format, if the guest kept it over a change. */
+static bool has_room(const struct decoder *decoder, const struct m2m_work *work)
+{
+    if (work->target_planes < decoder->picture.format->planes)
+        return false;
+    for (unsigned i = 0; i < decoder->picture.format->planes; i++)
+        if (work->target[i].size < decoder->picture.plane_size[i])
+            return false;
+    return true;
+}
+
+static void write_frame(struct decoder *decoder, struct m2m_work *work)
+{
+    uint8_t *planes[PICTURE_MAX_PLANES] = {0};
+    int r = -ENOSPC;
+
+    for (unsigned i = 0; i < decoder->picture.format->planes; i++)
+        planes[i] = work->target[i].data;
+    if (has_room(decoder, work))
+        r = decoder_output_write(&decoder->output, decoder->frame, &decoder->picture, planes);
+    if (r != 0)
+        log_stranger("decoder: a picture of %ux%u does not get into a buffer: error %d",
+                     decoder->running.width, decoder->running.height, -r);
+    for (unsigned i = 0; i < decoder->picture.format->planes; i++)
+        work->bytesused[i] = decoder->picture.plane_size[i];
+    if (decoder->frame->pts != AV_NOPTS_VALUE)
+        work->target_time = (uint64_t)decoder->frame->pts;
+    work->target_flags = r != 0 ? V4L2_BUF_FLAG_ERROR : flags_of(decoder->frame);
+    work->filled = true;
+}
+
+/* The picture in hand goes into the target, if the two go together. */
+static void give(struct decoder *decoder, struct m2m_work *work)
+{
+    decoder_output_format(&decoder->output, decoder->frame, &decoder->found);
+    if (!decoder_format_fits(&decoder->found, &decoder->told) ||
+        (work->target_planes > 0 && !decoder_format_fits(&decoder->found, &decoder->running))) {
+        work->changed = true;
+        return;
+    }
+    if (work->target_planes == 0)
+        return;
+    write_frame(decoder, work);
+    drop_frame(decoder);
+    receive(decoder);
+}
+
+/* libavcodec looks at the number of pixels only. */
+static bool too_large(const AVFrame *frame)
+{
+    return frame->width > (int)DECODER_MAX_SIDE || frame->height > (int)DECODER_MAX_SIDE;
+}
+
+void decoder_step(struct decoder *decoder, struct m2m_work *work)
+{
+    if (work->flush)
+        flush(decoder);
+    if (work->source_planes > 0)
+        work->source_bad = !feed(decoder, work);
+    if (work->drain)
+        begin_drain(decoder);
+    while (decoder->has_frame && too_large(decoder->frame)) {
+        log_stranger("decoder: refused a picture of %dx%d: %u is the most", decoder->frame->width,
+                     decoder->frame->height, DECODER_MAX_SIDE);
+        work->source_bad = true;
+        drop_frame(decoder);
+        receive(decoder);
+    }
+    if (decoder->has_frame)
+        give(decoder, work);
+    work->pending = decoder->has_frame;
+    work->ended = decoder->draining && decoder->drained && !decoder->has_frame;
+    if (work->ended)
+        flush(decoder);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/decoder_context.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* One picture waits in the codec while the guest looks at another. */
+#define LEAST_CAPTURE_BUFFERS 2
+
+static const struct control_spec specs[] = {
+    {.id = V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
+     .type = V4L2_CTRL_TYPE_INTEGER,
+     .name = "Min Number of Capture Buffers",
+     .minimum = 1,
+     .maximum = VIDEO_MAX_FRAME,
+     .step = 1,
+     .initial = LEAST_CAPTURE_BUFFERS,
+     .flags = V4L2_CTRL_FLAG_READ_ONLY},
+};
+
+static const struct control_set_ops controls_ops = {0};
+
+static const struct context_impl impl = {
+    .enum_fmt = decoder_enum_fmt,
+    .g_fmt = decoder_g_fmt,
+    .try_fmt = decoder_try_fmt,
+    .s_fmt = decoder_s_fmt,
+    .enum_framesizes = decoder_enum_framesizes,
+    .g_selection = decoder_g_selection,
+    .s_selection = decoder_s_selection,
+    .decoder_cmd = m2m_decoder_cmd,
+    .layout = decoder_layout,
+    .has_event = m2m_has_event,
+    .busy = m2m_busy,
+};
+
+static struct decoder_context *context_of(struct m2m *m2m)
+{
+    return M2M_OF(m2m, struct decoder_context);
+}
+
+static void step(struct m2m *m2m, struct m2m_work *work)
+{
+    decoder_step(&context_of(m2m)->decoder, work);
+}
+
+static void prepare(struct m2m *m2m, struct m2m_work *work)
+{
+    struct decoder_context *context = context_of(m2m);
+
+    context->decoder.told = context->known ? context->stream : (struct decoder_format){0};
+    context->decoder.running = context->running;
+    context->decoder.picture = context->running_picture;
+}
+
+static bool changed(struct m2m *m2m)
+{
+    struct decoder_context *context = context_of(m2m);
+    const struct decoder_format *found = &context->decoder.found;
+
+    decoder_format_learn(context, found);
+    log_debug("decoder: the stream has %ux%u, %u bits", found->width, found->height, found->bits);
+    return m2m->capture_on && !decoder_format_fits(found, &context->running);
+}
+
+static int start(struct m2m *m2m, struct buffer_queue *queue)
+{
+    struct decoder_context *context = context_of(m2m);
+
+    if (queue == &m2m->capture) {
+        context->running = context->stream;
+        context->running_picture = context->picture;
+    }
+    return 0;
+}
+
+static const struct m2m_ops ops = {
+    .work = step,
+    .prepare = prepare,
+    .changed = changed,
+    .start = start,
+};
+
+/* All but m2m. 0 or -errno; needs an end either way. */
+static int parts_init(struct decoder_context *context, const struct av_library *av)
+{
+    int r = decoder_init(&context->decoder, av, decoder_codec_offered(av, 0));
+
+    if (r == 0)
+        r = control_set_init(&context->controls, &context->m2m.context, &controls_ops, specs,
+                             sizeof(specs) / sizeof(specs[0]));
+    return r;
+}
+
+static void parts_finish(struct decoder_context *context)
+{
+    control_set_finish(&context->controls);
+    decoder_finish(&context->decoder);
+}
+
+struct decoder_context *decoder_context_create(struct media *media, const struct av_library *av,
+                                               bool multiplanar)
+{
+    struct decoder_context *context = calloc(1, sizeof(*context));
+    int r;
+
+    if (context == NULL)
+        return NULL;
+    r = m2m_init(&context->m2m, media, multiplanar, &impl, &ops);
+    if (r == 0) {
+        r = parts_init(context, av);
+        if (r == 0) {
+            context->m2m.context.controls = &context->controls;
+            decoder_format_reset(context);
+            return context;
+        }
+        parts_finish(context);
+        m2m_finish(&context->m2m);
+    }
+    free(context);
+    errno = -r;
+    return NULL;
+}
+
+void decoder_context_destroy(struct decoder_context *context)
+{
+    if (context == NULL)
+        return;
+    m2m_finish(&context->m2m);
+    parts_finish(context);
+    free(context);
+}
