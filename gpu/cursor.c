@@ -11,7 +11,7 @@ void cursor_hide(struct display *display, unsigned output)
     if (!cursor->visible)
         return;
     cursor->visible = false;
-    display_tell_cursor(display, output);
+    audience_tell_cursor(&display->audience, output, cursor);
 }
 
 /* Its colours are multiplied by alpha already. */

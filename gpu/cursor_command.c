@@ -47,7 +47,8 @@ uint32_t cursor_move(struct gpu *gpu, struct request *request)
     cursor->x = wanted.x;
     cursor->y = wanted.y;
     if (cursor->visible)
-        display_tell_cursor_move(&gpu->display, wanted.output);
+        audience_tell_cursor_move(&gpu->display.audience, wanted.output,
+                                  &gpu->display.cursors[wanted.output]);
     return type;
 }
 
@@ -63,7 +64,7 @@ static void show(struct display *display, const struct cursor_request *wanted,
     cursor->picture.hot_x = wanted->hot_x;
     cursor->picture.hot_y = wanted->hot_y;
     picture_convert(cursor->picture.pixels, pixels, BYTES / 4, format);
-    display_tell_cursor(display, wanted->output);
+    audience_tell_cursor(&display->audience, wanted->output, &display->cursors[wanted->output]);
 }
 
 /* A picture that a renderer brings. */

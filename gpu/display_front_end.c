@@ -10,16 +10,6 @@ struct display_own {
     struct output outputs[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
-bool display_has_front_end(const struct display *display)
-{
-    const struct sink *sink;
-
-    SLIST_FOREACH(sink, &display->sinks, link)
-    if ((sink->flags & SINK_IS_FRONT_END) != 0)
-        return true;
-    return false;
-}
-
 void display_front_end_came(struct display *display)
 {
     struct display_own *own = display->own;
@@ -41,7 +31,7 @@ void display_front_end_left(struct display *display)
 {
     struct display_own *own = display->own;
 
-    if (own == NULL || display_has_front_end(display))
+    if (own == NULL || audience_has_front_end(&display->audience))
         return;
     display->count = own->count;
     memcpy(display->outputs, own->outputs, sizeof(own->outputs));

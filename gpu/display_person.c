@@ -111,7 +111,7 @@ static void do_output(struct errand *errand)
         say(errand, -EINVAL, reason);
         return;
     }
-    if (display_has_front_end(errand->display)) {
+    if (audience_has_front_end(&errand->display->audience)) {
         say(errand, -EBUSY, "the front-end shows the outputs, and says what they are");
         return;
     }

@@ -16,7 +16,7 @@ static void tell_guest(struct display *display)
 {
     struct gpu *gpu = display->gpu;
 
-    if (display_has_front_end(display))
+    if (audience_has_front_end(&display->audience))
         return;
     display->unread = true;
     gpu->config.events_read |= VIRTIO_GPU_EVENT_DISPLAY;
@@ -127,7 +127,7 @@ static bool waits_for_sinks(struct display *display, struct request *request, in
     struct sink *sink;
 
     if (!request->asked)
-        SLIST_FOREACH(sink, &display->sinks, link)
+        SLIST_FOREACH(sink, &display->audience.sinks, link)
     if (sink->impl->asked != NULL)
         sink->impl->asked(sink, output);
     request->asked = true;

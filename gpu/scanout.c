@@ -59,7 +59,7 @@ void scanout_show(struct display *display, unsigned output, const struct scanout
     scanout->untold = true;
     scanout->stale = true;
     inherit(scanout, &before);
-    display_tell_scanout(display, output, scanout->rect.width, scanout->rect.height);
+    audience_tell_scanout(&display->audience, output, scanout->rect.width, scanout->rect.height);
 }
 
 void scanout_hide(struct display *display, unsigned output)
@@ -71,7 +71,7 @@ void scanout_hide(struct display *display, unsigned output)
     scanout->resource->scanouts &= ~BIT(output);
     staging_release(scanout->staging);
     *scanout = (struct scanout){0};
-    display_tell_scanout(display, output, 0, 0);
+    audience_tell_scanout(&display->audience, output, 0, 0);
 }
 
 void scanout_forget(struct gpu *gpu, struct resource *resource)

@@ -182,5 +182,5 @@ uint32_t scanout_flush(struct gpu *gpu, struct request *request)
             scanout_update(&gpu->display, i, &rect, request);
     if (--request->parts > 0)
         return REQUEST_PENDING;
-    return display_flush_result(request);
+    return audience_flush_result(request);
 }

@@ -26,13 +26,17 @@ static void update_failed(unsigned output, struct request *request, int error)
 /* The pixels are there: the sinks have them. */
 static void update_tell(struct update *update)
 {
-    int result =
-        display_tell_update(update->display, update->output, &update->damage, update->request);
+    struct display *display = update->display;
+    struct sink_frame frame;
+    int result = scanout_frame(display, update->output, &frame);
 
-    if (result < 0)
+    if (result < 0) {
         update_failed(update->output, update->request, result);
-    else
-        update->display->scanouts[update->output].untold = false;
+        return;
+    }
+    audience_tell_update(&display->audience, update->output, &frame, &update->damage,
+                         update->request);
+    display->scanouts[update->output].untold = false;
 }
 
 static void update_fetched(void *data, int result, const struct picture *copy)
@@ -51,7 +55,7 @@ static void update_fetched(void *data, int result, const struct picture *copy)
     }
     free(update);
     if (request != NULL && result != -ESHUTDOWN)
-        display_part_done(request);
+        audience_part_done(request);
 }
 
 static int update_fetch(struct update *update)
@@ -87,7 +91,7 @@ void scanout_update(struct display *display, unsigned output, const struct rect 
         update.damage = rect_common(damage, &scanout->rect);
     if (rect_is_empty(&update.damage))
         return;
-    if (!display_wants_frames(display)) {
+    if (!audience_wants_frames(&display->audience)) {
         scanout->stale = true; /* whoever comes to look gets it from there */
         return;
     }

@@ -11,7 +11,7 @@
 
 /*
  * Where pictures go: a folder of files, the front-end's display socket, a test. The display
- * (gpu/display.h) owns its sinks, up to DISPLAY_MAX_SINKS at once, and tells each of them the same.
+ * (gpu/display.h) owns its sinks, up to AUDIENCE_MAX at once, and tells each of them the same.
  * All is called from the loop and nothing may block: what a sink cannot pass on at once it
  * remembers as damage, and later asks display_frame for the pixels as they are then. So a slow
  * watcher costs frames and never memory or the guest's time.
@@ -89,7 +89,7 @@ struct sink {
     const struct sink_impl *impl;
     unsigned flags;          /* SINK_* */
     struct display *display; /* borrowed; set by display_add_sink */
-    SLIST_ENTRY(sink) link;  // display::sinks
+    SLIST_ENTRY(sink) link;  // audience::sinks
 };
 
 /*

@@ -22,7 +22,7 @@
 struct player {
     struct gpu_fixture *f;
     struct fake_renderer *fake;
-    struct fake_sink *sinks[DISPLAY_MAX_SINKS];
+    struct fake_sink *sinks[AUDIENCE_MAX];
     struct reader input;
     bool waits[2][256]; /* by queue and head: a request that is not answered yet */
     unsigned waiting;
@@ -236,14 +236,14 @@ static void end_some(struct player *p, bool well)
 
 static void sinks_answer(struct player *p)
 {
-    for (unsigned i = 0; i < DISPLAY_MAX_SINKS; i++)
+    for (unsigned i = 0; i < AUDIENCE_MAX; i++)
         for (unsigned output = 0; p->sinks[i] != NULL && output < 3; output++)
             display_updated(&p->sinks[i]->sink, output);
 }
 
 static void change_sink(struct player *p)
 {
-    unsigned i = below(p, DISPLAY_MAX_SINKS);
+    unsigned i = below(p, AUDIENCE_MAX);
 
     if (p->sinks[i] != NULL) {
         display_remove_sink(display(p), &p->sinks[i]->sink);

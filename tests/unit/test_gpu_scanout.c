@@ -169,10 +169,10 @@ static void a_new_sink_is_told_what_is_on(void **state)
     assert_int_equal(sink->updates, 1);
     assert_int_equal(sink->output, 1);
     assert_int_equal(sink->pixels[0][0], 9);
-    for (unsigned i = 1; i < DISPLAY_MAX_SINKS; i++)
+    for (unsigned i = 1; i < AUDIENCE_MAX; i++)
         fake_sink_add(f);
     sink = calloc(1, sizeof(*sink));
-    sink->sink.impl = SLIST_FIRST(&gpu_of_fixture(f)->display.sinks)->impl;
+    sink->sink.impl = SLIST_FIRST(&gpu_of_fixture(f)->display.audience.sinks)->impl;
     assert_int_equal(display_add_sink(&gpu_of_fixture(f)->display, &sink->sink), -ENOSPC);
 }
 
