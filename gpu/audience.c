@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "gpu/answer.h"
-#include "gpu/cursor.h"
 #include "gpu/request.h"
 
 /* A sink has an update that it is not done with. */
@@ -134,24 +133,23 @@ void audience_tell_update(struct audience *audience, unsigned output,
         wait_for(audience, sink, output, request);
 }
 
-void audience_tell_cursor(struct audience *audience, unsigned output, const struct cursor *cursor)
+void audience_tell_cursor(struct audience *audience, unsigned output,
+                          const struct sink_cursor *picture, int32_t x, int32_t y)
 {
     struct sink *sink;
 
     SLIST_FOREACH(sink, &audience->sinks, link)
     if (sink->impl->cursor != NULL)
-        sink->impl->cursor(sink, output, cursor->visible ? &cursor->picture : NULL, cursor->x,
-                           cursor->y);
+        sink->impl->cursor(sink, output, picture, x, y);
 }
 
-void audience_tell_cursor_move(struct audience *audience, unsigned output,
-                               const struct cursor *cursor)
+void audience_tell_cursor_move(struct audience *audience, unsigned output, int32_t x, int32_t y)
 {
     struct sink *sink;
 
     SLIST_FOREACH(sink, &audience->sinks, link)
     if (sink->impl->cursor_move != NULL)
-        sink->impl->cursor_move(sink, output, cursor->x, cursor->y);
+        sink->impl->cursor_move(sink, output, x, y);
 }
 
 void audience_updated(struct audience *audience, struct sink *sink, unsigned output)

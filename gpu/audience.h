@@ -14,7 +14,6 @@
 #define AUDIENCE_MAX 4u
 
 struct audience_wait;
-struct cursor;
 struct request;
 
 /*
@@ -49,9 +48,10 @@ void audience_tell_scanout(struct audience *audience, unsigned output, uint32_t 
 void audience_tell_update(struct audience *audience, unsigned output,
                           const struct sink_frame *frame, const struct rect *damage,
                           struct request *request);
-void audience_tell_cursor(struct audience *audience, unsigned output, const struct cursor *cursor);
-void audience_tell_cursor_move(struct audience *audience, unsigned output,
-                               const struct cursor *cursor);
+/* The pointer has this picture, NULL: none, and its upper left corner is there. */
+void audience_tell_cursor(struct audience *audience, unsigned output,
+                          const struct sink_cursor *picture, int32_t x, int32_t y);
+void audience_tell_cursor_move(struct audience *audience, unsigned output, int32_t x, int32_t y);
 /* The sink is done with its oldest update of the output; nothing if it has none. */
 void audience_updated(struct audience *audience, struct sink *sink, unsigned output);
 

@@ -11,7 +11,7 @@ void cursor_hide(struct display *display, unsigned output)
     if (!cursor->visible)
         return;
     cursor->visible = false;
-    audience_tell_cursor(&display->audience, output, cursor);
+    audience_tell_cursor(&display->audience, output, NULL, cursor->x, cursor->y);
 }
 
 /* Its colours are multiplied by alpha already. */

@@ -47,8 +47,7 @@ uint32_t cursor_move(struct gpu *gpu, struct request *request)
     cursor->x = wanted.x;
     cursor->y = wanted.y;
     if (cursor->visible)
-        audience_tell_cursor_move(&gpu->display.audience, wanted.output,
-                                  &gpu->display.cursors[wanted.output]);
+        audience_tell_cursor_move(&gpu->display.audience, wanted.output, cursor->x, cursor->y);
     return type;
 }
 
@@ -64,7 +63,8 @@ static void show(struct display *display, const struct cursor_request *wanted,
     cursor->picture.hot_x = wanted->hot_x;
     cursor->picture.hot_y = wanted->hot_y;
     picture_convert(cursor->picture.pixels, pixels, BYTES / 4, format);
-    audience_tell_cursor(&display->audience, wanted->output, &display->cursors[wanted->output]);
+    audience_tell_cursor(&display->audience, wanted->output, &cursor->picture, cursor->x,
+                         cursor->y);
 }
 
 /* A picture that a renderer brings. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,12 +103,21 @@ void virgl_context_drop(struct virgl *virgl, struct virgl_held *held)
         virgl_fences_mend(virgl);
 }
 
+/* A software renderer leaves a lot behind in the heap of this thread, 220 MB after some hundred
+ * programs, which the C library keeps. It goes back to the system when nobody draws. */
+static void trim(const struct virgl *virgl)
+{
+    if (virgl->held_contexts.count == 0)
+        malloc_trim(0);
+}
+
 static int destroy(struct virgl_job *job)
 {
     job->held = virgl_held_find(&job->virgl->held_contexts, job->id);
     if (job->held == NULL)
         return -ENOENT;
     virgl_context_drop(job->virgl, job->held);
+    trim(job->virgl);
     return 0;
 }
 
