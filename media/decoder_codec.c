@@ -3,12 +3,6 @@
 
 #include <stddef.h>
 
-#include <linux/videodev2.h>
-
-#ifndef V4L2_PIX_FMT_AV1
-#define V4L2_PIX_FMT_AV1 v4l2_fourcc('A', 'V', '0', '1')
-#endif
-
 /* What decodes on the processor alone: libavcodec's own decoder of AV1 wants hardware for it. */
 static const struct decoder_codec codecs[] = {
     {V4L2_PIX_FMT_H264, "H.264", {"h264"}},

@@ -4,7 +4,13 @@
 
 #include <stdint.h>
 
+#include <linux/videodev2.h>
+
 #include "media/av_library.h"
+
+#ifndef V4L2_PIX_FMT_AV1
+#define V4L2_PIX_FMT_AV1 v4l2_fourcc('A', 'V', '0', '1')
+#endif
 
 /* A compressed format that the decoder takes, by a decoder of libavcodec. */
 struct decoder_codec {

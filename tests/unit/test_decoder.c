@@ -209,17 +209,386 @@ static void play(struct media_fixture *f, const struct stream_case *with)
 
 #define X264 "-c:v libx264 -preset ultrafast -pix_fmt yuv420p "
 
+#define NV12 V4L2_PIX_FMT_NV12, "nv12"
+#define YUV420 V4L2_PIX_FMT_YUV420, "yuv420p"
+#define P010 V4L2_PIX_FMT_P010, "p010le"
+
+static const struct stream_case h264 = {
+    "size=320x240:rate=25", X264 "-bf 0 -f h264", V4L2_PIX_FMT_H264, "h264", NV12, 30};
+
 static void test_h264(void **state)
 {
-    play(*state, &(struct stream_case){"size=320x240:rate=25", X264 "-bf 0 -f h264",
-                                       V4L2_PIX_FMT_H264, "h264", V4L2_PIX_FMT_NV12, "nv12", 30});
+    play(*state, &h264);
+}
+
+/* Pictures come in another order than their packets. */
+static void test_h264_b_frames(void **state)
+{
+    play(*state, &(struct stream_case){"size=640x360:rate=25",
+                                       "-c:v libx264 -preset fast -pix_fmt yuv420p -bf 3 -f h264",
+                                       V4L2_PIX_FMT_H264, "h264", YUV420, 40});
+}
+
+/* Sizes that are no multiple of anything: cropped in the stream. */
+static void test_h264_cropped(void **state)
+{
+    play(*state, &(struct stream_case){"size=1918x1078:rate=25", X264 "-bf 0 -f h264",
+                                       V4L2_PIX_FMT_H264, "h264", NV12, 4});
+}
+
+static void test_h264_planes(void **state)
+{
+    play(*state, &(struct stream_case){"size=320x240:rate=25", X264 "-bf 2 -f h264",
+                                       V4L2_PIX_FMT_H264, "h264", V4L2_PIX_FMT_NV12M, "nv12", 10});
+    play(*state,
+         &(struct stream_case){"size=322x242:rate=25", X264 "-bf 2 -f h264", V4L2_PIX_FMT_H264,
+                               "h264", V4L2_PIX_FMT_YUV420M, "yuv420p", 10});
+}
+
+static void test_h264_10_bits(void **state)
+{
+    play(*state,
+         &(struct stream_case){"size=320x240:rate=25",
+                               "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le -f h264",
+                               V4L2_PIX_FMT_H264, "h264", P010, 10});
+}
+
+/* Chroma that is not 4:2:0 goes through libswscale. */
+static void test_h264_422(void **state)
+{
+    play(*state, &(struct stream_case){"size=320x240:rate=25",
+                                       "-c:v libx264 -preset ultrafast -pix_fmt yuv422p -f h264",
+                                       V4L2_PIX_FMT_H264, "h264", NV12, 5});
+}
+
+static void test_hevc(void **state)
+{
+    play(*state, &(struct stream_case){
+                     "size=416x240:rate=25",
+                     "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3"
+                     " -pix_fmt yuv420p -f hevc",
+                     V4L2_PIX_FMT_HEVC, "hevc", NV12, 20});
+    play(*state, &(struct stream_case){"size=416x240:rate=25",
+                                       "-c:v libx265 -preset ultrafast -x265-params log-level=none"
+                                       " -pix_fmt yuv420p10le -f hevc",
+                                       V4L2_PIX_FMT_HEVC, "hevc", P010, 10});
+}
+
+static void test_vp8(void **state)
+{
+    play(*state, &(struct stream_case){"size=320x240:rate=25",
+                                       "-c:v libvpx -deadline realtime -cpu-used 8 -f ivf",
+                                       V4L2_PIX_FMT_VP8, "vp8", NV12, 15});
+}
+
+static void test_vp9(void **state)
+{
+    play(*state, &(struct stream_case){"size=352x288:rate=25",
+                                       "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -f ivf",
+                                       V4L2_PIX_FMT_VP9, "vp9", YUV420, 15});
+}
+
+static void test_av1(void **state)
+{
+    play(*state, &(struct stream_case){"size=320x240:rate=25",
+                                       "-c:v libaom-av1 -usage realtime -cpu-used 8 -f ivf",
+                                       V4L2_PIX_FMT_AV1, "libdav1d", NV12, 6});
+}
+
+static void test_mpeg2(void **state)
+{
+    play(*state,
+         &(struct stream_case){"size=352x288:rate=25", "-c:v mpeg2video -bf 2 -f mpeg2video",
+                               V4L2_PIX_FMT_MPEG2, "mpeg2video", NV12, 20});
+}
+
+static void test_mjpeg(void **state)
+{
+    play(*state,
+         &(struct stream_case){"size=320x240:rate=25", "-c:v mjpeg -pix_fmt yuvj420p -f mjpeg",
+                               V4L2_PIX_FMT_MJPEG, "mjpeg", V4L2_PIX_FMT_YUV420, "yuvj420p", 8});
+}
+
+/* The stream's size changes, and its depth: each time all pictures before come out first. */
+static void test_changes(void **state)
+{
+    static const struct {
+        const char *source, *layout;
+    } parts[] = {{"size=320x240:rate=25", "nv12"},
+                 {"size=640x480:rate=25", "nv12"},
+                 {"size=176x144:rate=25", "nv12"}};
+    struct codec_stream whole, part;
+    struct player p;
+
+    if (!codec_stream_make(&whole, parts[0].source, X264 "-bf 2 -f h264", 10, "nv12"))
+        skip();
+    for (unsigned i = 1; i < 3; i++) {
+        assert_true(
+            codec_stream_make(&part, parts[i].source, X264 "-bf 2 -f h264", 10, parts[i].layout));
+        codec_stream_append(&whole, &part);
+    }
+    player_open(&p, *state, &whole, V4L2_PIX_FMT_H264, V4L2_PIX_FMT_NV12);
+    assert_int_equal(codec_stream_order(&whole, "h264", p.order), 30);
+    player_run(&p);
+    assert_int_equal(p.pictures, 30);
+    assert_int_equal(p.compared, whole.picture_bytes);
+    assert_int_equal(p.changes, 3);
+    assert_int_equal(p.last, 3); /* two changes and the end */
+    assert_int_equal(p.format.fmt.pix_mp.width, 176);
+    player_close(&p);
+    media_assert_empty(*state);
+    codec_stream_free(&whole);
+}
+
+/* A guest that has buffers before the device has seen the stream, of the right size or not. */
+static void test_early_capture(void **state)
+{
+    for (uint32_t width = 320; width <= 640; width += 320) {
+        struct v4l2_format format;
+        struct codec_stream stream;
+        struct player p;
+
+        if (!codec_stream_make(&stream, h264.source, h264.how, 10, h264.layout))
+            skip();
+        p = (struct player){.stream = &stream, .fourcc = h264.fourcc, .free_sources = 15};
+        codec_open(&p.codec, *state);
+        assert_int_equal(codec_subscribe(&p.codec, V4L2_EVENT_SOURCE_CHANGE), 0);
+        assert_int_equal(codec_subscribe(&p.codec, V4L2_EVENT_EOS), 0);
+        format = (struct v4l2_format){.type = p.codec.output};
+        format.fmt.pix_mp.pixelformat = h264.codec;
+        format.fmt.pix_mp.width = width;
+        format.fmt.pix_mp.height = 240;
+        assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, S_FMT, &format), 0);
+        assert_int_equal(codec_reqbufs(&p.codec, p.codec.output, SOURCES), 0);
+        player_begin_capture(&p);
+        assert_int_equal(p.format.fmt.pix_mp.width, width);
+        assert_int_equal(codec_streamon(&p.codec, p.codec.output), 0);
+        codec_stream_order(&stream, h264.decoder, p.order);
+        player_run(&p);
+        assert_int_equal(p.pictures, 10);
+        assert_int_equal(p.changes, 1);
+        assert_int_equal(p.last, width == 320 ? 1 : 2);
+        player_close(&p);
+        codec_stream_free(&stream);
+    }
+}
+
+/* Somewhere else in the stream, and the picture is the one from there. */
+static void test_seek(void **state)
+{
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    struct player p;
+
+    if (!codec_stream_make(&stream, h264.source, X264 "-bf 2 -g 10 -f h264", 30, h264.layout))
+        skip();
+    player_open(&p, *state, &stream, h264.codec, h264.fourcc);
+    codec_stream_order(&stream, h264.decoder, p.order);
+    while (p.pictures < 5) {
+        player_send(&p);
+        codec_event(&p.codec, &event);
+        player_take(&p, &event);
+    }
+    assert_int_equal(codec_streamoff(&p.codec, p.codec.output), 0);
+    while (codec_event_within(&p.codec, 20, &event)) /* what was on its way */
+        player_take(&p, &event);
+    p.sent = 20;
+    p.free_sources = (1u << SOURCES) - 1;
+    p.compared = 20 * stream.picture_bytes / 30;
+    p.pictures = 20;
+    p.stopped = false;
+    assert_int_equal(codec_streamon(&p.codec, p.codec.output), 0);
+    player_run(&p);
+    assert_int_equal(p.pictures, 30);
+    assert_int_equal(p.compared, stream.picture_bytes);
+    /* And once more from the start, after the end. */
+    p.sent = p.pictures = 0;
+    p.compared = 0;
+    p.stopped = p.ended = false;
+    player_begin_capture(&p);
+    player_run(&p);
+    assert_int_equal(p.pictures, 30);
+    player_close(&p);
+    codec_stream_free(&stream);
+}
+
+/* Garbage, and streams with holes: errors are told, nothing breaks, and what is whole is shown. */
+static void test_broken(void **state)
+{
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    unsigned bad = 0, rounds = 0;
+    struct player p;
+    uint32_t seed = 1;
+
+    if (!codec_stream_make(&stream, h264.source, X264 "-bf 2 -g 10 -f h264", 60, h264.layout))
+        skip();
+    for (unsigned i = 0; i < stream.count; i++)
+        for (unsigned k = 0; k < 1 + i / 10; k++) {
+            seed = seed * 1103515245 + 12345;
+            stream.packets[i].data[(seed >> 8) % stream.packets[i].size] ^= (uint8_t)(seed >> 3);
+        }
+    player_open(&p, *state, &stream, h264.codec, h264.fourcc);
+    memset(codec_bytes(&p.codec, p.codec.output, 0, 0), 0xa5, 1000);
+    assert_int_equal(codec_qbuf(&p.codec, p.codec.output, 0, 1000, 0), 0);
+    codec_event(&p.codec, &event);
+    assert_true(event.buffer.flags & V4L2_BUF_FLAG_ERROR);
+    while (!p.ended && rounds++ < 1000) {
+        uint32_t type;
+
+        player_send(&p);
+        if (!codec_event_within(&p.codec, 200, &event))
+            break;
+        type = codec_event_type(&event);
+        if (type == p.codec.capture && codec_used(&event, 0) > 0) {
+            p.pictures++;
+            if (!(event.buffer.flags & V4L2_BUF_FLAG_LAST))
+                codec_qbuf(&p.codec, type, event.buffer.index, 0, 0);
+        } else if (type == p.codec.output) {
+            bad += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
+            p.free_sources |= 1u << event.buffer.index;
+        } else {
+            player_take(&p, &event);
+        }
+    }
+    assert_true(p.ended);
+    assert_true(p.pictures > 20 && bad > 0);
+    player_close(&p);
+    media_assert_empty(*state);
+    codec_stream_free(&stream);
+}
+
+static void test_formats(void **state)
+{
+    struct v4l2_format format;
+    struct v4l2_fmtdesc desc;
+    struct codec c;
+
+    codec_open(&c, *state);
+    desc = (struct v4l2_fmtdesc){.type = c.output};
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, ENUM_FMT, &desc), 0);
+    assert_int_equal(desc.pixelformat, V4L2_PIX_FMT_H264);
+    assert_true(desc.flags & V4L2_FMT_FLAG_COMPRESSED);
+    desc = (struct v4l2_fmtdesc){.type = c.output, .index = 7};
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, ENUM_FMT, &desc), EINVAL);
+    assert_int_equal(set_format(&c, c.output, V4L2_PIX_FMT_VP9, &format), 0);
+    assert_int_equal(format.fmt.pix_mp.pixelformat, V4L2_PIX_FMT_VP9);
+    assert_int_equal(format.fmt.pix_mp.plane_fmt[0].sizeimage, 1048576);
+    assert_int_equal(format.fmt.pix_mp.colorspace, V4L2_COLORSPACE_REC709);
+    format.fmt.pix_mp.width = 641;
+    format.fmt.pix_mp.height = 0xffffffff;
+    format.fmt.pix_mp.plane_fmt[0].sizeimage = 0xffffffff;
+    format.fmt.pix_mp.colorspace = V4L2_COLORSPACE_BT2020;
+    format.fmt.pix_mp.xfer_func = V4L2_XFER_FUNC_SMPTE2084;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, S_FMT, &format), 0);
+    assert_int_equal(format.fmt.pix_mp.width, 641);
+    assert_int_equal(format.fmt.pix_mp.height, 8192);
+    assert_int_equal(format.fmt.pix_mp.plane_fmt[0].sizeimage, 32u << 20);
+    format = (struct v4l2_format){.type = c.capture};
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, G_FMT, &format), 0);
+    assert_int_equal(format.fmt.pix_mp.width, 642);
+    assert_int_equal(format.fmt.pix_mp.height, 8192);
+    assert_int_equal(format.fmt.pix_mp.colorspace, V4L2_COLORSPACE_BT2020);
+    assert_int_equal(format.fmt.pix_mp.xfer_func, V4L2_XFER_FUNC_SMPTE2084);
+    assert_int_equal(set_format(&c, c.capture, V4L2_PIX_FMT_YUYV, &format), 0);
+    assert_int_equal(format.fmt.pix_mp.pixelformat, V4L2_PIX_FMT_NV12); /* as near as it gets */
+    assert_int_equal(media_close(c.f, c.session), NO_ANSWER);
+}
+
+/* What is to be seen of pictures of odd sizes, and the control for the least number of buffers. */
+static void test_selection(void **state)
+{
+    struct v4l2_selection selection = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+                                       .target = V4L2_SEL_TGT_COMPOSE};
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    struct player p;
+
+    if (!codec_stream_make(&stream, "size=176x144:rate=25",
+                           "-vf scale=175:143 -c:v mjpeg -pix_fmt yuvj420p -f mjpeg", 2,
+                           "yuvj420p"))
+        skip();
+    player_open(&p, *state, &stream, V4L2_PIX_FMT_MJPEG, V4L2_PIX_FMT_NV12);
+    player_send(&p);
+    do
+        codec_event(&p.codec, &event);
+    while (event.hdr.event != VIRTIO_MEDIA_EVT_EVENT);
+    p.format = (struct v4l2_format){.type = p.codec.capture};
+    assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, G_FMT, &p.format), 0);
+    assert_int_equal(p.format.fmt.pix_mp.width, 176);
+    assert_int_equal(p.format.fmt.pix_mp.height, 144);
+    assert_int_equal(p.format.fmt.pix_mp.quantization, V4L2_QUANTIZATION_FULL_RANGE);
+    assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, G_SELECTION, &selection), 0);
+    assert_int_equal(selection.r.width, 175);
+    assert_int_equal(selection.r.height, 143);
+    selection.target = V4L2_SEL_TGT_COMPOSE_BOUNDS;
+    assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, G_SELECTION, &selection), 0);
+    assert_int_equal(selection.r.width, 176);
+    selection.target = V4L2_SEL_TGT_COMPOSE;
+    selection.r = (struct v4l2_rect){5, 5, 10, 10};
+    assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, S_SELECTION, &selection), 0);
+    assert_int_equal(selection.r.width, 175);
+    selection.type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+    assert_int_equal(MEDIA_IOCTL(p.codec.f, p.codec.session, G_SELECTION, &selection), EINVAL);
+    player_begin_capture(&p);
+    do
+        codec_event(&p.codec, &event);
+    while (codec_event_type(&event) != p.codec.capture);
+    assert_int_equal(codec_used(&event, 0), 176 * 144 * 3 / 2);
+    for (unsigned y = 0; y < 143; y++)
+        assert_memory_equal(codec_bytes(&p.codec, p.codec.capture, event.buffer.index, 0) + y * 176,
+                            stream.pictures + y * 175, 175);
+    player_close(&p);
+    codec_stream_free(&stream);
+}
+
+/* Many streams at once, each in its own session, on the same threads. */
+static void test_sessions(void **state)
+{
+    struct player p[4];
+    struct codec_stream stream;
+    struct virtio_media_event_dqbuf event;
+    unsigned ended = 0;
+
+    if (!codec_stream_make(&stream, h264.source, h264.how, 20, h264.layout))
+        skip();
+    for (unsigned i = 0; i < 4; i++) {
+        player_open(&p[i], *state, &stream, h264.codec, h264.fourcc);
+        codec_stream_order(&stream, h264.decoder, p[i].order);
+        player_send(&p[i]);
+    }
+    while (ended < 4) {
+        struct player *whose = p;
+
+        codec_event(&p[0].codec, &event);
+        while (whose->codec.session != event.hdr.session_id)
+            whose++;
+        ended -= whose->ended;
+        player_take(whose, &event);
+        ended += whose->ended;
+        player_send(whose);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(p[i].compared, stream.picture_bytes);
+        player_close(&p[i]);
+    }
+    media_assert_empty(*state);
+    codec_stream_free(&stream);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DECODER_TEST(test_h264),
-        DECODER_SINGLE_TEST(test_h264),
+        DECODER_TEST(test_h264),          DECODER_SINGLE_TEST(test_h264),
+        DECODER_TEST(test_h264_b_frames), DECODER_SINGLE_TEST(test_h264_cropped),
+        DECODER_TEST(test_h264_planes),   DECODER_TEST(test_h264_10_bits),
+        DECODER_TEST(test_h264_422),      DECODER_TEST(test_hevc),
+        DECODER_TEST(test_vp8),           DECODER_TEST(test_vp9),
+        DECODER_TEST(test_av1),           DECODER_TEST(test_mpeg2),
+        DECODER_SINGLE_TEST(test_mjpeg),  DECODER_TEST(test_changes),
+        DECODER_TEST(test_early_capture), DECODER_TEST(test_seek),
+        DECODER_TEST(test_broken),        DECODER_TEST(test_formats),
+        DECODER_TEST(test_selection),     DECODER_TEST(test_sessions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
