@@ -7,6 +7,7 @@
 
 #include <linux/videodev2.h>
 
+#include "media/colours.h"
 #include "media/picture.h"
 
 /*
@@ -28,12 +29,12 @@ enum encoder_rate {
 /* What is encoded, and how. All bytes are zero before it is filled in: two are compared whole. */
 struct encoder_settings {
     struct picture raw;
-    uint32_t coded;             /* V4L2_PIX_FMT_H264, _VP8 or _JPEG */
+    uint32_t coded;             /* V4L2_PIX_FMT_H264, _VP8 or _MJPEG */
     struct v4l2_rect crop;      /* what of 'raw' is encoded; all even */
     struct v4l2_fract interval; /* seconds per picture; neither part 0 */
-    /* V4L2_COLORSPACE_* and so on, none of them the _DEFAULT: of 'raw', and said in the stream. A
-     * JPEG's samples always have full range. */
-    uint32_t colorspace, ycbcr_enc, quantization, xfer_func;
+    /* Nothing left unsaid: of 'raw', and said in the stream. A JPEG's samples always have full
+     * range, VP8's never. */
+    struct colours colours;
     enum encoder_rate rate;  /* JPEG has none: 'quality' alone counts */
     uint32_t bitrate, peak;  /* bits per second */
     uint32_t quality;        /* 1 to 100 */
@@ -41,7 +42,7 @@ struct encoder_settings {
     uint32_t b_frames;       /* between two others; H.264 only */
     uint32_t min_qp, max_qp; /* 0 to 51, VP8: to 63 */
     uint32_t i_qp, p_qp;
-    uint32_t profile, level; /* H.264: V4L2_MPEG_VIDEO_H264_PROFILE_*, _LEVEL_* */
+    uint32_t profile, level; /* V4L2_MPEG_VIDEO_H264_PROFILE_*, _LEVEL_*; VP8_PROFILE_* */
     uint32_t threads;        /* at most so many work on one picture; 1 or more */
 };
 

@@ -19,7 +19,7 @@ static const struct {
     {V4L2_PIX_FMT_H264, "libx264"},
     {V4L2_PIX_FMT_H264, "libopenh264"},
     {V4L2_PIX_FMT_VP8, "libvpx"},
-    {V4L2_PIX_FMT_JPEG, "mjpeg"},
+    {V4L2_PIX_FMT_MJPEG, "mjpeg"},
 };
 
 const AVCodec *encoder_codec_find(const struct av_library *av, uint32_t coded)
@@ -117,11 +117,17 @@ static enum AVColorSpace matrix_of(uint32_t ycbcr_enc)
 
 static void set_colours(AVCodecContext *c, const struct encoder_settings *s)
 {
-    bool full = s->quantization == V4L2_QUANTIZATION_FULL_RANGE || s->coded == V4L2_PIX_FMT_JPEG;
+    bool full = s->colours.quantization == V4L2_QUANTIZATION_FULL_RANGE;
 
-    c->color_primaries = primaries_of(s->colorspace);
-    c->color_trc = transfer_of(s->xfer_func);
-    c->colorspace = matrix_of(s->ycbcr_enc);
+    /* JPEG has no other range, and VP8 no word for that one. */
+    if (s->coded == V4L2_PIX_FMT_MJPEG)
+        full = true;
+    else if (s->coded == V4L2_PIX_FMT_VP8)
+        full = false;
+
+    c->color_primaries = primaries_of(s->colours.colorspace);
+    c->color_trc = transfer_of(s->colours.xfer_func);
+    c->colorspace = matrix_of(s->colours.ycbcr_enc);
     c->color_range = full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
 }
 
@@ -246,6 +252,7 @@ static void set_openh264(const struct av_library *av, AVCodecContext *c, AVDicti
 static void set_vpx(const struct av_library *av, AVCodecContext *c, AVDictionary **options,
                     const struct encoder_settings *s)
 {
+    c->profile = (int)s->profile;
     av->av_dict_set(options, "deadline", "realtime", 0);
     av->av_dict_set_int(options, "cpu-used", 5, 0);
     av->av_dict_set_int(options, "lag-in-frames", 0, 0);
@@ -273,7 +280,7 @@ static int jpeg_scale(uint32_t quality)
 
 int encoder_codec_picture_quality(const struct encoder_settings *s)
 {
-    return s->coded == V4L2_PIX_FMT_JPEG ? jpeg_scale(s->quality) * FF_QP2LAMBDA : 0;
+    return s->coded == V4L2_PIX_FMT_MJPEG ? jpeg_scale(s->quality) * FF_QP2LAMBDA : 0;
 }
 
 static void set_jpeg(const struct av_library *av, AVCodecContext *c, AVDictionary **options,
@@ -375,7 +382,7 @@ bool encoder_codec_can_follow(const AVCodec *codec, const struct encoder_setting
         same.raw = to->raw;
         same.crop = to->crop;
         same.interval = to->interval;
-        same.quantization = to->quantization;
+        same.colours = to->colours;
         same.threads = to->threads;
     } else {
         same = *to;

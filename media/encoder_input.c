@@ -29,7 +29,7 @@ enum AVPixelFormat encoder_input_format(const struct pixel_format *format)
 /* FFmpeg's matrix for the conversion from RGB, SWS_CS_*. */
 static int matrix_of(const struct encoder_settings *s)
 {
-    switch (s->ycbcr_enc) {
+    switch (s->colours.ycbcr_enc) {
     case V4L2_YCBCR_ENC_709:
     case V4L2_YCBCR_ENC_XV709:
         return SWS_CS_ITU709;
@@ -51,7 +51,7 @@ static struct SwsContext *scaler_create(const struct av_library *av,
 {
     struct SwsContext *scaler = av->sws_alloc_context();
     const int *matrix = av->sws_getCoefficients(matrix_of(s));
-    bool raw_full = s->quantization == V4L2_QUANTIZATION_FULL_RANGE;
+    bool raw_full = s->colours.quantization == V4L2_QUANTIZATION_FULL_RANGE;
     const struct {
         const char *name;
         int64_t value;
@@ -101,7 +101,7 @@ int encoder_input_init(struct encoder_input *input, const struct av_library *av,
     *input = (struct encoder_input){.av = av, .raw = av->av_frame_alloc()};
     if (input->raw == NULL)
         return -ENOMEM;
-    if (raw == wanted && full == (settings->quantization == V4L2_QUANTIZATION_FULL_RANGE))
+    if (raw == wanted && full == (settings->colours.quantization == V4L2_QUANTIZATION_FULL_RANGE))
         return 0;
     return convert(input, settings, raw, wanted, full);
 }

@@ -42,7 +42,7 @@ static const char *take_planes(void *target, const char *argument)
 static const struct options_row rows[] = {
     {"kind", "KIND",
      "What the device is: pattern, a camera that shows a test pattern (the default);\n"
-     "decoder, which decodes video on the processor.",
+     "decoder, which decodes video on the processor; encoder, which encodes it there.",
      take_kind},
     {"card", "NAME", "The name that the guest's programs show.", take_card},
     {"planes", "HOW",

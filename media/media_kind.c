@@ -8,6 +8,7 @@ static const struct media_kind_impl *const kinds[] = {
     &kind_pattern_impl,
 #ifdef HAVE_CODECS
     &kind_decoder_impl,
+    &kind_encoder_impl,
 #endif
 };
 

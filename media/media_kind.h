@@ -65,5 +65,6 @@ const struct media_kind_impl *media_kind_find(const char *name);
 
 extern const struct media_kind_impl kind_pattern_impl;
 extern const struct media_kind_impl kind_decoder_impl; /* only if FFmpeg's headers were there */
+extern const struct media_kind_impl kind_encoder_impl; /* only if FFmpeg's headers were there */
 
 #endif

@@ -57,10 +57,10 @@ static void defaults(struct encoder_settings *s, uint32_t coded)
     s->coded = coded;
     s->crop = (struct v4l2_rect){0, 0, WIDTH, HEIGHT};
     s->interval = (struct v4l2_fract){1, 30};
-    s->colorspace = V4L2_COLORSPACE_REC709;
-    s->ycbcr_enc = V4L2_YCBCR_ENC_709;
-    s->quantization = V4L2_QUANTIZATION_LIM_RANGE;
-    s->xfer_func = V4L2_XFER_FUNC_709;
+    s->colours.colorspace = V4L2_COLORSPACE_REC709;
+    s->colours.ycbcr_enc = V4L2_YCBCR_ENC_709;
+    s->colours.quantization = V4L2_QUANTIZATION_LIM_RANGE;
+    s->colours.xfer_func = V4L2_XFER_FUNC_709;
     s->rate = ENCODER_RATE_VARIABLE;
     s->bitrate = 2000000;
     s->peak = 4000000;
@@ -68,7 +68,8 @@ static void defaults(struct encoder_settings *s, uint32_t coded)
     s->gop = 30;
     s->max_qp = coded == V4L2_PIX_FMT_VP8 ? 63 : 51;
     s->i_qp = s->p_qp = 20;
-    s->profile = V4L2_MPEG_VIDEO_H264_PROFILE_HIGH;
+    if (coded == V4L2_PIX_FMT_H264)
+        s->profile = V4L2_MPEG_VIDEO_H264_PROFILE_HIGH;
     s->level = V4L2_MPEG_VIDEO_H264_LEVEL_4_0;
     s->threads = 2;
 }
@@ -115,7 +116,7 @@ static void compare(struct tandem *t)
         t->error +=
             moving_luma_error(t->frame->data[0], (uint32_t)t->frame->linesize[0],
                               (uint32_t)crop->left, (uint32_t)crop->top, crop->width, crop->height,
-                              t->decoded++, t->settings.coded == V4L2_PIX_FMT_JPEG);
+                              t->decoded++, t->settings.coded == V4L2_PIX_FMT_MJPEG);
     }
 }
 
@@ -178,7 +179,7 @@ static void encode_and_compare(uint32_t coded)
         assert_int_equal(t->taken, i + 1);
         assert_int_equal(t->last.time, 1000 + i * 7);
     }
-    assert_int_equal(t->keys, coded == V4L2_PIX_FMT_JPEG ? 30 : 1);
+    assert_int_equal(t->keys, coded == V4L2_PIX_FMT_MJPEG ? 30 : 1);
     finish(t);
     assert_int_equal(t->decoded, 30);
     print_message("%s: %.1f dB, %llu bytes\n", encoder_name(av, coded), psnr(t),
@@ -199,7 +200,7 @@ static void test_vp8(void **state)
 
 static void test_jpeg(void **state)
 {
-    encode_and_compare(V4L2_PIX_FMT_JPEG);
+    encode_and_compare(V4L2_PIX_FMT_MJPEG);
 }
 
 /* Every raw format comes out as the same luma. */
@@ -366,7 +367,7 @@ static void test_rate_change(void **state)
 /* More quality, more bytes, fewer errors. */
 static void test_quality(void **state)
 {
-    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8, V4L2_PIX_FMT_JPEG};
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8, V4L2_PIX_FMT_MJPEG};
 
     for (unsigned c = 0; c < 3; c++) {
         uint64_t bytes[2];
@@ -384,7 +385,6 @@ static void test_quality(void **state)
             quality[i] = psnr(t);
             tandem_destroy(t);
         }
-        print_message("%u: %lu %lu %.1f %.1f\n", c, bytes[0], bytes[1], quality[0], quality[1]);
         assert_true(bytes[1] > bytes[0] * 3 / 2);
         assert_true(quality[1] > quality[0] + 3);
     }
@@ -451,8 +451,8 @@ static void test_headers(void **state)
 
     t->settings.profile = V4L2_MPEG_VIDEO_H264_PROFILE_CONSTRAINED_BASELINE;
     t->settings.level = V4L2_MPEG_VIDEO_H264_LEVEL_3_1;
-    t->settings.ycbcr_enc = V4L2_YCBCR_ENC_BT2020;
-    t->settings.colorspace = V4L2_COLORSPACE_BT2020;
+    t->settings.colours.ycbcr_enc = V4L2_YCBCR_ENC_BT2020;
+    t->settings.colours.colorspace = V4L2_COLORSPACE_BT2020;
     put(t, false);
     finish(t);
     assert_int_equal(t->decoder->profile, FF_PROFILE_H264_CONSTRAINED_BASELINE);
