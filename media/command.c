@@ -12,7 +12,7 @@
  * rest. */
 #define BATCH 128u
 
-/* A handler returned this: what it waits for calls settle, command_retry or command_answer. */
+/* A handler returned this: what it waits for calls settle, or is a context's (command_waiter). */
 #define LATER (-EINPROGRESS)
 
 /* Each reads command::request and fills command::reply behind its header. Returns 0, -errno or
@@ -250,7 +250,7 @@ static void mapping_settled(void *data, int result)
         command_run(media);
 }
 
-void command_retry(struct media *media)
+static void context_settles(struct media *media)
 {
     struct command *command = &media->command;
 
@@ -261,7 +261,7 @@ void command_retry(struct media *media)
     command_run(media);
 }
 
-void command_answer(struct media *media, int result, size_t tail_answer)
+static void context_answers(struct media *media, int result, size_t tail_answer)
 {
     struct command *command = &media->command;
 
@@ -275,7 +275,7 @@ void command_answer(struct media *media, int result, size_t tail_answer)
     command_run(media);
 }
 
-void command_opened(struct media *media, int result)
+static void context_starts(struct media *media, int result)
 {
     struct command *command = &media->command;
 
@@ -420,10 +420,17 @@ static int on_more(sd_event_source *source, void *data)
     return 0;
 }
 
+static const struct context_waiter command_waiter = {
+    .settled = context_settles,
+    .answered = context_answers,
+    .started = context_starts,
+};
+
 int command_init(struct command *command, struct media *media)
 {
     int r = sd_event_add_defer(media->device.host->loop, &command->more, on_more, media);
 
+    media->waiter = &command_waiter;
     return r < 0 ? r : sd_event_source_set_enabled(command->more, SD_EVENT_OFF);
 }
 

@@ -52,12 +52,4 @@ void command_reset(struct media *media);
 /* Takes requests from the command queue and answers them. */
 void command_run(struct media *media);
 
-/* Does the request in hand again if it waits for a busy context. */
-void command_retry(struct media *media);
-/* The ioctl in hand has come to 'result', 0 or -errno; its payload is in place, and 'tail_answer'
- * bytes of what follows. Nothing if none is in hand. */
-void command_answer(struct media *media, int result, size_t tail_answer);
-/* The opening in hand has come to 'result', 0 or -errno: then its session is closed. */
-void command_opened(struct media *media, int result);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "media/context.h"
 
-#include "media/command.h"
 #include "media/media.h"
 
 struct buffer_queue *context_queue(const struct context *context, uint32_t type)
@@ -41,15 +40,15 @@ void context_forsake(struct context *context, uint32_t session)
 
 void context_settled(struct context *context)
 {
-    command_retry(context->media);
+    context->media->waiter->settled(context->media);
 }
 
 void context_answer(struct context *context, int result, size_t tail_answer)
 {
-    command_answer(context->media, result, tail_answer);
+    context->media->waiter->answered(context->media, result, tail_answer);
 }
 
 void context_started(struct context *context, int result)
 {
-    command_opened(context->media, result);
+    context->media->waiter->started(context->media, result);
 }

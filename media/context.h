@@ -22,6 +22,7 @@
  */
 struct context;
 struct ioctl_call;
+struct media;
 struct session;
 
 /* Where a function is NULL, the ioctl does not exist (-ENOTTY). Each returns 0 or the -errno that
@@ -77,6 +78,13 @@ struct context {
     struct buffer_queue *capture; /* borrowed; NULL where there is none */
     struct buffer_queue *output;  /* borrowed; NULL where there is none */
     struct control_set *controls; /* borrowed; NULL where there are none */
+};
+
+/* Who waits for contexts: the request in hand. Each does nothing if it waits for something else. */
+struct context_waiter {
+    void (*settled)(struct media *media);
+    void (*answered)(struct media *media, int result, size_t tail_answer);
+    void (*started)(struct media *media, int result);
 };
 
 /* The queue of that V4L2_BUF_TYPE_*, or NULL. */

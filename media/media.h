@@ -23,7 +23,8 @@ struct media {
     struct event_queue events;
     struct job_pool jobs;
     struct command command;
-    struct media_kind *kind; /* owned */
+    const struct context_waiter *waiter; /* the command queue's; borrowed */
+    struct media_kind *kind;             /* owned */
 };
 
 /* Ends a session, and all that it owns. */

@@ -67,7 +67,7 @@ static uint32_t row_bytes(const struct format *format, unsigned plane, uint32_t 
     return (width + across - 1) / across * format->bytes[plane];
 }
 
-static uint32_t rows(const struct format *format, unsigned plane, uint32_t height)
+static uint32_t plane_rows(const struct format *format, unsigned plane, uint32_t height)
 {
     uint32_t down = plane == 0 ? 1 : format->down;
 
@@ -90,7 +90,7 @@ int surface_layout_linear(const struct surface *surface, struct surface_layout *
             return -EFBIG; /* the next plane could not be told where it begins */
         layout->strides[i] = (uint32_t)stride;
         layout->offsets[i] = (uint32_t)size;
-        size += stride * rows(format, i, surface->height);
+        size += stride * plane_rows(format, i, surface->height);
     }
     layout->planes = format->planes;
     layout->modifier = FOURCC_MODIFIER_LINEAR;
@@ -106,7 +106,8 @@ bool surface_layout_holds(const struct surface *surface, const struct surface_la
     for (unsigned i = 0; i < format->planes; i++) {
         uint32_t row = row_bytes(format, i, surface->width);
         uint64_t end = layout->offsets[i] +
-                       (uint64_t)layout->strides[i] * (rows(format, i, surface->height) - 1) + row;
+                       (uint64_t)layout->strides[i] * (plane_rows(format, i, surface->height) - 1) +
+                       row;
 
         if (layout->strides[i] < row || end > layout->size)
             return false;
