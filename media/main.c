@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/trial.h"
 #include "daemon/program.h"
 #include "media/media_device.h"
 #include "media/media_kind.h"
@@ -11,11 +13,15 @@ static struct media_options media_options;
 static const char *take_kind(void *target, const char *argument)
 {
     static char why[160];
+    const char *name, *reason;
     int n;
 
     ((struct media_options *)target)->kind = argument;
     if (media_kind_find(argument) != NULL)
         return NULL;
+    for (unsigned i = 0; (name = media_kind_missing(i, &reason)) != NULL; i++)
+        if (strcmp(name, argument) == 0)
+            return reason;
     n = snprintf(why, sizeof(why), "it must be one of:");
     for (unsigned i = 0; media_kind_at(i) != NULL && (size_t)n < sizeof(why); i++)
         n += snprintf(why + n, sizeof(why) - (size_t)n, " %s", media_kind_at(i)->name);
@@ -70,16 +76,49 @@ static int prepare(const void *options, char *const *argv, char word[PROGRAM_WOR
     return 0;
 }
 
-/* Each kind of device that this program has works without anything of the machine's. */
+struct kind_trial {
+    const struct media_kind_impl *impl;
+    const struct media_options *options;
+};
+
+static int try_kind(void *data, char *text, size_t size)
+{
+    const struct kind_trial *trial = data;
+    char said[MEDIA_KIND_TEXT] = "";
+    bool works = trial->impl->check == NULL || trial->impl->check(trial->options, said);
+
+    snprintf(text, size, "%s", said);
+    return works ? 0 : -ENOTSUP;
+}
+
+/* Libraries that a kind loads may crash or hang, so each kind is tried in a child. */
+#define TRIAL_SECONDS 20u
+
+static struct json_object *describe(bool in, const char *text)
+{
+    struct json_object *kind = json_object_new_object();
+
+    json_object_object_add(kind, "in", json_object_new_boolean(in));
+    if (text[0] != '\0')
+        json_object_object_add(kind, in ? "with" : "why", json_object_new_string(text));
+    return kind;
+}
+
 static void check(const void *options, char *const *argv, struct json_object *root)
 {
     struct json_object *kinds = json_object_new_object();
+    const struct media_kind_impl *impl;
+    const char *name, *why;
 
-    for (unsigned i = 0; media_kind_at(i) != NULL; i++) {
-        struct json_object *kind = json_object_new_object();
-        json_object_object_add(kind, "in", json_object_new_boolean(true));
-        json_object_object_add(kinds, media_kind_at(i)->name, kind);
+    for (unsigned i = 0; (impl = media_kind_at(i)) != NULL; i++) {
+        struct kind_trial trial = {impl, options};
+        char text[TRIAL_TEXT];
+        int r = trial_run(try_kind, &trial, TRIAL_SECONDS, text, sizeof(text));
+
+        json_object_object_add(kinds, impl->name, describe(r == 0, text));
     }
+    for (unsigned i = 0; (name = media_kind_missing(i, &why)) != NULL; i++)
+        json_object_object_add(kinds, name, describe(false, why));
     json_object_object_add(root, "kinds", kinds);
 }
 

@@ -12,6 +12,24 @@ static const struct media_kind_impl *const kinds[] = {
 #endif
 };
 
+/* What this program was built without. */
+static const struct {
+    const char *name, *why;
+} missing[] = {
+#ifndef HAVE_CODECS
+    {"decoder", "this program was built without the headers of FFmpeg"},
+#endif
+    {NULL, NULL},
+};
+
+const char *media_kind_missing(unsigned index, const char **why)
+{
+    if (index >= sizeof(missing) / sizeof(missing[0]))
+        return NULL;
+    *why = missing[index].why;
+    return missing[index].name;
+}
+
 const struct media_kind_impl *media_kind_at(unsigned index)
 {
     return index < sizeof(kinds) / sizeof(kinds[0]) ? kinds[index] : NULL;

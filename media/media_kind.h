@@ -60,6 +60,9 @@ struct media_kind {
 
 /* The kind number 'index', NULL past the end: for help texts and --print-capabilities. */
 const struct media_kind_impl *media_kind_at(unsigned index);
+/* The name of the kind number 'index' that this program was built without, and the reason; NULL
+ * past the end. */
+const char *media_kind_missing(unsigned index, const char **why);
 /* The kind of that name, or NULL. */
 const struct media_kind_impl *media_kind_find(const char *name);
 
