@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/trial.h"
 #include "daemon/program.h"
 #include "media/media_device.h"
@@ -34,6 +35,12 @@ static const char *take_card(void *target, const char *argument)
     return *argument != '\0' && strlen(argument) < 32 ? NULL : "it must have 1 to 31 bytes";
 }
 
+static const char *take_node(void *target, const char *argument)
+{
+    ((struct media_options *)target)->node = argument;
+    return *argument == '/' ? NULL : "it must be a path, such as /dev/video0";
+}
+
 static bool planes_given;
 
 static const char *take_planes(void *target, const char *argument)
@@ -48,8 +55,11 @@ static const char *take_planes(void *target, const char *argument)
 static const struct options_row rows[] = {
     {"kind", "KIND",
      "What the device is: pattern, a camera that shows a test pattern (the default);\n"
-     "decoder, which decodes video on the processor; encoder, which encodes it there.",
+     "decoder, which decodes video on the processor; encoder, which encodes it there; v4l2,\n"
+     "a video node of this host (--node).",
      take_kind},
+    {"node", "PATH", "The host's video node, /dev/videoN, that kind v4l2 passes on to the guest.",
+     take_node},
     {"card", "NAME", "The name that the guest's programs show.", take_card},
     {"planes", "HOW",
      "single: the guest's node has V4L2's single-planar API (the default of cameras). multi:\n"
@@ -72,8 +82,14 @@ static struct device *create(struct device_host *host, const void *options)
 
 static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
 {
-    *foreign = chosen_kind(options)->maps_foreign;
-    return 0;
+    const struct media_kind_impl *impl = chosen_kind(options);
+    char text[MEDIA_KIND_TEXT] = "";
+
+    *foreign = impl->maps_foreign;
+    if (!impl->maps_foreign || impl->check(options, text))
+        return 0;
+    log_error("--kind=%s does not work here: %s.", impl->name, text);
+    return -ENODEV;
 }
 
 struct kind_trial {

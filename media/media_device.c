@@ -20,10 +20,11 @@ static void config_init(struct virtio_media_config *config, const struct media_k
     *config = (struct virtio_media_config){
         .device_caps = V4L2_CAP_STREAMING | kind->caps(options),
     };
+    snprintf((char *)config->card, sizeof(config->card), "hostblob %s", kind->name);
     if (options->card != NULL)
         snprintf((char *)config->card, sizeof(config->card), "%s", options->card);
-    else
-        snprintf((char *)config->card, sizeof(config->card), "hostblob %s", kind->name);
+    else if (kind->card != NULL)
+        kind->card(options, (char *)config->card);
 }
 
 static void facts_from(const struct virtio_media_config *config, struct device_facts *facts)

@@ -27,7 +27,8 @@ struct media_kind_host {
 struct media_kind_impl {
     const char *name;        /* as in the option 'kind' */
     const char *description; /* one sentence for people */
-    /* It maps memory that is not ours (plane_import), for which an arena has no place. */
+    /* It maps memory that is not ours (plane_import), for which an arena has no place; and it is
+     * checked before anybody is served. */
     bool maps_foreign;
     /* The node has V4L2's multi-planar API where the options do not say: what programs expect of a
      * codec. */
@@ -37,6 +38,9 @@ struct media_kind_impl {
     bool (*check)(const struct media_options *options, char *text);
     /* V4L2_CAP_* of the node, V4L2_CAP_STREAMING apart. */
     uint32_t (*caps)(const struct media_options *options);
+    /* The name that the guest shows unless a person gave one, ended by 0; nothing if there is none.
+     * NULL: "hostblob KIND". */
+    void (*card)(const struct media_options *options, char name[32]);
     /* NULL with errno set, after a line in the log that says what to do. */
     struct media_kind *(*create)(const struct media_kind_host *host);
 };
@@ -66,7 +70,7 @@ const char *media_kind_missing(unsigned index, const char **why);
 /* The kind of that name, or NULL. */
 const struct media_kind_impl *media_kind_find(const char *name);
 
-extern const struct media_kind_impl kind_pattern_impl;
+extern const struct media_kind_impl kind_pattern_impl, kind_v4l2_impl;
 extern const struct media_kind_impl kind_decoder_impl; /* only if FFmpeg's headers were there */
 extern const struct media_kind_impl kind_encoder_impl; /* only if FFmpeg's headers were there */
 

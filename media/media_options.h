@@ -9,6 +9,8 @@
 #define MEDIA_DEFAULT_SESSIONS 256u
 #define MEDIA_DEFAULT_KIND "pattern"
 
+struct v4l2_calls;
+
 /* Zeros and NULLs stand for the defaults. */
 struct media_options {
     const char *kind; /* MEDIA_DEFAULT_KIND */
@@ -16,6 +18,8 @@ struct media_options {
     /* The node speaks V4L2's multi-planar API, with formats of several planes too. V4L2 programs
      * expect a node to have one API or the other, never both. */
     bool multiplanar;
+    const char *node;                    /* kind v4l2: the host's video node, "/dev/video0" */
+    const struct v4l2_calls *v4l2_calls; /* kind v4l2: for tests; NULL: the system's */
     unsigned max_sessions;
     unsigned threads; /* that work for all sessions together; 0: as many as processors, up to 4 */
 };
