@@ -5,208 +5,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "media/ioctl.h"
+#include "media/command_row.h"
 #include "media/media.h"
 
 /* Requests taken in one go: a driver that refills the ring meanwhile does not keep us from the
  * rest. */
 #define BATCH 128u
-
-/* A handler returned this: what it waits for calls settle, or is a context's (command_waiter). */
-#define LATER (-EINPROGRESS)
-
-/* Each reads command::request and fills command::reply behind its header. Returns 0, -errno or
- * LATER. */
-typedef int command_handler(struct media *media, struct command *command);
-
-static command_handler run_open, run_close, run_ioctl, run_mmap, run_munmap;
-
-/* 'request' and 'reply' are the least sizes of the two parts. */
-static const struct command_row {
-    const char *name;
-    size_t request, reply;
-    command_handler *run;
-} rows[] = {
-    [VIRTIO_MEDIA_CMD_OPEN] = {"OPEN", sizeof(struct virtio_media_cmd_header),
-                               sizeof(struct virtio_media_resp_open), run_open},
-    [VIRTIO_MEDIA_CMD_CLOSE] = {"CLOSE", sizeof(struct virtio_media_cmd_close), 0, run_close},
-    [VIRTIO_MEDIA_CMD_IOCTL] = {"IOCTL", sizeof(struct virtio_media_cmd_ioctl),
-                                sizeof(struct virtio_media_resp_header), run_ioctl},
-    [VIRTIO_MEDIA_CMD_MMAP] = {"MMAP", sizeof(struct virtio_media_cmd_mmap),
-                               sizeof(struct virtio_media_resp_mmap), run_mmap},
-    [VIRTIO_MEDIA_CMD_MUNMAP] = {"MUNMAP", sizeof(struct virtio_media_cmd_munmap),
-                                 sizeof(struct virtio_media_resp_header), run_munmap},
-};
-
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
-
-static void close_number(struct media *media, uint32_t id)
-{
-    struct session *session = session_find(&media->sessions, id);
-
-    if (session != NULL)
-        media_close_session(media, session);
-}
-
-/* What of an opening may take long. 0, -errno after closing the session, or LATER. */
-static int start_session(struct media *media, struct session *session)
-{
-    struct context *context = session->context;
-    uint32_t id = session->id.id;
-    int r = context->impl->start != NULL ? context->impl->start(context) : 0;
-
-    if (r == LATER)
-        media->command.opening = id;
-    else if (r != 0)
-        close_number(media, id);
-    return r;
-}
-
-static int run_open(struct media *media, struct command *command)
-{
-    struct session *session = session_open(&media->sessions);
-    struct virtio_media_resp_open answer = {0};
-    int r;
-
-    if (session == NULL) {
-        log_stranger("refused a session: %u are open", (unsigned)media->sessions.map.count);
-        return -errno;
-    }
-    session->context = media->kind->ops->open(media->kind, session->id.id);
-    if (session->context == NULL) {
-        r = -errno;
-        log_stranger("refused a session: error %d", -r);
-        session_close(&media->sessions, session);
-        return r;
-    }
-    answer.session_id = session->id.id;
-    memcpy(command->reply, &answer, sizeof(answer));
-    media_show_sessions(media);
-    return start_session(media, session);
-}
-
-/* Whether a request that takes buffers away has to wait for those who work on them. */
-static bool wait_for_context(struct command *command, const struct session *session)
-{
-    struct context *context = session->context;
-
-    command->waits_for_context = context->impl->busy != NULL && context->impl->busy(context);
-    return command->waits_for_context;
-}
-
-static int run_close(struct media *media, struct command *command)
-{
-    struct virtio_media_cmd_close close;
-    struct session *session;
-
-    memcpy(&close, command->request, sizeof(close));
-    session = session_find(&media->sessions, close.session_id);
-    if (session == NULL)
-        return -EINVAL;
-    if (wait_for_context(command, session))
-        return LATER;
-    media_close_session(media, session);
-    return 0;
-}
-
-/* Checks the sizes and sets up the call, in a copy of its own. 0 or -errno. */
-static int prepare_ioctl(struct command *command, const struct virtio_media_cmd_ioctl *head)
-{
-    struct ioctl_call *call = &command->call;
-    const uint8_t *payload = command->request + sizeof(*head);
-    size_t size = command->size - sizeof(*head);
-    const struct v4l2_ioctl *row = call->row;
-
-    command->reply_size = sizeof(struct virtio_media_resp_header) + (row->out ? row->size : 0);
-    if ((row->in && size < row->size) || command->room < command->reply_size) {
-        log_stranger("ioctl %s: %zu bytes of payload and %llu of room do not hold %u", row->name,
-                     size, (unsigned long long)command->room, row->size);
-        return -EINVAL;
-    }
-    call->payload = command->reply + sizeof(struct virtio_media_resp_header);
-    call->tail = (uint8_t *)call->payload + row->size;
-    memset(call->payload, 0, row->size);
-    if (row->in)
-        memcpy(call->payload, payload, row->size);
-    if (row->tail != V4L2_IOCTL_TAIL_NONE) {
-        call->tail_size = size - row->size;
-        memcpy(call->tail, payload + row->size, call->tail_size);
-    }
-    return 0;
-}
-
-/* How much of the payload is answered, now that it is known. */
-static void size_answer(struct command *command)
-{
-    size_t answer = command->reply_size + command->call.tail_answer;
-
-    command->reply_size = answer <= command->room ? answer : (size_t)command->room;
-    if (command->call.row->echo_on_error)
-        command->error_size = command->reply_size;
-}
-
-static int run_ioctl(struct media *media, struct command *command)
-{
-    struct virtio_media_cmd_ioctl head;
-    struct ioctl_call *call = &command->call;
-    int r;
-
-    memcpy(&head, command->request, sizeof(head));
-    *call = (struct ioctl_call){.row = v4l2_ioctl_find(head.code),
-                                .number = head.code,
-                                .session = session_find(&media->sessions, head.session_id)};
-    if (call->session == NULL)
-        return -EINVAL;
-    if (call->row == NULL)
-        return -ENOTTY;
-    if (ioctl_waits(head.code) && wait_for_context(command, call->session))
-        return LATER;
-    r = prepare_ioctl(command, &head);
-    if (r != 0)
-        return r;
-    r = ioctl_run(media, call);
-    if (r == LATER)
-        return r;
-    log_debug("session %u: %s gives %d", head.session_id, call->row->name, -r);
-    size_answer(command);
-    return r;
-}
-
-static void mapping_settled(void *data, int result);
-
-static int run_mmap(struct media *media, struct command *command)
-{
-    struct virtio_media_resp_mmap answer = {0};
-    struct virtio_media_cmd_mmap mmap;
-    struct session *session;
-    struct plane *plane;
-
-    memcpy(&mmap, command->request, sizeof(mmap));
-    session = session_find(&media->sessions, mmap.session_id);
-    if (session == NULL)
-        return -EINVAL;
-    plane = context_plane(session->context, mmap.session_id, mmap.offset);
-    if (plane == NULL)
-        return -EINVAL;
-    /* Always readable and writable: the guest's own page tables keep what is read-only so. */
-    answer.shm_offset = plane->place.start;
-    answer.len = plane->size;
-    memcpy(command->reply, &answer, sizeof(answer));
-    command->plane = plane;
-    return plane_map(plane, mapping_settled, media);
-}
-
-static int run_munmap(struct media *media, struct command *command)
-{
-    struct virtio_media_cmd_munmap munmap;
-    struct plane *plane;
-
-    memcpy(&munmap, command->request, sizeof(munmap));
-    plane = window_mapped_at(&media->window, munmap.shm_offset);
-    if (plane == NULL)
-        return -EINVAL;
-    return plane_unmap(plane, mapping_settled, media);
-}
 
 /* Gives the chain back with 'status' (0 or -errno) and 'size' bytes of the reply, which begins with
  * a header. */
@@ -234,19 +38,11 @@ static void answer(struct media *media, struct chain *chain, int result)
     give_back(media, chain, result, result == 0 ? command->reply_size : error_size);
 }
 
-/* What the request in hand waited for is there. */
-static void settle(struct media *media, int result)
+void command_settle(struct media *media, int result, bool now)
 {
     media->command.settled = true;
     media->command.result = result;
-}
-
-static void mapping_settled(void *data, int result)
-{
-    struct media *media = data;
-
-    settle(media, result);
-    if (result != -ECANCELED) /* else when there is a window again: the ring will be ready then */
+    if (now)
         command_run(media);
 }
 
@@ -257,8 +53,7 @@ static void context_settles(struct media *media)
     /* Whoever waits for the window, or for an answer, is not meant. */
     if (command->chain == NULL || !command->waits_for_context)
         return;
-    settle(media, -ECANCELED);
-    command_run(media);
+    command_settle(media, -ECANCELED, true);
 }
 
 static void context_answers(struct media *media, int result, size_t tail_answer)
@@ -270,9 +65,8 @@ static void context_answers(struct media *media, int result, size_t tail_answer)
     log_debug("session %u: %s gives %d", command->call.session->id.id, command->call.row->name,
               -result);
     command->call.tail_answer = tail_answer;
-    size_answer(command);
-    settle(media, result);
-    command_run(media);
+    command_ioctl_size(command);
+    command_settle(media, result, true);
 }
 
 static void context_starts(struct media *media, int result)
@@ -283,11 +77,10 @@ static void context_starts(struct media *media, int result)
         return;
     if (result != 0) {
         log_stranger("refused a session: error %d", -result);
-        close_number(media, command->opening);
+        media_close_session(media, session_find(&media->sessions, command->opening));
         command->opening = 0;
     }
-    settle(media, result);
-    command_run(media);
+    command_settle(media, result, true);
 }
 
 /* Copies the request out once; whoever changes it in guest memory after this changes nothing. */
@@ -304,9 +97,9 @@ static const struct command_row *request_read(struct media *media, struct chain 
         command->size)
         return NULL;
     memcpy(&header, command->request, sizeof(header));
-    if (header.cmd >= ROWS || rows[header.cmd].run == NULL)
-        return &rows[0];
-    row = &rows[header.cmd];
+    row = command_row_find(header.cmd);
+    if (row->run == NULL)
+        return row;
     if (command->size < row->request || command->room < row->reply)
         return NULL;
     return row;
@@ -347,10 +140,10 @@ static void take(struct media *media, struct chain *chain)
     command->opening = 0;
     command->call = (struct ioctl_call){0};
     row = request_read(media, chain);
-    if (row != NULL && row->run == run_close)
+    if (row != NULL && row->silent)
         command->error_size = 0; /* nothing is answered, whatever room there is */
     r = request_run(media, row);
-    if (r == LATER)
+    if (r == COMMAND_LATER)
         command->chain = chain;
     else
         answer(media, chain, r);
@@ -365,7 +158,7 @@ static void drop(struct media *media, struct chain *chain)
     if (command->plane != NULL && command->result == 0)
         plane_unmap(command->plane, NULL, NULL);
     if (command->opening != 0)
-        close_number(media, command->opening);
+        media_close_session(media, session_find(&media->sessions, command->opening));
     virtqueue_drop(&media->device.host->queues[VIRTIO_MEDIA_COMMANDQ], chain);
 }
 

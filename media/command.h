@@ -52,4 +52,8 @@ void command_reset(struct media *media);
 /* Takes requests from the command queue and answers them. */
 void command_run(struct media *media);
 
+/* What the request in hand waited for has come to 'result': 0, -errno, or -ECANCELED: it is done
+ * again. Now, or when the ring is next ready. */
+void command_settle(struct media *media, int result, bool now);
+
 #endif

@@ -11,6 +11,8 @@ void media_show_sessions(const struct media *media)
 
 void media_close_session(struct media *media, struct session *session)
 {
+    if (session == NULL)
+        return;
     subscription_clear(session, &media->events);
     context_forsake(session->context, session->id.id);
     media->kind->ops->close(media->kind, session->context);

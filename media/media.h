@@ -27,7 +27,7 @@ struct media {
     struct media_kind *kind;             /* owned */
 };
 
-/* Ends a session, and all that it owns. */
+/* Ends a session, and all that it owns. Takes NULL. */
 void media_close_session(struct media *media, struct session *session);
 /* A session ended, or a new one began: shows it in the census. */
 void media_show_sessions(const struct media *media);
