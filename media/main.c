@@ -148,7 +148,7 @@ int main(int argc, char **argv)
             {
                 .name = "hostblob-media",
                 .summary = "a virtio-media device (V4L2) for virtual machines, over vhost-user.",
-                .window = UINT64_C(1) << 30,
+                .window = UINT64_C(4) << 30,
                 .rows = rows,
                 .target = &media_options,
             },
