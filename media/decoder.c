@@ -25,11 +25,20 @@ static void drop_frame(struct decoder *decoder)
     decoder->has_frame = false;
 }
 
-static void close_codec(struct decoder *decoder)
+/* Everything before is forgotten. */
+static void forget(struct decoder *decoder)
 {
     drop_frame(decoder);
+    if (decoder->waiting)
+        decoder->av->av_packet_unref(decoder->packet);
+    decoder->waiting = false;
     decoder->draining = false;
     decoder->drained = false;
+}
+
+static void close_codec(struct decoder *decoder)
+{
+    forget(decoder);
     if (decoder->context != NULL)
         decoder->av->avcodec_free_context(&decoder->context);
 }
@@ -77,11 +86,17 @@ static int open_codec(struct decoder *decoder)
 
 static void flush(struct decoder *decoder)
 {
-    drop_frame(decoder);
-    decoder->draining = false;
-    decoder->drained = false;
+    forget(decoder);
     if (decoder->context != NULL)
         decoder->av->avcodec_flush_buffers(decoder->context);
+}
+
+static bool send(struct decoder *decoder)
+{
+    int r = decoder->av->avcodec_send_packet(decoder->context, decoder->packet);
+
+    decoder->av->av_packet_unref(decoder->packet);
+    return r >= 0;
 }
 
 /* Takes the next picture out, if there is one. False: the packet is broken. */
@@ -93,6 +108,12 @@ static bool receive(struct decoder *decoder)
     for (unsigned errors = 0; errors < MOST_ERRORS; errors++) {
         int r = av->avcodec_receive_frame(decoder->context, decoder->frame);
 
+        if (r == AVERROR_EOF && decoder->waiting) {
+            decoder->waiting = false;
+            av->avcodec_flush_buffers(decoder->context);
+            good = send(decoder);
+            continue;
+        }
         decoder->has_frame = r >= 0;
         decoder->drained = r == AVERROR_EOF;
         if (r >= 0 || r == AVERROR_EOF || r == AVERROR(EAGAIN))
@@ -119,11 +140,26 @@ static int make_packet(struct decoder *decoder, const struct m2m_work *work)
     return 0;
 }
 
+/* Whether the packet changes the size of an MPEG-2 stream: it has a sequence header of another
+ * size. libavcodec would lose the picture that it still holds then. */
+static bool loses_picture(const struct decoder *decoder)
+{
+    const uint8_t *data = decoder->packet->data;
+    int width = decoder->context->width & 0xfff, height = decoder->context->height & 0xfff;
+
+    if (decoder->codec->fourcc != V4L2_PIX_FMT_MPEG2 || width == 0)
+        return false;
+    for (int i = 0; i + 7 <= decoder->packet->size; i++)
+        if (data[i] == 0 && data[i + 1] == 0 && data[i + 2] == 1 && data[i + 3] == 0xb3)
+            return (data[i + 4] << 4 | data[i + 5] >> 4) != width ||
+                   ((data[i + 5] & 15) << 8 | data[i + 6]) != height;
+    return false;
+}
+
 /* False: it is broken, or cannot be decoded. */
 static bool feed(struct decoder *decoder, const struct m2m_work *work)
 {
-    bool good;
-    int r;
+    bool good = true;
 
     if (decoder->context == NULL && open_codec(decoder) != 0)
         return false;
@@ -131,15 +167,18 @@ static bool feed(struct decoder *decoder, const struct m2m_work *work)
         flush(decoder);
     if (make_packet(decoder, work) != 0)
         return false;
-    r = decoder->av->avcodec_send_packet(decoder->context, decoder->packet);
-    decoder->av->av_packet_unref(decoder->packet);
-    good = receive(decoder);
-    return good && r >= 0;
+    if (loses_picture(decoder)) {
+        decoder->waiting = true;
+        decoder->av->avcodec_send_packet(decoder->context, NULL);
+    } else {
+        good = send(decoder);
+    }
+    return receive(decoder) && good;
 }
 
 static void begin_drain(struct decoder *decoder)
 {
-    if (decoder->draining)
+    if (decoder->draining || decoder->waiting)
         return;
     decoder->draining = true;
     decoder->drained = decoder->context == NULL;

@@ -32,6 +32,7 @@ struct decoder {
     AVPacket *packet;        /* owned */
     AVFrame *frame;          /* owned */
     bool has_frame;          /* in 'frame': the pending one */
+    bool waiting;            /* 'packet' is for when the pictures before it are out */
     bool draining;           /* the codec knows that no packet comes */
     bool drained;            /* and has no picture any more */
 };

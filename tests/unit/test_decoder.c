@@ -261,38 +261,45 @@ static void test_h264_422(void **state)
                                        V4L2_PIX_FMT_H264, "h264", NV12, 5});
 }
 
+#define X265 "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3 "
+#define VP8 "-c:v libvpx -deadline realtime -cpu-used 8 "
+#define VP9 "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 "
+#define AV1 "-c:v libaom-av1 -usage realtime -cpu-used 8 "
+
 static void test_hevc(void **state)
 {
-    play(*state, &(struct stream_case){
-                     "size=416x240:rate=25",
-                     "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3"
-                     " -pix_fmt yuv420p -f hevc",
-                     V4L2_PIX_FMT_HEVC, "hevc", NV12, 20});
-    play(*state, &(struct stream_case){"size=416x240:rate=25",
-                                       "-c:v libx265 -preset ultrafast -x265-params log-level=none"
-                                       " -pix_fmt yuv420p10le -f hevc",
+    play(*state, &(struct stream_case){"size=416x240:rate=25", X265 "-pix_fmt yuv420p -f hevc",
+                                       V4L2_PIX_FMT_HEVC, "hevc", NV12, 20});
+    play(*state, &(struct stream_case){"size=416x240:rate=25", X265 "-pix_fmt yuv420p10le -f hevc",
                                        V4L2_PIX_FMT_HEVC, "hevc", P010, 10});
 }
 
 static void test_vp8(void **state)
 {
-    play(*state, &(struct stream_case){"size=320x240:rate=25",
-                                       "-c:v libvpx -deadline realtime -cpu-used 8 -f ivf",
-                                       V4L2_PIX_FMT_VP8, "vp8", NV12, 15});
+    play(*state, &(struct stream_case){"size=318x238:rate=25", VP8 "-f ivf", V4L2_PIX_FMT_VP8,
+                                       "vp8", NV12, 15});
 }
 
+/* Also with pictures that are never shown, and with 10 bits. */
 static void test_vp9(void **state)
 {
-    play(*state, &(struct stream_case){"size=352x288:rate=25",
-                                       "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -f ivf",
-                                       V4L2_PIX_FMT_VP9, "vp9", YUV420, 15});
+    play(*state, &(struct stream_case){"size=352x288:rate=25", VP9 "-f ivf", V4L2_PIX_FMT_VP9,
+                                       "vp9", YUV420, 15});
+    play(*state, &(struct stream_case){"size=256x144:rate=25",
+                                       "-c:v libvpx-vp9 -deadline good -cpu-used 5 -auto-alt-ref 1 "
+                                       "-lag-in-frames 10 -f ivf",
+                                       V4L2_PIX_FMT_VP9, "vp9", NV12, 20});
+    play(*state, &(struct stream_case){"size=176x144:rate=25",
+                                       VP9 "-profile:v 2 -pix_fmt yuv420p10le -f ivf",
+                                       V4L2_PIX_FMT_VP9, "vp9", P010, 6});
 }
 
 static void test_av1(void **state)
 {
-    play(*state, &(struct stream_case){"size=320x240:rate=25",
-                                       "-c:v libaom-av1 -usage realtime -cpu-used 8 -f ivf",
-                                       V4L2_PIX_FMT_AV1, "libdav1d", NV12, 6});
+    play(*state, &(struct stream_case){"size=320x240:rate=25", AV1 "-f ivf", V4L2_PIX_FMT_AV1,
+                                       "libdav1d", NV12, 6});
+    play(*state, &(struct stream_case){"size=176x144:rate=25", AV1 "-pix_fmt yuv420p10le -f ivf",
+                                       V4L2_PIX_FMT_AV1, "libdav1d", P010, 4});
 }
 
 static void test_mpeg2(void **state)
@@ -309,35 +316,78 @@ static void test_mjpeg(void **state)
                                V4L2_PIX_FMT_MJPEG, "mjpeg", V4L2_PIX_FMT_YUV420, "yuvj420p", 8});
 }
 
-/* The stream's size changes, and its depth: each time all pictures before come out first. */
-static void test_changes(void **state)
+/* A stream of three sizes: each time, all pictures before the change come out first. */
+static void play_changes(struct media_fixture *f, const struct stream_case *with)
 {
-    static const struct {
-        const char *source, *layout;
-    } parts[] = {{"size=320x240:rate=25", "nv12"},
-                 {"size=640x480:rate=25", "nv12"},
-                 {"size=176x144:rate=25", "nv12"}};
-    struct codec_stream whole, part;
+    static const char *const sources[] = {"size=320x240:rate=25", "size=640x480:rate=25",
+                                          "size=176x144:rate=25"};
+    unsigned order[CODEC_STREAM_MAX];
+    struct codec_stream whole = {.count = 0}, part;
     struct player p;
 
-    if (!codec_stream_make(&whole, parts[0].source, X264 "-bf 2 -f h264", 10, "nv12"))
-        skip();
-    for (unsigned i = 1; i < 3; i++) {
-        assert_true(
-            codec_stream_make(&part, parts[i].source, X264 "-bf 2 -f h264", 10, parts[i].layout));
+    for (unsigned i = 0; i < 3; i++) {
+        if (!codec_stream_make(&part, sources[i], with->how, with->frames, with->layout))
+            skip();
+        assert_int_equal(codec_stream_order(&part, with->decoder, &order[i * with->frames]),
+                         with->frames);
+        for (unsigned k = 0; k < with->frames; k++)
+            order[i * with->frames + k] += whole.count;
         codec_stream_append(&whole, &part);
     }
-    player_open(&p, *state, &whole, V4L2_PIX_FMT_H264, V4L2_PIX_FMT_NV12);
-    assert_int_equal(codec_stream_order(&whole, "h264", p.order), 30);
+    player_open(&p, f, &whole, with->codec, with->fourcc);
+    memcpy(p.order, order, sizeof(order));
     player_run(&p);
-    assert_int_equal(p.pictures, 30);
+    assert_int_equal(p.pictures, 3 * with->frames);
     assert_int_equal(p.compared, whole.picture_bytes);
     assert_int_equal(p.changes, 3);
     assert_int_equal(p.last, 3); /* two changes and the end */
     assert_int_equal(p.format.fmt.pix_mp.width, 176);
     player_close(&p);
-    media_assert_empty(*state);
+    media_assert_empty(f);
     codec_stream_free(&whole);
+}
+
+static void test_h264_changes(void **state)
+{
+    play_changes(*state, &(struct stream_case){NULL, X264 "-bf 2 -f h264", V4L2_PIX_FMT_H264,
+                                               "h264", NV12, 10});
+}
+
+static void test_hevc_changes(void **state)
+{
+    play_changes(*state, &(struct stream_case){NULL, X265 "-pix_fmt yuv420p -f hevc",
+                                               V4L2_PIX_FMT_HEVC, "hevc", NV12, 6});
+}
+
+static void test_vp8_changes(void **state)
+{
+    play_changes(*state,
+                 &(struct stream_case){NULL, VP8 "-f ivf", V4L2_PIX_FMT_VP8, "vp8", NV12, 6});
+}
+
+static void test_vp9_changes(void **state)
+{
+    play_changes(*state,
+                 &(struct stream_case){NULL, VP9 "-f ivf", V4L2_PIX_FMT_VP9, "vp9", YUV420, 6});
+}
+
+static void test_av1_changes(void **state)
+{
+    play_changes(*state,
+                 &(struct stream_case){NULL, AV1 "-f ivf", V4L2_PIX_FMT_AV1, "libdav1d", NV12, 4});
+}
+
+static void test_mpeg2_changes(void **state)
+{
+    play_changes(*state, &(struct stream_case){NULL, "-c:v mpeg2video -bf 2 -f mpeg2video",
+                                               V4L2_PIX_FMT_MPEG2, "mpeg2video", NV12, 6});
+}
+
+static void test_mjpeg_changes(void **state)
+{
+    play_changes(*state, &(struct stream_case){NULL, "-c:v mjpeg -pix_fmt yuvj420p -f mjpeg",
+                                               V4L2_PIX_FMT_MJPEG, "mjpeg", V4L2_PIX_FMT_YUV420,
+                                               "yuvj420p", 4});
 }
 
 /* A guest that has buffers before the device has seen the stream, of the right size or not. */
@@ -585,7 +635,10 @@ int main(void)
         DECODER_TEST(test_h264_422),      DECODER_TEST(test_hevc),
         DECODER_TEST(test_vp8),           DECODER_TEST(test_vp9),
         DECODER_TEST(test_av1),           DECODER_TEST(test_mpeg2),
-        DECODER_SINGLE_TEST(test_mjpeg),  DECODER_TEST(test_changes),
+        DECODER_SINGLE_TEST(test_mjpeg),  DECODER_TEST(test_h264_changes),
+        DECODER_TEST(test_hevc_changes),  DECODER_TEST(test_vp8_changes),
+        DECODER_TEST(test_vp9_changes),   DECODER_TEST(test_av1_changes),
+        DECODER_TEST(test_mpeg2_changes), DECODER_TEST(test_mjpeg_changes),
         DECODER_TEST(test_early_capture), DECODER_TEST(test_seek),
         DECODER_TEST(test_broken),        DECODER_TEST(test_formats),
         DECODER_TEST(test_selection),     DECODER_TEST(test_sessions),
