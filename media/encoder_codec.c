@@ -163,6 +163,12 @@ static const char *number_text(double value, char *text)
     return text;
 }
 
+/* 0 would be without loss, which profiles for everybody do not have. */
+static int x264_qp(const struct encoder_settings *s)
+{
+    return s->p_qp > 0 ? (int)s->p_qp : 1;
+}
+
 static double x264_crf(const struct encoder_settings *s)
 {
     return quantizer_of(s->quality, 51, 1);
@@ -223,8 +229,8 @@ static void set_x264(const struct av_library *av, AVCodecContext *c, AVDictionar
         c->bit_rate = 0;
         c->rc_max_rate = 0;
         c->rc_buffer_size = 0;
-        av->av_dict_set_int(options, "qp", (int)s->p_qp, 0);
-        c->i_quant_factor = ratio_of((int)s->i_qp - (int)s->p_qp);
+        av->av_dict_set_int(options, "qp", x264_qp(s), 0);
+        c->i_quant_factor = ratio_of((int)s->i_qp - x264_qp(s));
         break;
     default:
         break;
@@ -372,7 +378,7 @@ bool encoder_codec_can_follow(const AVCodec *codec, const struct encoder_setting
         same.peak = from->peak;
         same.quality = from->quality;
         /* The quantizer of key pictures is a ratio, set once. */
-        if (to->i_qp - to->p_qp == from->i_qp - from->p_qp) {
+        if ((int)to->i_qp - x264_qp(to) == (int)from->i_qp - x264_qp(from)) {
             same.i_qp = from->i_qp;
             same.p_qp = from->p_qp;
         }
@@ -402,7 +408,7 @@ void encoder_codec_follow(const struct av_library *av, AVCodecContext *context,
         av->av_opt_set(context->priv_data, "crf", number_text(x264_crf(to), text), 0);
         break;
     case ENCODER_RATE_NONE:
-        av->av_opt_set_int(context->priv_data, "qp", (int64_t)to->p_qp, 0);
+        av->av_opt_set_int(context->priv_data, "qp", x264_qp(to), 0);
         break;
     default:
         set_bits(context, to);

@@ -464,6 +464,88 @@ static void test_headers(void **state)
     tandem_destroy(t);
 }
 
+static uint32_t random_below(uint32_t *seed, uint32_t end)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return (uint32_t)((uint64_t)(*seed >> 8) * end >> 24);
+}
+
+/* Whatever a guest may set, in any order: each picture comes out. */
+static void random_settings(struct encoder_settings *s, uint32_t *seed)
+{
+    static const struct v4l2_fract intervals[] = {{1, 1000}, {1, 30},           {1001, 30000},
+                                                  {100, 1},  {999983, 1000000}, {3, 2}};
+    uint32_t most = s->coded == V4L2_PIX_FMT_VP8 ? 63 : 51;
+
+    switch (random_below(seed, 8)) {
+    case 0:
+        s->crop.width = 16 + 2 * random_below(seed, 30);
+        s->crop.height = 16 + 2 * random_below(seed, 30);
+        s->crop.left = (int32_t)(2 * random_below(seed, 10));
+        break;
+    case 1:
+        s->interval = intervals[random_below(seed, 6)];
+        break;
+    case 2:
+        s->rate = random_below(seed, 4);
+        s->quality = 1 + random_below(seed, 100);
+        break;
+    case 3:
+        s->bitrate = 16000u << random_below(seed, 15);
+        s->peak = 16000u << random_below(seed, 15);
+        break;
+    case 4:
+        s->gop = random_below(seed, 2) ? random_below(seed, 5) : 100000 * random_below(seed, 2);
+        break;
+    case 5:
+        s->max_qp = random_below(seed, most + 1);
+        s->min_qp = random_below(seed, s->max_qp + 1);
+        s->i_qp = random_below(seed, 52);
+        s->p_qp = random_below(seed, most + 1);
+        break;
+    case 6:
+        s->b_frames = random_below(seed, ENCODER_MAX_B_FRAMES + 1);
+        s->profile = random_below(seed, s->coded == V4L2_PIX_FMT_H264 ? 5 : 4);
+        s->level = random_below(seed, V4L2_MPEG_VIDEO_H264_LEVEL_6_2 + 1);
+        break;
+    case 7:
+        s->colours = (struct colours){1 + random_below(seed, 12), 1 + random_below(seed, 8),
+                                      1 + random_below(seed, 2), 1 + random_below(seed, 7)};
+        s->threads = 1 + random_below(seed, 4);
+        break;
+    }
+}
+
+static void test_any_settings(void **state)
+{
+    static const uint32_t coded[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8, V4L2_PIX_FMT_MJPEG};
+
+    for (unsigned c = 0; c < 3; c++) {
+        struct tandem *t = tandem_create(coded[c]);
+        uint32_t seed = 7 + c;
+
+        t->settings.crop = (struct v4l2_rect){0, 0, 64, 48};
+        for (unsigned i = 0; i < 300; i++) {
+            int r;
+
+            random_settings(&t->settings, &seed);
+            r = encoder_put(t->encoder, &t->settings, t->planes, i, random_below(&seed, 9) == 0);
+            if (r != 0)
+                print_message("%s: %d\n", encoder_name(av, coded[c]), r);
+            assert_int_equal(r, 0);
+            if (random_below(&seed, 9) == 0)
+                assert_int_equal(encoder_finish(t->encoder), 0);
+            while (encoder_take(t->encoder, t->packet, ROOM, &t->last) == 0)
+                t->taken++;
+        }
+        assert_int_equal(encoder_finish(t->encoder), 0);
+        while (encoder_take(t->encoder, t->packet, ROOM, &t->last) == 0)
+            t->taken++;
+        assert_int_equal(t->taken, 300);
+        tandem_destroy(t);
+    }
+}
+
 static void test_levels(void **state)
 {
     struct v4l2_fract film = {1, 24}, video = {1, 30}, fast = {1, 120};
@@ -502,14 +584,14 @@ static int load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_h264),        cmocka_unit_test(test_vp8),
-        cmocka_unit_test(test_jpeg),        cmocka_unit_test(test_raw_formats),
-        cmocka_unit_test(test_crop),        cmocka_unit_test(test_key_pictures),
-        cmocka_unit_test(test_b_frames),    cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_rate_change), cmocka_unit_test(test_quality),
-        cmocka_unit_test(test_quantizers),  cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_forget),      cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_h264),         cmocka_unit_test(test_vp8),
+        cmocka_unit_test(test_jpeg),         cmocka_unit_test(test_raw_formats),
+        cmocka_unit_test(test_crop),         cmocka_unit_test(test_key_pictures),
+        cmocka_unit_test(test_b_frames),     cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_change),  cmocka_unit_test(test_quality),
+        cmocka_unit_test(test_quantizers),   cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_forget),       cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_any_settings), cmocka_unit_test(test_levels),
     };
 
     return cmocka_run_group_tests(tests, load, NULL);
