@@ -52,11 +52,17 @@ static const char *take_planes(void *target, const char *argument)
                : "it must be 'single' or 'multi'";
 }
 
+static const char *take_pipewire_target(void *target, const char *argument)
+{
+    ((struct media_options *)target)->pipewire_target = argument;
+    return *argument != '\0' ? NULL : "it must be the name or the serial of a node";
+}
+
 static const struct options_row rows[] = {
     {"kind", "KIND",
      "What the device is: pattern, a camera that shows a test pattern (the default);\n"
      "decoder, which decodes video on the processor; encoder, which encodes it there; v4l2,\n"
-     "a video node of this host (--node).",
+     "a video node of this host (--node); pipewire, a camera of the desktop.",
      take_kind},
     {"node", "PATH", "The host's video node, /dev/videoN, that kind v4l2 passes on to the guest.",
      take_node},
@@ -65,6 +71,9 @@ static const struct options_row rows[] = {
      "single: the guest's node has V4L2's single-planar API (the default of cameras). multi:\n"
      "the multi-planar one, with formats of several planes too (the default of codecs).",
      take_planes},
+    {"pipewire-target", "NAME",
+     "With --kind=pipewire: the camera's node name or serial (default: the default camera).",
+     take_pipewire_target},
     {NULL},
 };
 

@@ -5,11 +5,12 @@
 #include <string.h>
 
 static const struct media_kind_impl *const kinds[] = {
-    &kind_pattern_impl,
-    &kind_v4l2_impl,
+    &kind_pattern_impl,  &kind_v4l2_impl,
 #ifdef HAVE_CODECS
-    &kind_decoder_impl,
-    &kind_encoder_impl,
+    &kind_decoder_impl,  &kind_encoder_impl,
+#endif
+#ifdef HAVE_PIPEWIRE
+    &kind_pipewire_impl,
 #endif
 };
 
@@ -19,6 +20,9 @@ static const struct {
 } missing[] = {
 #ifndef HAVE_CODECS
     {"decoder", "this program was built without the headers of FFmpeg"},
+#endif
+#ifndef HAVE_PIPEWIRE
+    {"pipewire", "this program was built without the headers of PipeWire"},
 #endif
     {NULL, NULL},
 };

@@ -71,7 +71,9 @@ const char *media_kind_missing(unsigned index, const char **why);
 const struct media_kind_impl *media_kind_find(const char *name);
 
 extern const struct media_kind_impl kind_pattern_impl, kind_v4l2_impl;
-extern const struct media_kind_impl kind_decoder_impl; /* only if FFmpeg's headers were there */
-extern const struct media_kind_impl kind_encoder_impl; /* only if FFmpeg's headers were there */
+/* Only if FFmpeg's headers were there. */
+extern const struct media_kind_impl kind_decoder_impl, kind_encoder_impl;
+/* Only if PipeWire's headers were there. */
+extern const struct media_kind_impl kind_pipewire_impl;
 
 #endif
