@@ -191,6 +191,8 @@ struct encoder_context *encoder_context_create(struct media *media, const struct
     if (r != 0)
         return drop(context, -r);
     context->m2m.context.controls = &context->controls;
+    context->m2m.output.takes_user = true;
+    context->m2m.capture.takes_user = true;
     encoder_format_reset(context);
     return context;
 }
