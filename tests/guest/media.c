@@ -35,6 +35,7 @@ static const char usage[] =
     "  --save FILE        the middle frame's bytes; FILE.txt says what they are\n"
     "  --memory           verify copies of the frames in guest memory, not the window\n"
     "  --no-drops         a dropped frame is a failure\n"
+    "  --sum-every N      sum each Nth frame only; stamps, times and numbers are checked of all\n"
     "  --virtio-id N      the id that the device is presented with (45)\n"
     "  --event-buffers N  post fewer than 16\n"
     "  --no-event-idx --no-indirect --small-pages   do without\n";
@@ -54,13 +55,21 @@ static const struct {
 #define ABANDONED_ROUNDS 3
 
 static const struct option long_options[] = {
-    {"format", required_argument, NULL, 'f'},    {"size", required_argument, NULL, 's'},
-    {"fps", required_argument, NULL, 'r'},       {"frames", required_argument, NULL, 'n'},
-    {"buffers", required_argument, NULL, 'b'},   {"save", required_argument, NULL, 'o'},
-    {"memory", no_argument, NULL, 'm'},          {"no-drops", no_argument, NULL, 'd'},
-    {"virtio-id", required_argument, NULL, 'i'}, {"event-buffers", required_argument, NULL, 'e'},
-    {"no-event-idx", no_argument, NULL, 'x'},    {"no-indirect", no_argument, NULL, 'y'},
-    {"small-pages", no_argument, NULL, 'p'},     {NULL, 0, NULL, 0},
+    {"format", required_argument, NULL, 'f'},
+    {"size", required_argument, NULL, 's'},
+    {"fps", required_argument, NULL, 'r'},
+    {"frames", required_argument, NULL, 'n'},
+    {"buffers", required_argument, NULL, 'b'},
+    {"save", required_argument, NULL, 'o'},
+    {"memory", no_argument, NULL, 'm'},
+    {"no-drops", no_argument, NULL, 'd'},
+    {"virtio-id", required_argument, NULL, 'i'},
+    {"event-buffers", required_argument, NULL, 'e'},
+    {"no-event-idx", no_argument, NULL, 'x'},
+    {"no-indirect", no_argument, NULL, 'y'},
+    {"small-pages", no_argument, NULL, 'p'},
+    {"sum-every", required_argument, NULL, 'u'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool number(const char *text, unsigned least, unsigned most, unsigned *to)
@@ -93,6 +102,8 @@ static bool take_option(int option, struct media_case *c, struct media_driver_op
         return number(optarg, 1, 1000000, &c->frames);
     case 'b':
         return number(optarg, 1, MEDIA_STREAM_BUFFERS, &c->buffers);
+    case 'u':
+        return number(optarg, 1, 1000000, &c->ask.sum_every);
     case 'i':
         return number(optarg, 1, 63, &o->virtio_id);
     case 'e':

@@ -39,7 +39,7 @@ static void print_run(const struct media_stream *stream, unsigned buffers, uint6
            stream->format.fmt.pix.height, stream->planes, buffers,
            (unsigned long long)k->interval / 1000);
     printf("@@ frames=%llu verified=%llu drops=%llu first_sequence=%llu\n",
-           (unsigned long long)k->frames, (unsigned long long)(k->frames - k->bad_sum),
+           (unsigned long long)k->frames, (unsigned long long)(k->summed - k->bad_sum),
            (unsigned long long)k->drops, (unsigned long long)k->first_sequence);
     printf("@@ bad_sum=%llu bad_stamp=%llu bad_sequence=%llu bad_time=%llu bad_clock=%llu "
            "bad_fields=%llu\n",

@@ -141,8 +141,10 @@ bool media_check_frame(struct media_check *check, const struct media_frame_info 
         note(check, &check->bad_stamp, "stamped %llu at %llu us, announced as %u at %llu us",
              (unsigned long long)stamp.sequence, (unsigned long long)stamp.timestamp / 1000,
              b->sequence, (unsigned long long)us);
-    if (check_fields(check, info))
+    if (check_fields(check, info) && (!check->sum_every || check->frames % check->sum_every == 0)) {
         check_sum(check, info, planes, stamp.sum);
+        check->summed++;
+    }
     check_time(check, b->sequence, us * 1000);
     check->frames++;
     check->busy += now() - from;

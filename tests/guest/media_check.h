@@ -15,8 +15,10 @@ struct media_check {
     bool multi_planar;
     unsigned planes;
     uint64_t plane_size[VIDEO_MAX_PLANES]; /* bytesused expected; 0: not known */
+    unsigned sum_every; /* sums one frame in so many, where a sum takes longer than a frame lasts;
+                           0 is 1 */
     /* Counted. */
-    uint64_t frames;
+    uint64_t frames, summed;
     uint64_t drops; /* sequence numbers that were left out */
     uint64_t bad_stamp, bad_sum, bad_sequence, bad_time, bad_clock, bad_fields;
     uint64_t indexes;               /* bit per buffer seen */

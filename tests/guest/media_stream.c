@@ -36,6 +36,7 @@ int media_stream_begin(struct media_stream *stream, struct media_client *client,
         stream->client = NULL;
         return media_stream_fail(rc, "OPEN");
     }
+    stream->check.sum_every = want->sum_every;
     rc = media_stream_negotiate(stream, want);
     if (rc || !want->copy)
         return rc;

@@ -31,6 +31,7 @@ struct media_stream_ask {
     uint32_t width, height; /* pixels */
     unsigned fps;           /* frames per second */
     bool copy;              /* check copies of the frames, not the window */
+    unsigned sum_every;     /* media_check::sum_every */
 };
 
 /*
