@@ -10,9 +10,11 @@
  * Ticks of a camera, on CLOCK_MONOTONIC: tick number n is at start + (n + 1) * interval, computed
  * from the start each time, so that it never drifts. A tick that the loop was late for still comes,
  * at once and with the time it should have had, as a camera goes on while its reader is away; ticks
- * that are more than FRAME_CLOCK_MAX_LATE_NS old are passed over.
+ * that are more than FRAME_CLOCK_MAX_LATE_NS old are passed over. That is as long as a reader with
+ * 32 buffers at 30 frames a second can be away: where there are buffers, a host that is busy for
+ * some moments loses no frame.
  */
-#define FRAME_CLOCK_MAX_LATE_NS 250000000ull
+#define FRAME_CLOCK_MAX_LATE_NS 1000000000ull
 
 struct frame_clock;
 
