@@ -13,9 +13,10 @@ static const struct {
     const struct point *points;
     const unsigned *count;
 } files[] = {
-    {point_formats, &point_formats_count}, {point_buffers, &point_buffers_count},
-    {point_camera, &point_camera_count},   {point_controls, &point_controls_count},
-    {point_events, &point_events_count},
+    {point_formats, &point_formats_count},   {point_buffers, &point_buffers_count},
+    {point_camera, &point_camera_count},     {point_controls, &point_controls_count},
+    {point_events, &point_events_count},     {point_codecs, &point_codecs_count},
+    {point_decoders, &point_decoders_count}, {point_encoders, &point_encoders_count},
 };
 
 #define FILES (sizeof(files) / sizeof(files[0]))
@@ -75,10 +76,16 @@ static int try_all(const struct point_subject *subject)
     const struct point *all[MOST];
     unsigned count = collect(all), chosen = 0;
     struct trial *trials = calloc(count, sizeof(*trials));
+    unsigned has = subject->has;
     int failed;
 
+    if (subject->make != NULL && !subject->make()) {
+        printf("%s: nothing to work on can be made here, its points of work are left out\n",
+               subject->name);
+        has &= ~(unsigned)POINT_STREAMS;
+    }
     for (unsigned i = 0; i < count; i++) {
-        if ((all[i]->needs & subject->has) != all[i]->needs)
+        if ((all[i]->needs & has) != all[i]->needs)
             continue;
         trials[chosen].point = all[i];
         trials[chosen].subject = subject;

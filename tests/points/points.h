@@ -39,12 +39,16 @@ struct point_subject {
     const char *name;
     struct media_options options;
     unsigned has; /* enum point_needs */
-    /* Of a codec: sets the format of what goes in; number 'index' of what goes in, NULL past the
-     * end. */
+    /* Of a codec: makes what goes in, once; false: this machine cannot. Then sets the formats, and
+     * gives number 'index' of what goes in, of which as many come out. */
+    bool (*make)(void);
     void (*prepare)(struct point_guest *g);
-    const uint8_t *(*input)(struct point_guest *g, unsigned index, uint32_t *size);
-    unsigned inputs; /* that make sense: as many pictures come of them */
+    const uint8_t *(*input)(unsigned index, uint32_t *size);
 };
+
+/* There are so many inputs; the first can be used anew at any time. */
+#define POINT_INPUTS 24u
+/* Beyond them lie those of another size of picture, as many again: of a decoder. */
 
 #define POINT_EVENTS 512u
 #define POINT_EVENT_BUFFERS 32u
@@ -57,7 +61,12 @@ struct point_guest {
     uint32_t capture, output; /* types of its queues; 0: it has none */
     unsigned types;
     uint32_t type[2]; /* the same */
-    unsigned events;  /* that came and were not taken yet, oldest first */
+    uint32_t
+        sources;     /* of a codec that has begun: output buffers that are the program's, as bits */
+    unsigned input;  /* the next to go in */
+    uint64_t stamp;  /* the last timestamp given, us */
+    bool keeps;      /* capture buffers are not queued again */
+    unsigned events; /* that came and were not taken yet, oldest first */
     struct virtio_media_event_dqbuf event[POINT_EVENTS];
 };
 
@@ -138,19 +147,29 @@ uint32_t point_ext(struct point_guest *g, uint32_t code, struct point_controls *
 #define S_EXT_CTRLS _IOC_NR(VIDIOC_S_EXT_CTRLS)
 #define TRY_EXT_CTRLS _IOC_NR(VIDIOC_TRY_EXT_CTRLS)
 
-/* A codec at work: both queues stream, in the order that dev-decoder and dev-encoder have. */
-void point_codec_start(struct point_guest *g);
-/* Gives in the inputs from 'first' to 'end', and takes all that comes out meanwhile. */
+/* What a codec gave out. */
 struct point_output {
     unsigned count; /* pictures or packets */
     uint64_t times[256];
     uint32_t flags[256];
-    bool last; /* the LAST buffer came; an empty one does not count */
+    uint32_t sizes[256];
+    uint32_t indexes[256];
+    bool last; /* the LAST buffer came; an empty one is not counted */
 };
-void point_codec_feed(struct point_guest *g, unsigned first, unsigned end,
-                      struct point_output *out);
-/* STOP, and takes all that comes out, up to the LAST buffer. */
+/* Begins as dev-decoder and dev-encoder have it, up to where the output queue streams, and a
+ * decoder knows its stream. */
+void point_codec_begin(struct point_guest *g);
+/* Goes on with 'count' capture buffers, at least as many as it wants; queues them unless g->keeps,
+ * and begins that stream. */
+void point_codec_capture(struct point_guest *g, uint32_t count);
+/* Both. */
+void point_codec_start(struct point_guest *g);
+/* Gives in 'count' more, and takes what comes out meanwhile. */
+void point_codec_feed(struct point_guest *g, unsigned count, struct point_output *out);
+/* STOP, which has to work, and takes all that comes out, up to the LAST buffer. */
 void point_codec_drain(struct point_guest *g, struct point_output *out);
+/* Takes what comes until the LAST buffer has come. */
+void point_codec_until_last(struct point_guest *g, struct point_output *out);
 uint32_t point_codec_cmd(struct point_guest *g, bool only_try, uint32_t cmd);
 #define POINT_CMD_START 0u
 #define POINT_CMD_STOP 1u
