@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "story.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "footprint.h"
 #include "protocol/frame_stamp.h"
 #include "tests/frontend/media_guest.h"
 
@@ -31,7 +28,6 @@ static void set_format(struct story *s, uint32_t session)
         .type = TYPE,
         .fmt.pix = {.width = WIDTH, .height = HEIGHT, .pixelformat = V4L2_PIX_FMT_YUYV},
     };
-
     struct v4l2_streamparm parm = {.type = TYPE, .parm.capture.timeperframe = {1, 120}};
 
     assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_S_FMT, &format), 0);
@@ -341,40 +337,6 @@ static void everyone_goes(struct story *s, struct crowd *crowd)
             unmap_one(s, &crowd->members[i]);
 }
 
-struct footprint {
-    long threads, kilobytes;
-    int fds;
-};
-
-static struct footprint footprint(pid_t pid)
-{
-    struct footprint f = {.fds = daemon_process_fds(pid)};
-    char path[64], line[256];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    file = fopen(path, "re");
-    assert_non_null(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        sscanf(line, "VmRSS: %ld", &f.kilobytes);
-        sscanf(line, "Threads: %ld", &f.threads);
-    }
-    fclose(file);
-    assert_true(f.fds > 0 && f.threads > 0 && f.kilobytes > 0);
-    return f;
-}
-
-static void assert_same_footprint(pid_t pid, const struct footprint *before)
-{
-    struct footprint after = footprint(pid);
-
-    assert_int_equal(after.fds, before->fds);
-    assert_int_equal(after.threads, before->threads);
-    if (after.kilobytes > before->kilobytes + 1024)
-        fail_msg("process %d holds %ld KiB, %ld before", (int)pid, after.kilobytes,
-                 before->kilobytes);
-}
-
 static void one_round(struct story *s, struct crowd *crowd, unsigned steps)
 {
     for (unsigned i = 0; i < SESSIONS; i++)
@@ -398,11 +360,11 @@ static void a_hundred_sessions_come_and_go(void **state)
     crowd = (struct crowd){.random = 7};
     open_device(s, NULL);
     one_round(s, &crowd, 200); /* so that what is opened at the first use is open */
-    door = footprint(s->daemon.pid);
-    worker = footprint(story_worker(s));
+    footprint_take(&door, s->daemon.pid);
+    footprint_take(&worker, story_worker(s));
     one_round(s, &crowd, STEPS);
-    assert_same_footprint(s->daemon.pid, &door);
-    assert_same_footprint(story_worker(s), &worker);
+    footprint_assert_same(&door, s->daemon.pid, 1024);
+    footprint_assert_same(&worker, story_worker(s), 1024);
     print_message("%u sessions, %u streams, %u frames; %u closed with mappings left\n",
                   crowd.opened, crowd.streams, crowd.frames, crowd.left_mapped);
     assert_int_equal(crowd.opened, crowd.closed);
