@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/trial.h"
 #include "daemon/program.h"
+#include "media/file_options.h"
 #include "media/media_device.h"
 #include "media/media_kind.h"
 
@@ -60,9 +61,10 @@ static const char *take_pipewire_target(void *target, const char *argument)
 
 static const struct options_row rows[] = {
     {"kind", "KIND",
-     "What the device is: pattern, a camera that shows a test pattern (the default);\n"
-     "decoder, which decodes video on the processor; encoder, which encodes it there; v4l2,\n"
-     "a video node of this host (--node); pipewire, a camera of the desktop.",
+     "What the device is: pattern, a camera that shows a test pattern (the default); file,\n"
+     "a camera whose frames come from --file; pipewire, a camera of the desktop; v4l2, a video\n"
+     "node of this host (--node); decoder, which decodes video on the processor; encoder, which\n"
+     "encodes it there.",
      take_kind},
     {"node", "PATH", "The host's video node, /dev/videoN, that kind v4l2 passes on to the guest.",
      take_node},
@@ -74,6 +76,27 @@ static const struct options_row rows[] = {
     {"pipewire-target", "NAME",
      "With --kind=pipewire: the camera's node name or serial (default: the default camera).",
      take_pipewire_target},
+    {"file", "PATH",
+     "Where a camera's frames come from: a file, a FIFO (from the first to the last writer\n"
+     "that comes), or a unix socket that somebody listens at. Every frame comes to the guest:\n"
+     "where it has no buffer, the file and its writer wait. For example\n"
+     "  --kind=file --file=clip.y4m --loop\n"
+     "  --kind=file --file=/run/cam.fifo --file-format=NV12 --size=1280x720",
+     file_options_take_path},
+    {"file-format", "FORMAT",
+     "y4m, or a raw format by V4L2's name: YUYV, UYVY, NV12, P010, YU12, 422P, GREY, RGB3.\n"
+     "auto: what the file says itself (the default).",
+     file_options_take_format},
+    {"size", "WxH", "The size of raw frames.", file_options_take_size},
+    {"rate", "N[/D]", "Frames per second, instead of the file's own; 30 where it has none.",
+     file_options_take_rate},
+    {"pace", "WHO",
+     "rate: a clock gives the frames out. guest: they come as fast as the guest takes them.\n"
+     "auto: rate for a file, guest for a FIFO and a socket (the default).",
+     file_options_take_pace},
+    {"loop", NULL, "After a file's end comes its beginning; else the guest is told of the end.",
+     file_options_take_loop},
+    {"follow", NULL, "At a file's end wait until it has grown.", file_options_take_follow},
     {NULL},
 };
 
@@ -87,18 +110,6 @@ static struct device *create(struct device_host *host, const void *options)
     if (!planes_given)
         media_options.multiplanar = chosen_kind(options)->multiplanar;
     return media_device_create(host, options);
-}
-
-static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
-{
-    const struct media_kind_impl *impl = chosen_kind(options);
-    char text[MEDIA_KIND_TEXT] = "";
-
-    *foreign = impl->maps_foreign;
-    if (!impl->maps_foreign || impl->check(options, text))
-        return 0;
-    log_error("--kind=%s does not work here: %s.", impl->name, text);
-    return -ENODEV;
 }
 
 struct kind_trial {
@@ -119,6 +130,26 @@ static int try_kind(void *data, char *text, size_t size)
 /* Libraries that a kind loads may crash or hang, so each kind is tried in a child. */
 #define TRIAL_SECONDS 20u
 
+static bool kind_works(const struct media_kind_impl *impl, const struct media_options *options,
+                       char text[TRIAL_TEXT])
+{
+    struct kind_trial trial = {impl, options};
+
+    return trial_run(try_kind, &trial, TRIAL_SECONDS, text, TRIAL_TEXT) == 0;
+}
+
+static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
+{
+    const struct media_kind_impl *impl = chosen_kind(options);
+    char text[TRIAL_TEXT];
+
+    *foreign = impl->maps_foreign;
+    if (impl->check == NULL || kind_works(impl, options, text))
+        return 0;
+    log_error("--kind=%s does not work here: %s", impl->name, text);
+    return -ENODEV;
+}
+
 static struct json_object *describe(bool in, const char *text)
 {
     struct json_object *kind = json_object_new_object();
@@ -136,11 +167,10 @@ static void check(const void *options, char *const *argv, struct json_object *ro
     const char *name, *why;
 
     for (unsigned i = 0; (impl = media_kind_at(i)) != NULL; i++) {
-        struct kind_trial trial = {impl, options};
         char text[TRIAL_TEXT];
-        int r = trial_run(try_kind, &trial, TRIAL_SECONDS, text, sizeof(text));
+        bool works = kind_works(impl, options, text);
 
-        json_object_object_add(kinds, impl->name, describe(r == 0, text));
+        json_object_object_add(kinds, impl->name, describe(works, text));
     }
     for (unsigned i = 0; (name = media_kind_missing(i, &why)) != NULL; i++)
         json_object_object_add(kinds, name, describe(false, why));

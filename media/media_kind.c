@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct media_kind_impl *const kinds[] = {
-    &kind_pattern_impl,  &kind_v4l2_impl,
+    &kind_pattern_impl,  &kind_file_impl,    &kind_v4l2_impl,
 #ifdef HAVE_CODECS
     &kind_decoder_impl,  &kind_encoder_impl,
 #endif

@@ -70,7 +70,7 @@ const char *media_kind_missing(unsigned index, const char **why);
 /* The kind of that name, or NULL. */
 const struct media_kind_impl *media_kind_find(const char *name);
 
-extern const struct media_kind_impl kind_pattern_impl, kind_v4l2_impl;
+extern const struct media_kind_impl kind_file_impl, kind_pattern_impl, kind_v4l2_impl;
 /* Only if FFmpeg's headers were there. */
 extern const struct media_kind_impl kind_decoder_impl, kind_encoder_impl;
 /* Only if PipeWire's headers were there. */

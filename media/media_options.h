@@ -3,6 +3,9 @@
 #define MEDIA_MEDIA_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/videodev2.h>
 
 /* V4L2 programs take it that a node can be opened as often as they like: v4l2-compliance opens it
  * 100 times at once. There is an end only because each costs us memory. */
@@ -10,6 +13,14 @@
 #define MEDIA_DEFAULT_KIND "pattern"
 
 struct v4l2_calls;
+struct pixel_format;
+
+/* Who says when the next frame of a file comes. */
+enum media_pace {
+    MEDIA_PACE_AUTO,  /* the rate of a regular file, the writer of a FIFO or a socket */
+    MEDIA_PACE_RATE,  /* the file's rate */
+    MEDIA_PACE_GUEST, /* the guest, as soon as it has a buffer for it */
+};
 
 /* Zeros and NULLs stand for the defaults. */
 struct media_options {
@@ -23,6 +34,14 @@ struct media_options {
     unsigned max_sessions;
     const char *pipewire_target; /* of kind pipewire: a node's name or serial; NULL: the default */
     unsigned threads; /* that work for all sessions together; 0: as many as processors, up to 4 */
+    /* Of the kind 'file'. */
+    const char *file;                       /* its path; a regular file, a FIFO or a unix socket */
+    const struct pixel_format *file_format; /* raw frames of it; NULL: whatever the file is */
+    bool file_y4m;                          /* and that is Y4M */
+    uint32_t width, height;                 /* of raw frames */
+    struct v4l2_fract rate;                 /* frames per second, instead of the file's own */
+    enum media_pace pace;
+    bool loop, follow; /* what to do at a regular file's end: begin anew, wait for more */
 };
 
 #endif
