@@ -217,6 +217,39 @@ static void nothing_comes_after_the_end(struct point_guest *g)
     assert_false(point_comes(g, g->capture, 50));
 }
 
+/* The guest gives no buffers for events: what is done waits, until the STREAMOFF. */
+static void what_waits_does_not_come(struct point_guest *g)
+{
+    struct virtio_media_event_dqbuf event;
+
+    point_starve(g);
+    small_format(g);
+    set_rate(g, 100);
+    point_allocate(g, g->capture, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(point_qbuf(g, g->capture, i), 0);
+    assert_int_equal(point_streamon(g, g->capture), 0);
+    media_loop_for(g->f, 60);
+    assert_int_equal(point_streamoff(g, g->capture), 0);
+    media_post_events(g->f, 8, 608);
+    assert_false(media_event(g->f, &event));
+    assert_int_equal(point_qbuf(g, g->capture, 0), 0);
+}
+
+static void buffers_are_added_to_a_stream(struct point_guest *g)
+{
+    struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
+
+    small_format(g);
+    set_rate(g, 100);
+    point_allocate(g, g->capture, 1);
+    assert_int_equal(point_streamon(g, g->capture), 0);
+    create.format = point_g_fmt(g, g->capture);
+    assert_int_equal(ASK(g, CREATE_BUFS, &create), 0);
+    assert_int_equal(point_qbuf(g, g->capture, create.index), 0);
+    assert_int_equal(point_take(g, g->capture).buffer.index, create.index);
+}
+
 static void one_program_has_the_buffers(struct point_guest *g)
 {
     struct point_guest *other = calloc(1, sizeof(*other));
@@ -313,6 +346,10 @@ POINTS(point_camera,
        {"struct v4l2_buffer", "a frame for which there was no buffer is a gap in sequence",
         lost_frames_are_a_gap, POINT_CAMERA},
        {"VIDIOC_STREAMOFF", "no buffer comes after it", nothing_comes_after_the_end, POINT_CAMERA},
+       {"VIDIOC_STREAMOFF", "what was done, but not taken yet, does not come after it either",
+        what_waits_does_not_come, POINT_CAMERA},
+       {"VIDIOC_CREATE_BUFS", "adds buffers to a stream that runs", buffers_are_added_to_a_stream,
+        POINT_CAMERA},
        {"Opening and closing devices", "one program has the buffers, EBUSY for others",
         one_program_has_the_buffers, POINT_CAMERA},
        {"Opening and closing devices", "formats are the node's, and outlive who set them",

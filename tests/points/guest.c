@@ -231,6 +231,14 @@ struct v4l2_event point_take_event(struct point_guest *g, uint32_t type)
     return event.event;
 }
 
+void point_starve(struct point_guest *g)
+{
+    struct virtqueue *events = &g->f->driver.queues[VIRTIO_MEDIA_EVENTQ];
+
+    virtqueue_stop(events);
+    ring_driver_start(&g->f->driver, VIRTIO_MEDIA_EVENTQ, MEDIA_RING);
+}
+
 uint32_t point_subscribe(struct point_guest *g, uint32_t type, uint32_t id, uint32_t flags)
 {
     struct v4l2_event_subscription wish = {.type = type, .id = id, .flags = flags};

@@ -134,6 +134,8 @@ struct virtio_media_event_dqbuf point_take(struct point_guest *g, uint32_t what)
 struct v4l2_event point_take_event(struct point_guest *g, uint32_t type);
 /* Whether one comes within 'ms'; it stays to be taken. */
 bool point_comes(struct point_guest *g, uint32_t what, unsigned ms);
+/* The guest gives the device no buffers for events any more, and takes back those it gave. */
+void point_starve(struct point_guest *g);
 uint32_t point_subscribe(struct point_guest *g, uint32_t type, uint32_t id, uint32_t flags);
 
 /* A call of several controls; with data of one control each at most, in 'data'. */
