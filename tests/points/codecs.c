@@ -153,7 +153,7 @@ static void nothing_comes_after_last(struct point_guest *g)
     point_codec_feed(g, 6, &out);
     point_codec_drain(g, &out);
     g->input = 0;
-    point_codec_feed(g, 2, &out);
+    point_codec_feed(g, 4, &out);
     assert_false(point_comes(g, g->capture, 50));
 }
 
