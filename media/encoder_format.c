@@ -72,6 +72,7 @@ static const struct pixel_format *fit_raw(const struct encoder_context *context,
     return raw_at(context, 0);
 }
 
+/* The one wished for, or the one in force. */
 static uint32_t fit_coded(const struct encoder_context *context, uint32_t fourcc)
 {
     uint32_t coded;
@@ -79,7 +80,35 @@ static uint32_t fit_coded(const struct encoder_context *context, uint32_t fourcc
     for (unsigned i = 0; (coded = encoder_format_coded(context->av, i)) != 0; i++)
         if (coded == fourcc)
             return coded;
-    return encoder_format_coded(context->av, 0);
+    return context->coded;
+}
+
+/* What raw pictures are taken for when the guest does not say: those that become JPEGs for JPEG's,
+ * in limited range. */
+static struct colours usual_colours(uint32_t coded, const struct picture *raw)
+{
+    if (coded == V4L2_PIX_FMT_MJPEG || raw->format->layout == PIXEL_RGB24)
+        return (struct colours){V4L2_COLORSPACE_SRGB, V4L2_YCBCR_ENC_601,
+                                V4L2_QUANTIZATION_LIM_RANGE, V4L2_XFER_FUNC_SRGB};
+    return colours_default;
+}
+
+/* The raw pictures' if they become 'coded': if they are what was usual, they follow. */
+static struct colours raw_colours(const struct encoder_context *context, uint32_t coded)
+{
+    struct colours usual = usual_colours(context->coded, &context->raw);
+
+    return memcmp(&usual, &context->colours, sizeof(usual)) == 0
+               ? usual_colours(coded, &context->raw)
+               : context->colours;
+}
+
+/* Those of the stream: a JPEG's are always the same, others' are the raw pictures'. */
+static struct colours coded_colours(const struct encoder_context *context, uint32_t coded)
+{
+    if (coded == V4L2_PIX_FMT_MJPEG)
+        return (struct colours){.colorspace = V4L2_COLORSPACE_JPEG};
+    return raw_colours(context, coded);
 }
 
 static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max)
@@ -113,10 +142,13 @@ void encoder_format_reset(struct encoder_context *context)
 {
     struct picture raw;
 
+    /* v4l2-compliance looks at the first formats alone, and takes a node that makes JPEGs among
+     * others for one that makes nothing else. */
+    context->coded = encoder_format_coded(context->av, 0);
+    context->coded = fit_coded(context, V4L2_PIX_FMT_MJPEG);
     picture_init(&raw, raw_at(context, 0), DEFAULT_WIDTH, DEFAULT_HEIGHT);
     set_raw(context, &raw);
-    context->coded = encoder_format_coded(context->av, 0);
-    context->colours = colours_default;
+    context->colours = usual_colours(context->coded, &context->raw);
     context->raw_interval = ENCODER_DEFAULT_INTERVAL;
     context->coded_interval = context->raw_interval;
 }
@@ -124,17 +156,16 @@ void encoder_format_reset(struct encoder_context *context)
 struct colours encoder_format_colours(const struct encoder_context *context)
 {
     struct colours c = context->colours;
-    bool rgb = context->raw.format->layout == PIXEL_RGB24;
 
     if (c.ycbcr_enc == V4L2_YCBCR_ENC_DEFAULT)
         c.ycbcr_enc = V4L2_MAP_YCBCR_ENC_DEFAULT(c.colorspace);
     if (c.xfer_func == V4L2_XFER_FUNC_DEFAULT)
         c.xfer_func = V4L2_MAP_XFER_FUNC_DEFAULT(c.colorspace);
     /* What RGB becomes: decoders that do not read headers take it for that. */
-    if (rgb)
+    if (context->raw.format->layout == PIXEL_RGB24)
         c.quantization = V4L2_QUANTIZATION_LIM_RANGE;
     else if (c.quantization == V4L2_QUANTIZATION_DEFAULT)
-        c.quantization = V4L2_MAP_QUANTIZATION_DEFAULT(rgb, c.colorspace, c.ycbcr_enc);
+        c.quantization = V4L2_MAP_QUANTIZATION_DEFAULT(false, c.colorspace, c.ycbcr_enc);
     return c;
 }
 
@@ -167,6 +198,7 @@ static void answer_coded(const struct encoder_context *context, uint32_t coded, 
 {
     struct v4l2_pix_format_mplane *mp = &format->fmt.pix_mp;
     struct v4l2_pix_format *pix = &format->fmt.pix;
+    struct colours colours = coded_colours(context, coded);
 
     memset(&format->fmt, 0, sizeof(format->fmt));
     if (is_multiplanar(context)) {
@@ -184,7 +216,7 @@ static void answer_coded(const struct encoder_context *context, uint32_t coded, 
         pix->sizeimage = room;
         pix->priv = V4L2_PIX_FMT_PRIV_MAGIC;
     }
-    colours_put(&context->colours, format, is_multiplanar(context));
+    colours_put(&colours, format, is_multiplanar(context));
 }
 
 static void try_coded(const struct encoder_context *context, struct v4l2_format *format,
@@ -225,7 +257,7 @@ static void try_raw(const struct encoder_context *context, struct v4l2_format *f
                  fit_side(wish->height));
     answer_raw(context, raw, format);
     if (colours->colorspace == V4L2_COLORSPACE_DEFAULT)
-        *colours = colours_of(format, multiplanar);
+        *colours = usual_colours(context->coded, raw);
     colours_put(colours, format, multiplanar);
 }
 
@@ -262,12 +294,15 @@ int encoder_s_fmt(struct context *base, struct buffer_queue *queue, struct v4l2_
 {
     struct encoder_context *context = encoder_context_of(base);
     struct picture raw;
+    uint32_t coded;
 
     if (is_capture(context, queue)) {
         /* The output queue's formats hang on this one. */
         if (context->m2m.output.count > 0)
             return -EBUSY;
-        try_coded(context, format, &context->coded, &context->room);
+        try_coded(context, format, &coded, &context->room);
+        context->colours = raw_colours(context, coded);
+        context->coded = coded;
         return 0;
     }
     try_raw(context, format, &raw, &context->colours);

@@ -26,7 +26,7 @@ enum AVPixelFormat encoder_input_format(const struct pixel_format *format)
     return AV_PIX_FMT_NONE;
 }
 
-/* FFmpeg's matrix for the conversion from RGB, SWS_CS_*. */
+/* FFmpeg's name of the raw pictures' matrix, SWS_CS_*; that of what RGB becomes. */
 static int matrix_of(const struct encoder_settings *s)
 {
     switch (s->colours.ycbcr_enc) {
@@ -50,7 +50,10 @@ static struct SwsContext *scaler_create(const struct av_library *av,
                                         enum AVPixelFormat wanted, bool full)
 {
     struct SwsContext *scaler = av->sws_alloc_context();
-    const int *matrix = av->sws_getCoefficients(matrix_of(s));
+    bool jpeg = s->coded == V4L2_PIX_FMT_MJPEG;
+    const int *from = av->sws_getCoefficients(matrix_of(s));
+    /* JPEG has but one. */
+    const int *to = av->sws_getCoefficients(jpeg ? SWS_CS_ITU601 : matrix_of(s));
     bool raw_full = s->colours.quantization == V4L2_QUANTIZATION_FULL_RANGE;
     const struct {
         const char *name;
@@ -75,7 +78,7 @@ static struct SwsContext *scaler_create(const struct av_library *av,
         av->sws_freeContext(scaler);
         return NULL;
     }
-    av->sws_setColorspaceDetails(scaler, matrix, raw_full, matrix, full, 0, 1 << 16, 1 << 16);
+    av->sws_setColorspaceDetails(scaler, from, raw_full, to, full, 0, 1 << 16, 1 << 16);
     return scaler;
 }
 

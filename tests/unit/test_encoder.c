@@ -173,6 +173,8 @@ static void encode_and_compare(uint32_t coded)
 {
     struct tandem *t = tandem_create(coded);
 
+    if (coded == V4L2_PIX_FMT_MJPEG)
+        t->settings.colours.ycbcr_enc = V4L2_YCBCR_ENC_601;
     for (unsigned i = 0; i < 30; i++) {
         put(t, false);
         /* Nothing stays inside. */
@@ -377,6 +379,7 @@ static void test_quality(void **state)
             struct tandem *t = tandem_create(coded[c]);
 
             t->settings.rate = ENCODER_RATE_QUALITY;
+            t->settings.colours.ycbcr_enc = V4L2_YCBCR_ENC_601;
             t->settings.quality = i == 0 ? 30 : 90;
             for (unsigned n = 0; n < 8; n++)
                 put(t, false);
@@ -546,6 +549,30 @@ static void test_any_settings(void **state)
     }
 }
 
+/* A JPEG has a matrix and a range of its own: red of BT.709 in limited range becomes red. */
+static void test_jpeg_colours(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_MJPEG);
+    struct encoder_output output;
+    AVPacket *packet;
+
+    memset(t->planes[0], 63, WIDTH * HEIGHT);
+    for (unsigned i = 0; i < WIDTH * HEIGHT / 2; i++)
+        t->planes[0][WIDTH * HEIGHT + i] = i % 2 == 0 ? 102 : 240;
+    assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, 0, false), 0);
+    assert_int_equal(encoder_take(t->encoder, t->packet, ROOM, &output), 0);
+    packet = av->av_packet_alloc();
+    assert_int_equal(av->av_new_packet(packet, (int)output.size), 0);
+    memcpy(packet->data, t->packet, output.size);
+    assert_int_equal(av->avcodec_send_packet(t->decoder, packet), 0);
+    assert_int_equal(av->avcodec_receive_frame(t->decoder, t->frame), 0);
+    assert_in_range(t->frame->data[0][0], 74, 78);
+    assert_in_range(t->frame->data[1][0], 82, 88);
+    assert_in_range(t->frame->data[2][0], 252, 255);
+    av->av_packet_free(&packet);
+    tandem_destroy(t);
+}
+
 static void test_levels(void **state)
 {
     struct v4l2_fract film = {1, 24}, video = {1, 30}, fast = {1, 120};
@@ -591,7 +618,8 @@ int main(void)
         cmocka_unit_test(test_rate_change),  cmocka_unit_test(test_quality),
         cmocka_unit_test(test_quantizers),   cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_forget),       cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_any_settings), cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_any_settings), cmocka_unit_test(test_jpeg_colours),
+        cmocka_unit_test(test_levels),
     };
 
     return cmocka_run_group_tests(tests, load, NULL);
