@@ -332,14 +332,19 @@ static void dequeue_sent(struct event *event)
     buffer->state = QUEUE_BUFFER_IDLE;
 }
 
+void buffer_queue_take_this(struct buffer_queue *queue, struct queue_buffer *buffer)
+{
+    assert(buffer->state == QUEUE_BUFFER_QUEUED);
+    TAILQ_REMOVE(&queue->queued, buffer, entry);
+    buffer->state = QUEUE_BUFFER_ACTIVE;
+}
+
 struct queue_buffer *buffer_queue_take(struct buffer_queue *queue)
 {
     struct queue_buffer *buffer = TAILQ_FIRST(&queue->queued);
 
-    if (buffer == NULL)
-        return NULL;
-    TAILQ_REMOVE(&queue->queued, buffer, entry);
-    buffer->state = QUEUE_BUFFER_ACTIVE;
+    if (buffer != NULL)
+        buffer_queue_take_this(queue, buffer);
     return buffer;
 }
 

@@ -140,6 +140,8 @@ struct queue_buffer *buffer_queue_next(const struct buffer_queue *queue);
 /* Takes the oldest queued one to work on; NULL if there is none. It goes back by one of the two
  * below, or with the end of the stream. */
 struct queue_buffer *buffer_queue_take(struct buffer_queue *queue);
+/* Takes this one, which is queued. */
+void buffer_queue_take_this(struct buffer_queue *queue, struct queue_buffer *buffer);
 /* It is queued again, before all others. */
 void buffer_queue_untake(struct buffer_queue *queue, struct queue_buffer *buffer);
 /* Gives a taken buffer to the guest through a dequeue event. Its sequence, timestamp and flags are

@@ -14,6 +14,7 @@ int decoder_init(struct decoder *decoder, const struct av_library *av,
 {
     *decoder = (struct decoder){.av = av, .codec = codec};
     decoder_output_init(&decoder->output, av);
+    decoder_slots_init(&decoder->slots, av);
     decoder->packet = av->av_packet_alloc();
     decoder->frame = av->av_frame_alloc();
     return decoder->packet != NULL && decoder->frame != NULL ? 0 : -ENOMEM;
@@ -48,6 +49,7 @@ void decoder_finish(struct decoder *decoder)
     if (decoder->frame != NULL)
         close_codec(decoder);
     decoder_output_finish(&decoder->output);
+    decoder_slots_finish(&decoder->slots);
     decoder->av->av_packet_free(&decoder->packet);
     decoder->av->av_frame_free(&decoder->frame);
 }
@@ -56,6 +58,19 @@ void decoder_select(struct decoder *decoder, const struct decoder_codec *codec)
 {
     close_codec(decoder);
     decoder->codec = codec;
+}
+
+/* Memory for a picture: a buffer of the guest's if there is one that suits, else the codec's own.
+ */
+static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
+{
+    struct decoder *decoder = context->opaque;
+
+    if (decoder->codec->direct && context->width == (int)decoder->running.width &&
+        context->height == (int)decoder->running.height &&
+        decoder_slots_claim(&decoder->slots, context, frame))
+        return 0;
+    return decoder->av->avcodec_default_get_buffer2(context, frame, flags);
 }
 
 /* 0 or -errno. */
@@ -73,6 +88,8 @@ static int open_codec(struct decoder *decoder)
         return -ENOMEM;
     /* Sessions share the threads of the device, each in its turn. */
     decoder->context->thread_count = 1;
+    decoder->context->opaque = decoder;
+    decoder->context->get_buffer2 = get_buffer;
     decoder->context->max_pixels = DECODER_MAX_PIXELS;
     decoder->context->flags |= AV_CODEC_FLAG_UNALIGNED; /* crops to the pixel */
     r = av->avcodec_open2(decoder->context, codec, NULL);
@@ -209,15 +226,20 @@ static bool has_room(const struct decoder *decoder, const struct m2m_work *work)
     return true;
 }
 
-static void write_frame(struct decoder *decoder, struct m2m_work *work)
+/* The one copy. 0 or -errno. */
+static int copy_frame(struct decoder *decoder, const struct m2m_work *work)
 {
     uint8_t *planes[PICTURE_MAX_PLANES] = {0};
-    int r = -ENOSPC;
 
+    if (!has_room(decoder, work))
+        return -ENOSPC;
     for (unsigned i = 0; i < decoder->picture.format->planes; i++)
         planes[i] = work->target[i].data;
-    if (has_room(decoder, work))
-        r = decoder_output_write(&decoder->output, decoder->frame, &decoder->picture, planes);
+    return decoder_output_write(&decoder->output, decoder->frame, &decoder->picture, planes);
+}
+
+static void fill(struct decoder *decoder, struct m2m_work *work, int r)
+{
     if (r != 0)
         log_stranger("decoder: a picture of %ux%u does not get into a buffer: error %d",
                      decoder->running.width, decoder->running.height, -r);
@@ -229,18 +251,35 @@ static void write_frame(struct decoder *decoder, struct m2m_work *work)
     work->filled = true;
 }
 
-/* The picture in hand goes into the target, if the two go together. */
+/* The picture lies in a buffer of the guest's already. */
+static void give_slot(struct decoder *decoder, struct m2m_work *work,
+                      const struct decoder_slot *slot)
+{
+    fill(decoder, work, 0);
+    work->other = slot == decoder->slots.offer ? 0 : slot->buffer->index + 1;
+    decoder->direct++;
+}
+
+/* The picture in hand goes out, if it goes together with the buffers. */
 static void give(struct decoder *decoder, struct m2m_work *work)
 {
+    struct decoder_slot *slot = decoder_slots_of(&decoder->slots, decoder->frame);
+    bool taken = decoder->slots.offer != NULL && decoder->slots.offer->claimed;
+
     decoder_output_format(&decoder->output, decoder->frame, &decoder->found);
     if (!decoder_format_fits(&decoder->found, &decoder->told) ||
         (work->target_planes > 0 && !decoder_format_fits(&decoder->found, &decoder->running))) {
         work->changed = true;
         return;
     }
-    if (work->target_planes == 0)
+    if (slot != NULL) {
+        give_slot(decoder, work, slot);
+    } else if (work->target_planes > 0 && !taken) {
+        fill(decoder, work, copy_frame(decoder, work));
+        decoder->copied++;
+    } else {
         return;
-    write_frame(decoder, work);
+    }
     drop_frame(decoder);
     receive(decoder);
 }
@@ -269,6 +308,9 @@ void decoder_step(struct decoder *decoder, struct m2m_work *work)
     if (decoder->has_frame)
         give(decoder, work);
     work->pending = decoder->has_frame;
+    work->placed = work->pending && decoder_slots_of(&decoder->slots, decoder->frame) != NULL;
+    work->kept = decoder->slots.offer != NULL && decoder->slots.offer->claimed &&
+                 !(work->filled && work->other == 0);
     work->ended = decoder->draining && decoder->drained && !decoder->has_frame;
     if (work->ended)
         flush(decoder);

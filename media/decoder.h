@@ -6,6 +6,7 @@
 
 #include "media/decoder_codec.h"
 #include "media/decoder_output.h"
+#include "media/decoder_slots.h"
 #include "media/m2m.h"
 
 /* No picture has more pixels, or is wider or higher than this. */
@@ -21,6 +22,7 @@ struct decoder {
     const struct av_library *av;       /* borrowed */
     const struct decoder_codec *codec; /* what comes in */
     struct decoder_output output;
+    struct decoder_slots slots;
     /* From the loop, for the next step. */
     struct decoder_format told;    /* the format that the guest knows of */
     struct decoder_format running; /* that of the buffers that stream */
@@ -31,6 +33,7 @@ struct decoder {
     AVCodecContext *context; /* owned; NULL until the first packet */
     AVPacket *packet;        /* owned */
     AVFrame *frame;          /* owned */
+    uint64_t direct, copied; /* pictures given: decoded in place, and not */
     bool has_frame;          /* in 'frame': the pending one */
     bool waiting;            /* 'packet' is for when the pictures before it are out */
     bool draining;           /* the codec knows that no packet comes */

@@ -5,13 +5,13 @@
 
 /* What decodes on the processor alone: libavcodec's own decoder of AV1 wants hardware for it. */
 static const struct decoder_codec codecs[] = {
-    {V4L2_PIX_FMT_H264, "H.264", {"h264"}},
-    {V4L2_PIX_FMT_HEVC, "HEVC", {"hevc"}},
-    {V4L2_PIX_FMT_VP8, "VP8", {"vp8"}},
-    {V4L2_PIX_FMT_VP9, "VP9", {"vp9"}},
-    {V4L2_PIX_FMT_AV1, "AV1", {"libdav1d", "libaom-av1"}},
-    {V4L2_PIX_FMT_MPEG2, "MPEG-2 ES", {"mpeg2video"}},
-    {V4L2_PIX_FMT_MJPEG, "Motion-JPEG", {"mjpeg"}},
+    {V4L2_PIX_FMT_H264, "H.264", {"h264"}, true},
+    {V4L2_PIX_FMT_HEVC, "HEVC", {"hevc"}, true},
+    {V4L2_PIX_FMT_VP8, "VP8", {"vp8"}, true},
+    {V4L2_PIX_FMT_VP9, "VP9", {"vp9"}, true},
+    {V4L2_PIX_FMT_AV1, "AV1", {"libdav1d", "libaom-av1"}, false},
+    {V4L2_PIX_FMT_MPEG2, "MPEG-2 ES", {"mpeg2video"}, false},
+    {V4L2_PIX_FMT_MJPEG, "Motion-JPEG", {"mjpeg"}, false},
 };
 
 const struct decoder_codec *decoder_codec_at(unsigned index)

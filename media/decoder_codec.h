@@ -17,6 +17,7 @@ struct decoder_codec {
     uint32_t fourcc; /* V4L2_PIX_FMT_* */
     const char *description;
     const char *names[3]; /* of libavcodec's decoders; the first one that is there serves */
+    bool direct;          /* it decodes into any memory: it asks for no edges around a picture */
 };
 
 /* The format number 'index', NULL past the end. */

@@ -53,6 +53,56 @@ static void prepare(struct m2m *m2m, struct m2m_work *work)
     context->decoder.told = context->known ? context->stream : (struct decoder_format){0};
     context->decoder.running = context->running;
     context->decoder.picture = context->running_picture;
+    if (m2m->target != NULL && context->decoder.codec->direct)
+        decoder_slots_offer(&context->decoder.slots, &m2m->capture, m2m->target,
+                            &context->running_picture);
+}
+
+/* Says once for each run of pictures how they get to the guest. */
+static void tell_way(struct decoder_context *context, bool direct)
+{
+    const char *reason = context->decoder.slots.reason;
+
+    if (context->way_told)
+        return;
+    context->way_told = true;
+    if (direct)
+        log_debug("decoder: pictures are decoded straight into the guest's buffers");
+    else
+        log_debug("decoder: pictures are copied once: %s",
+                  reason != NULL ? reason : "the codec does not decode into buffers of others");
+}
+
+static void finished(struct m2m *m2m, const struct m2m_work *work)
+{
+    struct decoder_context *context = context_of(m2m);
+    struct decoder_slots *slots = &context->decoder.slots;
+    bool claimed = slots->offer != NULL && slots->offer->claimed;
+
+    decoder_slots_settle(slots, work->kept);
+    if (work->filled)
+        tell_way(context, work->other != 0 || (claimed && !work->kept));
+    if (work->filled && work->other != 0)
+        decoder_slots_given(slots, buffer_queue_get(&m2m->capture, work->other - 1));
+    decoder_slots_reap(slots, &m2m->capture);
+}
+
+/* The oldest buffer that the codec does not look at. */
+static struct queue_buffer *pick(struct m2m *m2m)
+{
+    const struct decoder_slots *slots = &context_of(m2m)->decoder.slots;
+    struct queue_buffer *buffer;
+
+    TAILQ_FOREACH(buffer, &m2m->capture.queued, entry)
+    if (!decoder_slots_hold(slots, buffer))
+        return buffer;
+    return NULL;
+}
+
+static void stop(struct m2m *m2m, struct buffer_queue *queue)
+{
+    if (queue == &m2m->capture)
+        decoder_slots_detach(&context_of(m2m)->decoder.slots);
 }
 
 static bool changed(struct m2m *m2m)
@@ -72,15 +122,19 @@ static int start(struct m2m *m2m, struct buffer_queue *queue)
     if (queue == &m2m->capture) {
         context->running = context->stream;
         context->running_picture = context->picture;
+        context->way_told = false;
     }
     return 0;
 }
 
 static const struct m2m_ops ops = {
     .work = step,
+    .pick = pick,
     .prepare = prepare,
+    .finished = finished,
     .changed = changed,
     .start = start,
+    .stop = stop,
 };
 
 /* All but m2m. 0 or -errno; needs an end either way. */

@@ -30,6 +30,7 @@ struct decoder_context {
     struct picture picture;
     struct decoder_format running; /* of the buffers that stream, and how they hold it */
     struct picture running_picture;
+    bool way_told; /* how pictures get into the buffers */
 };
 
 /* NULL with errno set. */

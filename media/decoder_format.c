@@ -195,6 +195,14 @@ static void set_packed(struct decoder_context *context, const struct packed_form
 
 /* ---- the capture queue ---- */
 
+/* Codecs may write behind what they show. */
+static uint32_t padded_size(const struct picture *picture, unsigned plane)
+{
+    if (picture->format->layout != PIXEL_YUV420)
+        return picture->plane_size[plane];
+    return picture->plane_size[plane] + DECODER_SLOTS_MARGIN(picture->bytes_per_line[plane]);
+}
+
 static void answer_picture(const struct decoder_context *context, const struct picture *picture,
                            struct v4l2_format *format)
 {
@@ -205,6 +213,9 @@ static void answer_picture(const struct decoder_context *context, const struct p
         picture_to_pix_mp(picture, &format->fmt.pix_mp);
     else
         picture_to_pix(picture, &format->fmt.pix);
+    for (unsigned i = 0; i < picture->format->planes; i++)
+        *(is_multiplanar(context) ? &format->fmt.pix_mp.plane_fmt[i].sizeimage
+                                  : &format->fmt.pix.sizeimage) = padded_size(picture, i);
     colours_put(&colours, format, is_multiplanar(context));
 }
 
@@ -283,7 +294,7 @@ void decoder_layout(struct context *base, const struct buffer_queue *queue,
         return;
     layout->planes = context->picture.format->planes;
     for (unsigned i = 0; i < layout->planes; i++)
-        layout->size[i] = context->picture.plane_size[i];
+        layout->size[i] = padded_size(&context->picture, i);
 }
 
 /* What is to be seen lies at the upper left of the buffer's picture, and can be nowhere else. */

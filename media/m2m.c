@@ -119,13 +119,23 @@ static void untake(struct m2m *m2m)
     m2m->target = NULL;
 }
 
+/* The buffer that can be the target; NULL: there is none now. */
+static struct queue_buffer *next_target(struct m2m *m2m)
+{
+    if (!m2m->capture_on)
+        return NULL;
+    return m2m->ops->pick != NULL ? m2m->ops->pick(m2m) : buffer_queue_next(&m2m->capture);
+}
+
 static void give_step(struct m2m *m2m, bool with_source, bool drain)
 {
     int r = 0;
 
     m2m->work = (struct m2m_work){.flush = m2m->flush, .drain = drain};
     m2m->source = with_source ? buffer_queue_take(&m2m->output) : NULL;
-    m2m->target = m2m->capture_on ? buffer_queue_take(&m2m->capture) : NULL;
+    m2m->target = next_target(m2m);
+    if (m2m->target != NULL)
+        buffer_queue_take_this(&m2m->capture, m2m->target);
     if (m2m->source != NULL)
         r = open_source(m2m);
     if (r == 0 && m2m->target != NULL)
@@ -152,7 +162,7 @@ static void next_step(struct m2m *m2m)
         give_last(m2m);
     if (m2m->owes_last || m2m->stopped || m2m->changing)
         return;
-    if (m2m->pending && (!m2m->capture_on || buffer_queue_next(&m2m->capture) == NULL))
+    if (m2m->pending && !m2m->placed && next_target(m2m) == NULL)
         return;
     more = !m2m->draining || m2m->drain_left > 0;
     source = !m2m->pending && more && buffer_queue_next(&m2m->output) != NULL;
@@ -189,20 +199,30 @@ static void source_done(struct m2m *m2m)
     buffer_queue_done(&m2m->output, buffer);
 }
 
+/* Takes leave of the step's target, and returns the buffer that holds the output; NULL: none. */
+static struct queue_buffer *take_output(struct m2m *m2m)
+{
+    const struct m2m_work *work = &m2m->work;
+    struct queue_buffer *target = m2m->target;
+
+    m2m->target = NULL;
+    if (target != NULL)
+        close_buffer(target);
+    if (work->filled && work->other == 0)
+        return target;
+    if (target != NULL && !work->kept)
+        buffer_queue_untake(&m2m->capture, target);
+    return work->filled ? buffer_queue_get(&m2m->capture, work->other - 1) : NULL;
+}
+
 static void target_done(struct m2m *m2m)
 {
     const struct m2m_work *work = &m2m->work;
-    struct queue_buffer *buffer = m2m->target;
+    struct queue_buffer *buffer = take_output(m2m);
     bool last = work->ended && m2m->draining;
 
     if (buffer == NULL)
         return;
-    m2m->target = NULL;
-    close_buffer(buffer);
-    if (!work->filled) {
-        buffer_queue_untake(&m2m->capture, buffer);
-        return;
-    }
     for (unsigned i = 0; i < buffer->planes; i++)
         buffer->bytesused[i] = work->bytesused[i];
     buffer->timestamp = work->target_time;
@@ -231,6 +251,7 @@ static void done(struct job *job)
     struct m2m_work *work = &m2m->work;
 
     m2m->pending = work->pending;
+    m2m->placed = work->placed;
     if (m2m->ops->finished != NULL)
         m2m->ops->finished(m2m, work);
     source_done(m2m);
@@ -268,6 +289,7 @@ static void output_stopped(struct m2m *m2m)
     m2m->output_on = false;
     m2m->flush = true;
     m2m->pending = false;
+    m2m->placed = false;
     m2m->draining = false;
     m2m->changing = false;
 }
@@ -276,6 +298,7 @@ static void output_stopped(struct m2m *m2m)
 static void capture_stopped(struct m2m *m2m)
 {
     m2m->capture_on = false;
+    m2m->placed = false;
     if (!m2m->changing)
         m2m->draining = false;
 }

@@ -43,11 +43,16 @@ struct m2m_work {
 
     /* To be filled in; all zero before. A source is always taken in, and goes back to the guest. */
     bool source_bad; /* it goes back with V4L2_BUF_FLAG_ERROR */
-    bool filled;     /* the target holds output */
+    bool filled;     /* the target holds output, or 'other' does */
+    unsigned
+        other; /* 1 + the index of a buffer that was a target before, and kept; 0: the target */
+    bool kept; /* the target stays with the codec, until another step says 'other' or
+                  buffer_queue_untake gives it back */
     uint32_t bytesused[VIDEO_MAX_PLANES];
     uint64_t target_time;  /* ns, the timestamp of the source that it came from */
     uint32_t target_flags; /* V4L2_BUF_FLAG_KEYFRAME, _PFRAME, _BFRAME, _ERROR */
     bool pending; /* there is more output, for which a target is wanted; no source comes before */
+    bool placed;  /* and it lies in a kept buffer: no target is wanted */
     bool changed; /* the pending output has another format than the capture queue: ops->changed is
                      called */
     bool ended;   /* the drain is over, nothing is pending; the next source begins anew. The target
@@ -62,6 +67,9 @@ struct m2m_ops {
 
     /* All others are called on the loop, while no step is done; NULL where there is nothing to do.
      */
+    /* Chooses a queued buffer to be the target; NULL: none will do. Where this is NULL, it is the
+     * oldest. */
+    struct queue_buffer *(*pick)(struct m2m *m2m);
     /* A step is about to be done: the time to copy controls for it. */
     void (*prepare)(struct m2m *m2m, struct m2m_work *work);
     /* A step is done, before its buffers go back. */
@@ -81,7 +89,7 @@ struct m2m {
     const struct m2m_ops *ops;
     struct buffer_queue output, capture;
     bool output_on, capture_on; /* they stream */
-    bool pending;               /* as the last step said */
+    bool pending, placed;       /* as the last step said */
     bool flush;                 /* for the next step */
     bool draining;              /* from a STOP command to the LAST buffer */
     unsigned drain_left;        /* sources that were queued before the STOP */

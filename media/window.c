@@ -49,7 +49,7 @@ void window_reset(struct window *window)
         struct plane *plane = plane_of(range);
 
         range_set_remove(&window->places, range);
-        assert(!plane->held);
+        assert(!plane->held && plane->uses == 0);
         plane->window = NULL;
         plane->mmaps = 0;
         plane->done = NULL;
@@ -168,7 +168,7 @@ static void plane_consider_end(struct plane *plane)
 {
     struct window *window = plane->window;
 
-    if (plane->held || plane->mmaps > 0 || plane->state != PLANE_OUT)
+    if (plane->held || plane->uses > 0 || plane->mmaps > 0 || plane->state != PLANE_OUT)
         return;
     if (window != NULL) {
         range_set_remove(&window->places, &plane->place);
@@ -182,6 +182,18 @@ void plane_release(struct plane *plane)
     if (plane == NULL)
         return;
     plane->held = false;
+    plane_consider_end(plane);
+}
+
+void plane_use(struct plane *plane)
+{
+    plane->uses++;
+}
+
+void plane_unuse(struct plane *plane)
+{
+    assert(plane->uses > 0);
+    plane->uses--;
     plane_consider_end(plane);
 }
 

@@ -42,6 +42,7 @@ struct plane {
     uint32_t size;         /* bytes that the guest asked for; the buffer's are page-rounded */
     uint32_t mmaps;        /* guest mappings, those asked for too */
     bool held;             /* by the queue */
+    uint32_t uses;         /* by others (plane_use) */
     enum plane_state state;
     plane_done *done; /* of the answer that is awaited; NULL when nobody waits any more */
     void *data;
@@ -67,6 +68,9 @@ struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_
 struct plane *plane_of_guest(struct buffer *buffer, uint32_t size);
 /* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */
 void plane_release(struct plane *plane);
+/* Somebody else looks at its bytes, whatever the queue does, until plane_unuse. */
+void plane_use(struct plane *plane);
+void plane_unuse(struct plane *plane);
 /* The guest maps it once more. 0 when it is in the window already; -EINPROGRESS when 'done' will be
  * called; another -errno, and nothing has changed. */
 int plane_map(struct plane *plane, plane_done *done, void *data);
