@@ -260,6 +260,16 @@ static void give_slot(struct decoder *decoder, struct m2m_work *work,
     decoder->direct++;
 }
 
+/* The guest can prepare its buffers as soon as the stream's headers are read, though the codec
+ * holds pictures back. */
+static void foresee(struct decoder *decoder, struct m2m_work *work)
+{
+    if (decoder->told.width == 0 && decoder->context != NULL &&
+        decoder_output_foresee(&decoder->output, decoder->context, &decoder->found))
+        work->changed =
+            decoder->found.width <= DECODER_MAX_SIDE && decoder->found.height <= DECODER_MAX_SIDE;
+}
+
 /* The picture in hand goes out, if it goes together with the buffers. */
 static void give(struct decoder *decoder, struct m2m_work *work)
 {
@@ -307,6 +317,8 @@ void decoder_step(struct decoder *decoder, struct m2m_work *work)
     }
     if (decoder->has_frame)
         give(decoder, work);
+    else
+        foresee(decoder, work);
     work->pending = decoder->has_frame;
     work->placed = work->pending && decoder_slots_of(&decoder->slots, decoder->frame) != NULL;
     work->kept = decoder->slots.offer != NULL && decoder->slots.offer->claimed &&

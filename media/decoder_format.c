@@ -88,12 +88,33 @@ static void forget_stream(struct decoder_context *context)
     fit_picture(context, context->wish, &context->picture);
 }
 
+/* Motion-JPEG's colours are those of JFIF and no others. V4L2's test of codecs looks at the formats
+ * that a node begins with, and expects these of a node that knows JPEG. */
+static const struct colours jpeg_colours = {V4L2_COLORSPACE_SRGB, V4L2_YCBCR_ENC_601,
+                                            V4L2_QUANTIZATION_FULL_RANGE, V4L2_XFER_FUNC_SRGB};
+
+static const struct colours *fixed_colours(const struct decoder_codec *codec)
+{
+    return codec->fourcc == V4L2_PIX_FMT_MJPEG ? &jpeg_colours : NULL;
+}
+
+static const struct decoder_codec *first_codec(const struct av_library *av)
+{
+    const struct decoder_codec *codec = decoder_codec_find(av, V4L2_PIX_FMT_MJPEG);
+
+    return codec != NULL ? codec : decoder_codec_offered(av, 0);
+}
+
 void decoder_format_reset(struct decoder_context *context)
 {
+    const struct colours *fixed;
+
+    decoder_select(&context->decoder, first_codec(context->decoder.av));
+    fixed = fixed_colours(context->decoder.codec);
     context->width = DEFAULT_WIDTH;
     context->height = DEFAULT_HEIGHT;
     context->size = DEFAULT_SIZE;
-    context->colours = colours_default;
+    context->colours = fixed != NULL ? *fixed : colours_default;
     context->wish = 0;
     forget_stream(context);
 }
@@ -181,6 +202,8 @@ static void fit_packed(const struct decoder_context *context, const struct v4l2_
     packed->colours = colours_of(format, multiplanar);
     if (packed->colours.colorspace == 0)
         packed->colours = colours_default;
+    if (fixed_colours(packed->codec) != NULL)
+        packed->colours = *fixed_colours(packed->codec);
 }
 
 static void set_packed(struct decoder_context *context, const struct packed_format *packed)

@@ -22,9 +22,9 @@ void decoder_output_finish(struct decoder_output *output)
 
 /* ---- what a frame is ---- */
 
-static uint32_t colorspace_of(const AVFrame *frame)
+static uint32_t colorspace_of(enum AVColorPrimaries primaries)
 {
-    switch (frame->color_primaries) {
+    switch (primaries) {
     case AVCOL_PRI_BT709:
         return V4L2_COLORSPACE_REC709;
     case AVCOL_PRI_BT470M:
@@ -44,9 +44,9 @@ static uint32_t colorspace_of(const AVFrame *frame)
     }
 }
 
-static uint32_t encoding_of(const AVFrame *frame)
+static uint32_t encoding_of(enum AVColorSpace space)
 {
-    switch (frame->colorspace) {
+    switch (space) {
     case AVCOL_SPC_BT709:
         return V4L2_YCBCR_ENC_709;
     case AVCOL_SPC_BT470BG:
@@ -63,9 +63,9 @@ static uint32_t encoding_of(const AVFrame *frame)
     }
 }
 
-static uint32_t transfer_of(const AVFrame *frame)
+static uint32_t transfer_of(enum AVColorTransferCharacteristic transfer)
 {
-    switch (frame->color_trc) {
+    switch (transfer) {
     case AVCOL_TRC_BT709:
     case AVCOL_TRC_SMPTE170M:
     case AVCOL_TRC_BT2020_10:
@@ -101,27 +101,46 @@ static enum AVPixelFormat without_range(int format)
     }
 }
 
-static uint32_t range_of(const AVFrame *frame)
+static uint32_t range_of(enum AVColorRange range, int format)
 {
-    if (frame->color_range == AVCOL_RANGE_JPEG || without_range(frame->format) != frame->format)
+    if (range == AVCOL_RANGE_JPEG || without_range(format) != format)
         return V4L2_QUANTIZATION_FULL_RANGE;
-    if (frame->color_range == AVCOL_RANGE_MPEG)
-        return V4L2_QUANTIZATION_LIM_RANGE;
-    return V4L2_QUANTIZATION_DEFAULT;
+    return range == AVCOL_RANGE_MPEG ? V4L2_QUANTIZATION_LIM_RANGE : V4L2_QUANTIZATION_DEFAULT;
+}
+
+static unsigned bits_of(const struct av_library *av, int format)
+{
+    const AVPixFmtDescriptor *desc = av->av_pix_fmt_desc_get((enum AVPixelFormat)format);
+
+    return desc != NULL && desc->comp[0].depth > 8 ? 10 : 8;
 }
 
 void decoder_output_format(const struct decoder_output *output, const AVFrame *frame,
                            struct decoder_format *format)
 {
-    const AVPixFmtDescriptor *desc =
-        output->av->av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
-
     *format = (struct decoder_format){
         .width = (uint32_t)frame->width,
         .height = (uint32_t)frame->height,
-        .bits = desc != NULL && desc->comp[0].depth > 8 ? 10 : 8,
-        .colours = {colorspace_of(frame), encoding_of(frame), range_of(frame), transfer_of(frame)},
+        .bits = bits_of(output->av, frame->format),
+        .colours = {colorspace_of(frame->color_primaries), encoding_of(frame->colorspace),
+                    range_of(frame->color_range, frame->format), transfer_of(frame->color_trc)},
     };
+}
+
+bool decoder_output_foresee(const struct decoder_output *output, const AVCodecContext *context,
+                            struct decoder_format *format)
+{
+    if (context->width <= 0 || context->height <= 0 || context->pix_fmt == AV_PIX_FMT_NONE)
+        return false;
+    *format = (struct decoder_format){
+        .width = (uint32_t)context->width,
+        .height = (uint32_t)context->height,
+        .bits = bits_of(output->av, context->pix_fmt),
+        .colours = {colorspace_of(context->color_primaries), encoding_of(context->colorspace),
+                    range_of(context->color_range, context->pix_fmt),
+                    transfer_of(context->color_trc)},
+    };
+    return true;
 }
 
 bool decoder_format_fits(const struct decoder_format *a, const struct decoder_format *b)

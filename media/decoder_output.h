@@ -31,6 +31,10 @@ void decoder_output_finish(struct decoder_output *output);
 /* The stream's format, as a frame has it. */
 void decoder_output_format(const struct decoder_output *output, const AVFrame *frame,
                            struct decoder_format *format);
+/* The same, as the codec has read it in the stream's headers, before there is a frame. False: it
+ * has not yet. */
+bool decoder_output_foresee(const struct decoder_output *output, const AVCodecContext *context,
+                            struct decoder_format *format);
 /* Whether frames of both go into the same buffers. */
 bool decoder_format_fits(const struct decoder_format *a, const struct decoder_format *b);
 /* Writes the frame; 'picture' is NV12, YUV420 or P010, of the frame's size, rounded up to even

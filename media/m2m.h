@@ -53,8 +53,8 @@ struct m2m_work {
     uint32_t target_flags; /* V4L2_BUF_FLAG_KEYFRAME, _PFRAME, _BFRAME, _ERROR */
     bool pending; /* there is more output, for which a target is wanted; no source comes before */
     bool placed;  /* and it lies in a kept buffer: no target is wanted */
-    bool changed; /* the pending output has another format than the capture queue: ops->changed is
-                     called */
+    bool changed; /* the pending output, or what is to come, has another format than the capture
+                     queue: ops->changed is called */
     bool ended;   /* the drain is over, nothing is pending; the next source begins anew. The target
                      filled in the same step was the last. */
 };
