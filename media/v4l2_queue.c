@@ -44,6 +44,7 @@ void v4l2_queue_stop(struct v4l2_queue *queue, struct event_queue *events)
             continue;
         event_queue_remove(events, &queue->buffer[i]->event);
         queue->buffer[i]->queued = false;
+        queue->buffer[i]->prepared = false;
     }
     queue->streaming = false;
     queue->ended = false;
@@ -58,18 +59,24 @@ void v4l2_queue_clear(struct v4l2_queue *queue, struct event_queue *events,
     for (unsigned i = 0; i < V4L2_QUEUE_MAX; i++) {
         struct v4l2_queue_buffer *buffer = queue->buffer[i];
 
-        for (unsigned p = 0; buffer != NULL && p < buffer->planes; p++) {
+        if (buffer == NULL)
+            continue;
+        for (unsigned p = 0; p < buffer->planes; p++) {
             plane_release(buffer->plane[p].plane);
             if (buffer->plane[p].map != NULL)
                 calls->munmap(buffer->plane[p].map, buffer->plane[p].length);
         }
+        v4l2_user_finish(&buffer->user, NULL);
         free(buffer);
         queue->buffer[i] = NULL;
     }
+    queue->user = false;
 }
 
-void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buffer)
+void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buffer,
+                         struct v4l2_plane *planes)
 {
+    static const struct v4l2_user none;
     const struct v4l2_queue_buffer *known = v4l2_queue_find(queue, buffer->index);
 
     /* What is mapped: the host counts our own hold on it. */
@@ -77,6 +84,9 @@ void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buf
     for (unsigned p = 0; known != NULL && p < known->planes; p++)
         if (known->plane[p].plane->mmaps > 0)
             buffer->flags |= V4L2_BUF_FLAG_MAPPED;
+    if (buffer->memory == V4L2_MEMORY_USERPTR)
+        v4l2_user_to_guest(known != NULL ? &known->user : &none, buffer,
+                           V4L2_TYPE_IS_MULTIPLANAR(queue->type) ? planes : NULL);
 }
 
 void v4l2_queue_done(struct v4l2_queue *queue, uint32_t session, struct event_queue *events,
@@ -98,12 +108,12 @@ void v4l2_queue_done(struct v4l2_queue *queue, uint32_t session, struct event_qu
         .hdr = {.event = VIRTIO_MEDIA_EVT_DQBUF, .session_id = session},
         .buffer = *buffer,
     };
-    v4l2_queue_describe(queue, &dqbuf->buffer);
     if (V4L2_TYPE_IS_MULTIPLANAR(queue->type)) {
         dqbuf->buffer.m.userptr = 0; /* a pointer of ours */
         if (buffer->length <= VIDEO_MAX_PLANES)
             memcpy(dqbuf->planes, planes, buffer->length * sizeof(*planes));
     }
+    v4l2_queue_describe(queue, &dqbuf->buffer, dqbuf->planes);
     known->event.size = sizeof(*dqbuf);
     event_queue_add(events, &known->event);
 }
@@ -122,9 +132,14 @@ static void describe_failed(const struct v4l2_queue *queue, uint32_t index,
         .field = V4L2_FIELD_NONE,
         .timestamp = {(time_t)(now / 1000000000u), (suseconds_t)(now % 1000000000u / 1000u)},
         .sequence = queue->sequence,
-        .memory = V4L2_MEMORY_MMAP,
+        .memory = queue->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP,
     };
     memset(planes, 0, VIDEO_MAX_PLANES * sizeof(*planes));
+    if (queue->user) {
+        buffer->length = V4L2_TYPE_IS_MULTIPLANAR(queue->type) ? known->user.planes
+                                                               : known->user.plane[0].length;
+        return;
+    }
     if (!V4L2_TYPE_IS_MULTIPLANAR(queue->type)) {
         buffer->length = known->plane[0].length;
         buffer->m.offset = known->plane[0].offset;

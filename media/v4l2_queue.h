@@ -8,6 +8,7 @@
 #include <linux/videodev2.h>
 
 #include "media/event_queue.h"
+#include "media/v4l2_user.h"
 #include "media/window.h"
 
 struct v4l2_calls;
@@ -33,12 +34,15 @@ struct v4l2_queue_plane {
 struct v4l2_queue_buffer {
     struct event event; /* dequeued, and the guest has not heard of it yet */
     bool queued;        /* the host has it */
+    bool prepared;      /* and has its memory, by PREPARE_BUF */
     unsigned planes;    /* 0: the guest has not asked for them */
     struct v4l2_queue_plane plane[VIDEO_MAX_PLANES];
+    struct v4l2_user user; /* of USERPTR: what the host got last */
 };
 
 struct v4l2_queue {
     uint32_t type; /* V4L2_BUF_TYPE_*; 0: there is no such queue */
+    bool user;     /* its buffers are USERPTR's: memory of the guest's */
     bool streaming;
     bool ended;        /* the last frame was dequeued: nothing comes before a new start */
     unsigned queued;   /* buffers that the host has */
@@ -62,8 +66,10 @@ void v4l2_queue_done(struct v4l2_queue *queue, uint32_t session, struct event_qu
                      const struct v4l2_buffer *buffer, const struct v4l2_plane *planes);
 /* The node is gone, or its queue broken: gives back every buffer that the host has, as errors. */
 void v4l2_queue_fail(struct v4l2_queue *queue, uint32_t session, struct event_queue *events);
-/* Corrects what the host says of a buffer, for the guest. */
-void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buffer);
+/* Corrects what the host says of a buffer, for the guest. 'planes' are those of a multi-planar one.
+ */
+void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buffer,
+                         struct v4l2_plane *planes);
 /* Copies a frame out of the host's memory, or into it, where that has to be. Any thread. 0 or
  * -errno. */
 int v4l2_queue_copy(const struct v4l2_queue *queue, const struct v4l2_buffer *buffer,

@@ -21,7 +21,8 @@ static int take_frame(struct v4l2_reap *reap, const struct v4l2_queue *queue)
     struct v4l2_plane *planes = reap->planes[reap->frames];
     int r;
 
-    *frame = (struct v4l2_buffer){.type = queue->type, .memory = V4L2_MEMORY_MMAP};
+    *frame = (struct v4l2_buffer){.type = queue->type,
+                                  .memory = queue->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP};
     memset(planes, 0, sizeof(reap->planes[0]));
     if (V4L2_TYPE_IS_MULTIPLANAR(queue->type)) {
         frame->length = VIDEO_MAX_PLANES;

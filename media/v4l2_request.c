@@ -38,6 +38,9 @@ void v4l2_request_init(struct v4l2_request *request, struct v4l2_context *contex
 void v4l2_request_finish(struct v4l2_request *request)
 {
     v4l2_controls_finish(&request->controls);
+    v4l2_user_finish(&request->user,
+                     request->user_buffer != NULL ? &request->user_buffer->user : NULL);
+    request->user_buffer = NULL;
     for (unsigned i = 0; i < VIDEO_MAX_PLANES; i++) {
         buffer_destroy(request->had[i].buffer);
         request->had[i].buffer = NULL;
@@ -66,6 +69,7 @@ int v4l2_request_start(struct v4l2_request *request, struct ioctl_call *call)
     request->call = call;
     request->code = code_of(call->row, call->number);
     request->queue = NULL;
+    request->user_buffer = NULL;
     request->result = 0;
     request->tail_answer = 0;
     request->wants_planes = false;

@@ -11,10 +11,12 @@
 #include "media/ioctl.h"
 #include "media/v4l2_controls.h"
 #include "media/v4l2_lane.h"
+#include "media/v4l2_user.h"
 
 struct buffer;
 struct v4l2_context;
 struct v4l2_queue;
+struct v4l2_queue_buffer;
 
 /* Events that a subscription brings at once (V4L2_EVENT_SUB_FL_SEND_INITIAL). */
 #define V4L2_REQUEST_EVENTS 8u
@@ -33,6 +35,8 @@ struct v4l2_request {
     size_t tail_answer;
     struct v4l2_plane planes[VIDEO_MAX_PLANES];
     struct v4l2_controls controls;
+    struct v4l2_queue_buffer *user_buffer; /* QBUF, PREPARE_BUF of USERPTR; else NULL */
+    struct v4l2_user user;                 /* what the host is to get for it */
     /* QUERYBUF: the guest's first of this buffer. Of each plane either a descriptor's buffer, or
      * the host's memory, which has to be copied because of 'error'. */
     bool wants_planes;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "media/media.h"
 #include "media/session.h"
 #include "media/v4l2_context.h"
 
@@ -82,11 +83,13 @@ bool v4l2_request_knows(uint32_t number)
     return memchr(known, (int)number, sizeof(known)) != NULL && number < V4L2_IOCTL_COUNT;
 }
 
-/* Finds the queue; memory other than the host's own is not passed on. */
+/* Finds the queue. Memory is the host's own or the guest's; descriptors are not passed on. */
 static int check_queue(struct v4l2_request *request, uint32_t type, uint32_t memory)
 {
     request->queue = v4l2_context_queue(request->context, type);
-    return request->queue == NULL || memory != V4L2_MEMORY_MMAP ? -EINVAL : 0;
+    if (request->queue == NULL)
+        return -EINVAL;
+    return memory == V4L2_MEMORY_MMAP || memory == V4L2_MEMORY_USERPTR ? 0 : -EINVAL;
 }
 
 /* Other formats have pointers to be followed (v4l2_window), or no queue here. */
@@ -106,9 +109,38 @@ static int check_planes(struct v4l2_request *request, struct v4l2_buffer *buffer
         call->tail_size < buffer->length * sizeof(request->planes[0]))
         return -EINVAL;
     memcpy(request->planes, call->tail, buffer->length * sizeof(request->planes[0]));
+    return 0;
+}
+
+/* No address of the guest's is left in it. */
+static void clear_addresses(struct v4l2_request *request, struct v4l2_buffer *buffer)
+{
     for (unsigned i = 0; i < VIDEO_MAX_PLANES; i++)
         memset(&request->planes[i].m, 0, sizeof(request->planes[i].m));
-    return 0;
+    if (!V4L2_TYPE_IS_MULTIPLANAR(buffer->type))
+        memset(&buffer->m, 0, sizeof(buffer->m));
+}
+
+/* Puts addresses of ours into it, where the guest's pages are mapped. */
+static int map_user(struct v4l2_request *request, struct v4l2_buffer *buffer)
+{
+    const struct ioctl_call *call = request->call;
+    bool multi = V4L2_TYPE_IS_MULTIPLANAR(buffer->type);
+    size_t skip = multi ? buffer->length * sizeof(request->planes[0]) : 0;
+    struct v4l2_queue_buffer *known = v4l2_queue_buffer(request->queue, buffer->index);
+
+    if (known == NULL)
+        return -errno;
+    if (known->queued)
+        return -EINVAL; /* and what it has stays as it is */
+    if (known->prepared) {
+        v4l2_user_to_host(&known->user, buffer, multi ? request->planes : NULL);
+        return 0;
+    }
+    request->user_buffer = known;
+    return v4l2_user_init(&request->user, request->context->proxy->media->device.host->memory,
+                          buffer, multi ? request->planes : NULL,
+                          (const uint8_t *)call->tail + skip, call->tail_size - skip, &known->user);
 }
 
 static int check_buffer(struct v4l2_request *request)
@@ -129,10 +161,13 @@ static int check_buffer(struct v4l2_request *request)
     known = v4l2_queue_find(request->queue, buffer->index);
     if (!query && known != NULL && known->event.waiting)
         return -EINVAL; /* the guest has not been given it back yet */
-    request->wants_planes = query && (known == NULL || known->planes == 0);
+    request->wants_planes = query && !request->queue->user && (known == NULL || known->planes == 0);
     /* Caches are the host's matter. */
     buffer->flags &= ~(V4L2_BUF_FLAG_NO_CACHE_INVALIDATE | V4L2_BUF_FLAG_NO_CACHE_CLEAN);
     buffer->request_fd = 0;
+    if (!query && buffer->memory == V4L2_MEMORY_USERPTR)
+        return map_user(request, buffer);
+    clear_addresses(request, buffer);
     return 0;
 }
 

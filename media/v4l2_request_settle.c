@@ -11,7 +11,9 @@
 #include "media/v4l2_context.h"
 
 /* What the host says that its queues can, of what the guest can use. */
-#define QUEUE_CAPABILITIES (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+#define QUEUE_CAPABILITIES                                                                         \
+    (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR |                                  \
+     V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
 
 #define NUMBER(name) _IOC_NR(VIDIOC_##name)
 
@@ -98,7 +100,7 @@ static int adopt_planes(struct v4l2_request *request)
 
 static void answer_planes(struct v4l2_request *request, struct v4l2_buffer *buffer)
 {
-    v4l2_queue_describe(request->queue, buffer);
+    v4l2_queue_describe(request->queue, buffer, request->planes);
     if (!V4L2_TYPE_IS_MULTIPLANAR(buffer->type))
         return;
     request->tail_answer = buffer->length * sizeof(request->planes[0]);
@@ -111,6 +113,11 @@ static int settle_buffer(struct v4l2_request *request)
     struct v4l2_queue_buffer *known;
     int r = request->wants_planes ? adopt_planes(request) : 0;
 
+    if (request->user_buffer != NULL)
+        v4l2_user_replace(&request->user_buffer->user, &request->user);
+    known = v4l2_queue_find(request->queue, buffer->index);
+    if (known != NULL && request->call->number != NUMBER(QUERYBUF))
+        known->prepared = request->call->number == NUMBER(PREPARE_BUF);
     if (r == 0 && request->call->number == NUMBER(QBUF)) {
         known = v4l2_queue_buffer(request->queue, buffer->index);
         if (known == NULL)
@@ -130,6 +137,8 @@ static void settle_buffers(struct v4l2_request *request)
 
     if (request->result == 0 || request->freed)
         v4l2_queue_clear(request->queue, &context->proxy->media->events, context->node->calls);
+    if (request->result == 0)
+        request->queue->user = buffers->count > 0 && buffers->memory == V4L2_MEMORY_USERPTR;
     buffers->capabilities &= QUEUE_CAPABILITIES;
     buffers->flags = 0;
 }
@@ -139,6 +148,8 @@ static void settle_created(struct v4l2_request *request)
     struct v4l2_create_buffers *create = request->call->payload;
     size_t rest = offsetof(struct v4l2_create_buffers, capabilities) + sizeof(create->capabilities);
 
+    if (create->count > 0)
+        request->queue->user = create->memory == V4L2_MEMORY_USERPTR;
     create->capabilities &= QUEUE_CAPABILITIES;
     memset((uint8_t *)create + rest, 0, sizeof(*create) - rest);
 }

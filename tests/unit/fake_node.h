@@ -50,12 +50,14 @@ struct fake_node_buffer {
     int fd[2];
     bool queued, done;
     uint32_t sequence, bytesused[2];
+    uint8_t *user[2]; /* USERPTR: as given last */
 };
 
 struct fake_node {
     pthread_mutex_t lock;
     uint32_t type;                    /* V4L2_BUF_TYPE_* of its queue */
     bool no_export;                   /* EXPBUF is not there */
+    bool user;                        /* its buffers are USERPTR's */
     bool gone;                        /* unplugged */
     int open_error;                   /* what open fails with */
     unsigned delay_ms;                /* of every ioctl */
@@ -106,6 +108,7 @@ static inline void fake_node_free_buffers(struct fake_node *node)
     for (unsigned i = 0; i < node->count; i++)
         for (unsigned p = 0; p < fake_node_planes(node); p++)
             close(node->buffer[i].fd[p]);
+    node->user = false;
     memset(node->buffer, 0, sizeof(node->buffer));
     node->count = 0;
     node->done = 0;
@@ -170,6 +173,8 @@ static inline bool fake_node_frame(struct fake_node *node, uint8_t value)
         uint8_t bytes[FAKE_NODE_PLANE];
 
         memset(bytes, value + (int)p, sizeof(bytes));
+        if (node->user)
+            memcpy(node->buffer[first].user[p], bytes, sizeof(bytes));
         FAKE_NODE_MUST(pwrite(node->buffer[first].fd[p], bytes, sizeof(bytes), 0) ==
                        (ssize_t)sizeof(bytes));
         node->buffer[first].bytesused[p] = FAKE_NODE_PLANE - 1;
@@ -230,7 +235,8 @@ static inline int fake_node_querycap(struct fake_node *node, struct v4l2_capabil
 static inline int fake_node_reqbufs(struct fake_node *node, struct fake_node_file *file,
                                     struct v4l2_requestbuffers *wish)
 {
-    FAKE_NODE_MUST(wish->memory == V4L2_MEMORY_MMAP && wish->flags == 0);
+    FAKE_NODE_MUST(wish->memory == V4L2_MEMORY_MMAP || wish->memory == V4L2_MEMORY_USERPTR);
+    FAKE_NODE_MUST(wish->flags == 0);
     if (wish->type != node->type)
         return -EINVAL;
     if (node->owner != NULL && node->owner != file)
@@ -242,6 +248,7 @@ static inline int fake_node_reqbufs(struct fake_node *node, struct fake_node_fil
         for (unsigned p = 0; p < fake_node_planes(node); p++)
             node->buffer[node->count].fd[p] = fd_memfd("fake", 20480);
     node->owner = node->count > 0 ? file : NULL;
+    node->user = wish->memory == V4L2_MEMORY_USERPTR;
     wish->capabilities = 0xffff;
     return 0;
 }
@@ -253,12 +260,14 @@ static inline void fake_node_describe(struct fake_node *node, struct v4l2_buffer
     b->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | (buffer->queued ? V4L2_BUF_FLAG_QUEUED : 0u) |
                V4L2_BUF_FLAG_MAPPED;
     b->sequence = buffer->sequence;
-    b->memory = V4L2_MEMORY_MMAP;
+    b->memory = node->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
     b->field = V4L2_FIELD_NONE;
     if (!fake_node_multi(node)) {
         b->bytesused = buffer->bytesused[0];
         b->length = FAKE_NODE_PLANE;
         b->m.offset = FAKE_NODE_COOKIE(b->index, 0);
+        if (node->user)
+            b->m.userptr = (unsigned long)buffer->user[0];
         return;
     }
     b->length = 2;
@@ -266,6 +275,8 @@ static inline void fake_node_describe(struct fake_node *node, struct v4l2_buffer
         b->m.planes[p].bytesused = buffer->bytesused[p];
         b->m.planes[p].length = FAKE_NODE_PLANE;
         b->m.planes[p].m.mem_offset = FAKE_NODE_COOKIE(b->index, p);
+        if (node->user)
+            b->m.planes[p].m.userptr = (unsigned long)buffer->user[p];
     }
 }
 
@@ -279,7 +290,7 @@ static inline int fake_node_named(struct fake_node *node, struct v4l2_buffer *b)
         if (b->length < 2)
             return -EINVAL;
         memcpy(&probe, &b->m.planes[0], sizeof(probe)); /* our own pointer, or it faults */
-        FAKE_NODE_MUST(probe.m.userptr == 0);
+        FAKE_NODE_MUST(node->user || probe.m.userptr == 0);
     }
     return 0;
 }
@@ -310,9 +321,18 @@ static inline int fake_node_qbuf(struct fake_node *node, struct fake_node_file *
 
     if (r != 0 || node->owner != file)
         return r != 0 ? r : -EBUSY;
-    FAKE_NODE_MUST(b->memory == V4L2_MEMORY_MMAP && !(b->flags & V4L2_BUF_FLAG_REQUEST_FD));
-    if (node->buffer[b->index].queued)
+    FAKE_NODE_MUST(!(b->flags & V4L2_BUF_FLAG_REQUEST_FD));
+    if (node->buffer[b->index].queued ||
+        b->memory != (node->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP))
         return -EINVAL;
+    for (unsigned p = 0; node->user && p < fake_node_planes(node); p++) {
+        bool multi = fake_node_multi(node);
+
+        if ((multi ? b->m.planes[p].length : b->length) < FAKE_NODE_PLANE)
+            return -EINVAL;
+        node->buffer[b->index].user[p] =
+            (uint8_t *)(multi ? b->m.planes[p].m.userptr : b->m.userptr);
+    }
     node->buffer[b->index].queued = true;
     if (V4L2_TYPE_IS_OUTPUT(node->type) && node->streaming)
         fake_node_show(node, b->index);

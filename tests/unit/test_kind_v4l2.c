@@ -71,8 +71,9 @@ static uint32_t reqbufs(struct media_fixture *f, uint32_t session, uint32_t *cou
 
     *count = request.count;
     if (status == 0)
-        assert_int_equal(request.capabilities,
-                         V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
+        assert_int_equal(request.capabilities, V4L2_BUF_CAP_SUPPORTS_MMAP |
+                                                   V4L2_BUF_CAP_SUPPORTS_USERPTR |
+                                                   V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
     return status;
 }
 
@@ -274,8 +275,7 @@ static void what_has_pointers_does_not(void **state)
         _IOC_NR(VIDIOC_DQEVENT),  _IOC_NR(VIDIOC_G_EDID),         _IOC_NR(VIDIOC_S_EDID),
         _IOC_NR(VIDIOC_S_CROP),   _IOC_NR(VIDIOC_DBG_S_REGISTER), 104};
     struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_OVERLAY};
-    struct v4l2_requestbuffers request = {
-        .count = 2, .type = SINGLE, .memory = V4L2_MEMORY_USERPTR};
+    struct v4l2_requestbuffers request = {.count = 2, .type = SINGLE, .memory = V4L2_MEMORY_DMABUF};
     uint32_t session = media_session(f);
     unsigned asked;
 
@@ -289,8 +289,6 @@ static void what_has_pointers_does_not(void **state)
     assert_int_equal(MEDIA_IOCTL(f, session, S_FMT, &format), EINVAL);
     asked = node.asked[_IOC_NR(VIDIOC_S_FMT)];
     assert_int_equal(asked, 0);
-    assert_int_equal(MEDIA_IOCTL(f, session, REQBUFS, &request), EINVAL);
-    request.memory = V4L2_MEMORY_DMABUF;
     assert_int_equal(MEDIA_IOCTL(f, session, REQBUFS, &request), EINVAL);
     assert_int_equal(node.asked[_IOC_NR(VIDIOC_REQBUFS)], 0);
     media_close(f, session);
@@ -373,6 +371,132 @@ static void a_guest_shows(void **state)
     assert_int_equal(node.shown, 33);
     assert_int_equal(stream(f, c.session, false), 0);
     client_close(f, &c);
+}
+
+/* ---- memory of the guest's ---- */
+
+#define PAGES 6u /* of a plane, scattered; its bytes begin somewhere in the first */
+#define BEGIN 1000u
+#define USERPTR(plane) (0x7f1200000000 + 0x10000 * (plane) + BEGIN)
+
+/* QBUF of a USERPTR buffer of two planes. */
+struct user_payload {
+    struct v4l2_buffer buffer;
+    struct v4l2_plane planes[2];
+    struct virtio_media_sg pages[2][PAGES];
+};
+
+static void user_fill(struct user_payload *u, uint64_t pages[2][PAGES])
+{
+    *u = (struct user_payload){.buffer = {.type = MULTI,
+                                          .memory = V4L2_MEMORY_USERPTR,
+                                          .length = 2,
+                                          .m.planes = (void *)0x7ffdeadbeef0}};
+    for (unsigned p = 0; p < 2; p++) {
+        uint32_t left = FAKE_NODE_PLANE;
+
+        u->planes[p].length = FAKE_NODE_PLANE;
+        u->planes[p].m.userptr = USERPTR(p);
+        for (unsigned i = 0; i < PAGES; i++) {
+            uint32_t from = i == 0 ? BEGIN : 0, room = 4096 - from;
+
+            u->pages[p][i].start = pages[p][i] + from;
+            u->pages[p][i].len = left < room ? left : room;
+            left -= u->pages[p][i].len;
+        }
+        assert_int_equal(left, 0);
+    }
+}
+
+static uint32_t user_queue(struct media_fixture *f, uint32_t session, struct user_payload *u)
+{
+    return media_ioctl_raw(f, session, _IOC_NR(VIDIOC_QBUF), u, sizeof(*u));
+}
+
+static void user_pages(struct media_fixture *f, uint64_t pages[2][PAGES])
+{
+    for (unsigned k = 0; k < 2 * PAGES; k++)
+        pages[k % 2][k / 2] = (ring_driver_alloc(&f->driver, 8192) + 4095) & ~4095ull;
+}
+
+static void user_check(struct media_fixture *f, uint64_t pages[2][PAGES], uint8_t value)
+{
+    for (uint32_t p = 0; p < 2; p++)
+        for (uint32_t at = BEGIN; at < BEGIN + FAKE_NODE_PLANE; at += 7) {
+            const uint8_t *byte = ring_driver_at(&f->driver, pages[p][at / 4096] + at % 4096);
+
+            assert_int_equal(*byte, (uint8_t)(value + p));
+        }
+}
+
+static uint32_t user_open(struct media_fixture *f)
+{
+    struct v4l2_requestbuffers request = {.count = 2, .type = MULTI, .memory = V4L2_MEMORY_USERPTR};
+    uint32_t session = media_session(f);
+
+    media_post_events(f, 16, 608);
+    assert_int_equal(MEDIA_IOCTL(f, session, REQBUFS, &request), 0);
+    return session;
+}
+
+static void pages_that_are_none_are_refused(void **state)
+{
+    struct media_fixture *f = *state;
+    uint32_t session = user_open(f);
+    uint64_t pages[2][PAGES];
+    struct user_payload u;
+
+    user_pages(f, pages);
+    user_fill(&u, pages);
+    u.pages[1][3].start = 0x100; /* no memory */
+    assert_int_equal(user_queue(f, session, &u), EFAULT);
+    user_fill(&u, pages);
+    assert_int_equal(media_ioctl_raw(f, session, _IOC_NR(VIDIOC_QBUF), &u, sizeof(u) - 16), EINVAL);
+    user_fill(&u, pages);
+    u.planes[1].length = 3096; /* too few for the host: what was mapped goes */
+    assert_int_equal(user_queue(f, session, &u), EINVAL);
+    assert_int_equal(node.asked[_IOC_NR(VIDIOC_QBUF)], 1);
+    media_close(f, session);
+    media_assert_empty(f);
+}
+
+static void frames_go_into_the_guests_pages(void **state)
+{
+    struct media_fixture *f = *state;
+    uint32_t session = user_open(f);
+    struct virtio_media_event_dqbuf event;
+    struct media_buffer_payload b;
+    uint64_t pages[3][2][PAGES];
+    struct user_payload u;
+    uint8_t *before;
+
+    for (unsigned i = 0; i < 3; i++)
+        user_pages(f, pages[i]);
+    user_fill(&u, pages[0]);
+    assert_int_equal(user_queue(f, session, &u), 0);
+    assert_ptr_equal(u.buffer.m.planes, (void *)0x7ffdeadbeef0);
+    assert_int_equal(u.planes[1].m.userptr, USERPTR(1));
+    assert_int_equal(stream(f, session, true), 0);
+    for (uint8_t i = 0; i < 12; i++) {
+        assert_true(fake_node_frame(&node, (uint8_t)(20 * i)));
+        await_event(f, &event);
+        assert_int_equal(event.buffer.memory, V4L2_MEMORY_USERPTR);
+        assert_int_equal(event.planes[0].m.userptr, USERPTR(0));
+        user_check(f, pages[i / 2 % 3], (uint8_t)(20 * i));
+        assert_int_equal(buffer_ioctl(f, session, _IOC_NR(VIDIOC_QUERYBUF), 0, &b), 0);
+        assert_int_equal(b.planes[1].m.userptr, USERPTR(1));
+        before = node.buffer[0].user[0];
+        user_fill(&u, pages[(i + 1) / 2 % 3]);
+        assert_int_equal(user_queue(f, session, &u), 0);
+        /* The host looks again at what it gets only if the address is another one. */
+        assert_int_equal(node.buffer[0].user[0] == before, i % 2 == 0);
+    }
+    fake_node_unplug(&node, true);
+    await_event(f, &event);
+    assert_int_equal(event.buffer.length, 2);
+    media_close(f, session);
+    media_assert_empty(f);
+    fake_node_unplug(&node, false);
 }
 
 /* A guest that takes no events cannot queue what it has not been given back. */
@@ -620,6 +744,8 @@ int main(void)
         ROW(a_guest_shows, setup_output),
         ROW(a_guest_shows, setup_output_multi),
         ROW(a_guest_shows, setup_output_copied),
+        ROW(pages_that_are_none_are_refused, setup_multi),
+        ROW(frames_go_into_the_guests_pages, setup_multi),
         ROW(a_dequeued_buffer_waits, setup_single),
         ROW(mappings_outlive_their_buffers, setup_single),
         ROW(a_broken_queue_gives_its_buffers_back, setup_single),
