@@ -48,4 +48,4 @@ def stories(bench):
     """Capture, output, controls, timings, 300 frames in full size, and a camera that goes."""
     good = cmocka(bench, "test_session_v4l2", limit=400, **nodes(bench),
                   HOSTBLOB_MEDIA=f"/{cargo.FOLDER}/hostblob-media")
-    expect(11, stories=len(good))
+    expect(12, stories=len(good))

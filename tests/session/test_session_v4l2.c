@@ -460,6 +460,87 @@ static void a_guest_captures_two_planes(void **state)
     capture(story(state), V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_PIX_FMT_NV16M);
 }
 
+/* ---- memory of the guest's ---- */
+
+#define CHUNK 32768u
+#define CHUNKS 15u /* hold a frame of 640x360 in YUYV */
+#define USERPTR(index) (0x7f1200000000ull + 0x100000ull * (index))
+
+/* A buffer of the guest's program: its memory lies in chunks, the last of them first. */
+static int queue_user(struct story *s, const struct stream *stream, uint32_t index)
+{
+    struct {
+        struct v4l2_buffer buffer;
+        struct virtio_media_sg chunks[CHUNKS];
+    } u = {.buffer = {.index = index,
+                      .type = stream->type,
+                      .memory = V4L2_MEMORY_USERPTR,
+                      .m.userptr = USERPTR(index),
+                      .length = CHUNK * CHUNKS}};
+    int r;
+
+    for (unsigned i = 0; i < CHUNKS; i++)
+        u.chunks[i] = (struct virtio_media_sg){
+            .start = stream->at[index][0] + (CHUNKS - 1 - i) * CHUNK, .len = CHUNK};
+    r = media_guest_ioctl_sized(&s->frontend, stream->session, _IOC_NR(VIDIOC_QBUF), &u, sizeof(u),
+                                sizeof(u.buffer));
+    assert_true(r != 0 || u.buffer.m.userptr == USERPTR(index));
+    return r;
+}
+
+static bool is_white(struct story *s, const struct stream *stream, uint32_t index)
+{
+    uint32_t wrong = 0;
+
+    for (uint32_t i = 0; i < stream->size[0]; i += 2 * 61) {
+        uint64_t at = stream->at[index][0] + (CHUNKS - 1 - i / CHUNK) * CHUNK + i % CHUNK;
+
+        wrong += *(uint8_t *)guest_ram_at(&s->frontend.ram, at) < 215;
+    }
+    return wrong == 0;
+}
+
+static void frames_go_into_the_guests_pages(void **state)
+{
+    struct story *s = story(state);
+    struct v4l2_requestbuffers request = {
+        .count = 3, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_USERPTR};
+    struct virtio_media_event_dqbuf event;
+    struct stream stream;
+    unsigned white = 0;
+
+    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
+    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
+    stream.fourcc = V4L2_PIX_FMT_YUYV;
+    stream.width = 640;
+    stream.height = 360;
+    use_input(s, &stream, 0);
+    set_control(s, &stream, "Brightness", 128);
+    show_plain(s, &stream, WHITE);
+    set_format(s, &stream);
+    assert_int_equal(ask(s, &stream, VIDIOC_REQBUFS, &request), 0);
+    stream.count = request.count;
+    assert_int_equal(stream.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        stream.at[i][0] = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, CHUNKS * CHUNK, 4096);
+        assert_true(stream.at[i][0] != UINT64_MAX);
+        memset(guest_ram_at(&s->frontend.ram, stream.at[i][0]), 0, CHUNKS * CHUNK);
+        assert_int_equal(queue_user(s, &stream, i), 0);
+    }
+    assert_int_equal(stream_switch(s, &stream, true), 0);
+    for (unsigned i = 0; i < 12; i++) {
+        await(s, &stream, &event);
+        assert_int_equal(event.buffer.memory, V4L2_MEMORY_USERPTR);
+        white += is_white(s, &stream, event.buffer.index);
+        assert_int_equal(queue_user(s, &stream, event.buffer.index), 0);
+    }
+    assert_in_range(white, 10, 12);
+    assert_int_equal(stream_switch(s, &stream, false), 0);
+    set_control(s, &stream, "Test Pattern", 0);
+    media_guest_close(&s->frontend, stream.session);
+    story_end(s);
+}
+
 /* ---- output ---- */
 
 static void show(struct story *s, uint32_t type, uint32_t fourcc)
@@ -689,6 +770,7 @@ int main(void)
         STORY(a_guest_captures, qemu),
         STORY(a_guest_captures, crosvm),
         STORY(a_guest_captures_two_planes, qemu),
+        STORY(frames_go_into_the_guests_pages, qemu),
         STORY(a_guest_shows, qemu),
         STORY(a_guest_shows_two_planes, qemu),
         STORY(the_source_changes, qemu),
