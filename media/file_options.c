@@ -2,12 +2,15 @@
 #include "media/file_options.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+#include "base/units.h"
 #include "media/media_kind.h"
 
 #define MAX_RATE 1000u /* frames per second, and seconds per frame */
@@ -38,7 +41,9 @@ const char *file_options_take_format(void *target, const char *argument)
 
     options_of(target)->file_format = NULL;
     options_of(target)->file_y4m = strcmp(argument, "y4m") == 0;
-    if (options_of(target)->file_y4m || strcmp(argument, "auto") == 0)
+    options_of(target)->file_av = strcmp(argument, "ffmpeg") == 0;
+    if (options_of(target)->file_y4m || options_of(target)->file_av ||
+        strcmp(argument, "auto") == 0)
         return NULL;
     for (unsigned i = 0; (format = pixel_format_at(i)) != NULL; i++) {
         if (format->planes > 1 || !is_named(format, argument))
@@ -46,7 +51,8 @@ const char *file_options_take_format(void *target, const char *argument)
         options_of(target)->file_format = format;
         return NULL;
     }
-    return "it must be auto, y4m, or one of the raw formats YUYV, UYVY, NV12, P010, YU12, 422P, "
+    return "it must be auto, y4m, ffmpeg, or one of the raw formats YUYV, UYVY, NV12, P010, YU12, "
+           "422P, "
            "GREY, RGB3";
 }
 
@@ -133,10 +139,86 @@ const char *file_options_wrong(const struct media_options *options)
         return "Raw frames do not say how large they are: give --size=WIDTHxHEIGHT.";
     if (options->loop && options->follow)
         return "--loop and --follow are two things to do at a file's end: leave one out.";
+    if (options->follow && options->file_av)
+        return "FFmpeg's libraries do not follow a file that grows: leave --follow out.";
     return NULL;
 }
 
-struct frame_reader *file_options_reader(const struct media_options *options)
+#define LOOK_MS 10000
+
+enum frame_outcome file_options_look(struct frame_reader *reader)
+{
+    uint64_t end = units_now_ns() + LOOK_MS * 1000000ull;
+    enum frame_outcome outcome = reader->impl->next(reader);
+
+    while (outcome == FRAME_WAIT && units_now_ns() < end) {
+        struct pollfd poller = {.fd = reader->impl->fd(reader), .events = POLLIN};
+
+        if (poller.fd < 0)
+            break;
+        poll(&poller, 1, 100);
+        outcome = reader->impl->next(reader);
+    }
+    if (outcome == FRAME_WAIT)
+        snprintf(reader->why, sizeof(reader->why), "there is no frame in it yet");
+    return outcome;
+}
+
+static struct frame_reader *ffmpeg_reader(const struct frame_reader_options *wish, const char **why)
+{
+#ifdef HAVE_CODECS
+    return av_reader_create(wish, why);
+#else
+    *why = "this program was built without the headers of FFmpeg";
+    return NULL;
+#endif
+}
+
+/* Found out without opening it: a writer that waits for a reader would hear that one came, and
+ * went. */
+static bool is_stream(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* Whether our own reader takes a regular file; its reason why not, in 'why'. Streams are its own
+ * unless somebody says otherwise: what they are is not to be seen yet. */
+static bool is_ours(const char *path, struct frame_reader *raw, char why[FRAME_READER_TEXT])
+{
+    bool ours;
+
+    *why = '\0';
+    if (is_stream(path))
+        return true;
+    ours = raw->impl->open(raw) != 0 || raw->impl->next(raw) != FRAME_BAD;
+    snprintf(why, FRAME_READER_TEXT, "%s", raw->why);
+    raw->impl->close(raw);
+    return ours;
+}
+
+/* What our own reader does not take; NULL: it shall have it. */
+static struct frame_reader *other_reader(const struct media_options *options,
+                                         const struct frame_reader_options *wish,
+                                         struct frame_reader *raw, const char **why)
+{
+    char said[FRAME_READER_TEXT] = "as asked for";
+    struct frame_reader *other;
+
+    if (options->file_format != NULL || options->file_y4m || options->follow ||
+        (!options->file_av && is_ours(options->file, raw, said)))
+        return NULL;
+    other = ffmpeg_reader(wish, why);
+    if (other != NULL)
+        log_info("file: %s: read by FFmpeg's libraries (%s)", options->file, said);
+    else
+        log_warning("file: %s: %s, and FFmpeg's libraries do not help: %s", options->file, said,
+                    *why);
+    return other;
+}
+
+struct frame_reader *file_options_reader(const struct media_options *options, const char **why)
 {
     const struct frame_reader_options wish = {
         .path = options->file,
@@ -146,22 +228,31 @@ struct frame_reader *file_options_reader(const struct media_options *options)
         .loop = options->loop,
         .follow = options->follow,
     };
+    struct frame_reader *raw = raw_reader_create(&wish), *other;
 
-    return raw_reader_create(&wish);
+    *why = "there is no memory";
+    if (raw == NULL)
+        return NULL;
+    other = other_reader(options, &wish, raw, why);
+    if (other == NULL && !options->file_av)
+        return raw;
+    raw->impl->destroy(raw);
+    return other;
 }
 
 static bool check_file(const struct media_options *options, char *text)
 {
-    struct frame_reader *reader = file_options_reader(options);
+    const char *why;
+    struct frame_reader *reader = file_options_reader(options, &why);
     const struct picture *picture;
     bool good;
 
     if (reader == NULL) {
-        snprintf(text, MEDIA_KIND_TEXT, "there is no memory");
+        snprintf(text, MEDIA_KIND_TEXT, "%s", why);
         return false;
     }
     picture = &reader->shape.picture;
-    good = reader->impl->open(reader) == 0 && reader->impl->next(reader) == FRAME_READY;
+    good = reader->impl->open(reader) == 0 && file_options_look(reader) == FRAME_READY;
     if (good)
         snprintf(text, MEDIA_KIND_TEXT, "frames of %ux%u, %s", picture->width, picture->height,
                  picture->format->description);
@@ -174,8 +265,6 @@ static bool check_file(const struct media_options *options, char *text)
 bool file_options_check(const struct media_options *options, char *text)
 {
     const char *wrong = file_options_wrong(options);
-    struct stat st;
-
     *text = '\0';
     if (options->file == NULL && (options->kind == NULL || strcmp(options->kind, "file") != 0))
         return true;
@@ -183,9 +272,8 @@ bool file_options_check(const struct media_options *options, char *text)
         snprintf(text, MEDIA_KIND_TEXT, "%s", wrong);
         return false;
     }
-    if (stat(options->file, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
-        snprintf(text, MEDIA_KIND_TEXT, "a %s: what comes from it is seen when it comes",
-                 S_ISFIFO(st.st_mode) ? "FIFO" : "socket");
+    if (is_stream(options->file)) {
+        snprintf(text, MEDIA_KIND_TEXT, "a stream: what it is, is seen when it comes");
         return true;
     }
     return check_file(options, text);

@@ -16,8 +16,12 @@ file_options_take file_options_take_path, file_options_take_format, file_options
 
 /* NULL, or what is wrong with them together: a sentence that says what would be right, static. */
 const char *file_options_wrong(const struct media_options *options);
-/* A reader for them, which is not open yet; the options are borrowed. NULL with errno set. */
-struct frame_reader *file_options_reader(const struct media_options *options);
+/* A reader for them, which is not open yet; the options are borrowed. Looks into a regular file to
+ * find out which one. NULL with the reason (static) in *why. */
+struct frame_reader *file_options_reader(const struct media_options *options, const char **why);
+/* Comes to the first frame of a regular file that is open, and waits for it: some seconds at most.
+ * As frame_reader_impl::next. */
+enum frame_outcome file_options_look(struct frame_reader *reader);
 /* Whether what they name can be read, as media_kind_impl::check; true where
  * another kind is asked for, and no file. A FIFO and a
  * socket are left alone, so that no writer is disturbed. */

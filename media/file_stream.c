@@ -212,7 +212,7 @@ static void take_outcome(struct file_stream *file)
         break;
     case FRAME_AGAIN: /* never comes so far */
     case FRAME_WAIT:
-        if (stream)
+        if (file->reader->impl->fd(file->reader) >= 0)
             await_input(file);
         else
             await_growth(file);
@@ -233,6 +233,7 @@ static void take_outcome(struct file_stream *file)
         do_not_fit(file);
         break;
     }
+    file->outcome = FRAME_WAIT;
 }
 
 static void done(struct job *job)
@@ -340,7 +341,12 @@ void file_stream_stop(struct file_stream *file)
     file_watch_finish(&file->watch);
     file->buffer = NULL;
     file->queue = NULL;
-    file->reader->impl->forsake(file->reader);
+    if (file->outcome == FRAME_GONE || file->outcome == FRAME_BAD)
+        file->reopen = true; /* nobody has looked at it yet */
+    if (file->reader->stream)
+        file->reader->impl->forsake(file->reader);
+    else
+        file->reader->impl->close(file->reader);
     look_at_shape(file);
     job_pool_release(&file->media->jobs);
     look_ahead(file);
@@ -356,9 +362,7 @@ static bool look_first(struct file_stream *file)
         return false;
     }
     file->reopen = r != 0;
-    if (file->reader->stream)
-        return true;
-    if (file->reader->impl->next(file->reader) == FRAME_READY)
+    if (file->reader->stream || file_options_look(file->reader) == FRAME_READY)
         return true;
     log_error("file: %s: %s", file->options->file, file->reader->why);
     return false;
@@ -367,18 +371,24 @@ static bool look_first(struct file_stream *file)
 int file_stream_init(struct file_stream *file, struct source *source, struct media *media,
                      const struct media_options *options)
 {
+    const char *why;
+
     *file = (struct file_stream){
         .source = source,
         .media = media,
         .options = options,
-        .reader = file_options_reader(options),
+        .reader = file_options_reader(options, &why),
         .job = {.run = run, .done = done},
     };
     file_watch_init(&file->watch, media->device.host->loop, on_more, file);
-    if (file->reader == NULL)
-        return -ENOMEM;
+    if (file->reader == NULL) {
+        log_error("file: %s: %s", options->file, why);
+        return -EINVAL;
+    }
     if (!look_first(file))
         return -EINVAL;
+    if (!file->reader->stream)
+        file->reader->impl->close(file->reader);
     file->shape = file->reader->shape;
     look_ahead(file);
     return 0;

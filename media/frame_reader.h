@@ -72,7 +72,14 @@ struct frame_reader_options {
     bool follow;                    /* a regular file: it may still grow */
 };
 
+/* What a node has before a stream has said what it is. */
+#define FRAME_READER_WIDTH 640u
+#define FRAME_READER_HEIGHT 480u
+
 /* Reads raw frames and Y4M. NULL with errno set. */
 struct frame_reader *raw_reader_create(const struct frame_reader_options *options);
+/* Reads what libavformat and libavcodec can; 'raw' and 'follow' mean nothing to it. NULL with the
+ * reason (static) in *why. */
+struct frame_reader *av_reader_create(const struct frame_reader_options *options, const char **why);
 
 #endif

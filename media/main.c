@@ -85,7 +85,8 @@ static const struct options_row rows[] = {
      file_options_take_path},
     {"file-format", "FORMAT",
      "y4m, or a raw format by V4L2's name: YUYV, UYVY, NV12, P010, YU12, 422P, GREY, RGB3.\n"
-     "auto: what the file says itself (the default).",
+     "ffmpeg: what FFmpeg's libraries make of it, MP4, Matroska and so on. auto: y4m, or for\n"
+     "a file that is none, ffmpeg (the default).",
      file_options_take_format},
     {"size", "WxH", "The size of raw frames.", file_options_take_size},
     {"rate", "N[/D]", "Frames per second, instead of the file's own; 30 where it has none.",

@@ -38,6 +38,7 @@ struct media_options {
     const char *file;                       /* its path; a regular file, a FIFO or a unix socket */
     const struct pixel_format *file_format; /* raw frames of it; NULL: whatever the file is */
     bool file_y4m;                          /* and that is Y4M */
+    bool file_av;                           /* or whatever FFmpeg's libraries make of it */
     uint32_t width, height;                 /* of raw frames */
     struct v4l2_fract rate;                 /* frames per second, instead of the file's own */
     enum media_pace pace;

@@ -295,6 +295,7 @@ static int raw_fd(const struct frame_reader *reader)
 static void raw_close(struct frame_reader *reader)
 {
     frame_input_finish(&raw_of(reader)->input);
+    drop_staged(raw_of(reader));
     begin(raw_of(reader));
 }
 
@@ -315,10 +316,6 @@ static const struct frame_reader_impl raw_impl = {
     .destroy = raw_destroy,
 };
 
-/* What a node has before a stream has said what it is. */
-#define UNKNOWN_WIDTH 640u
-#define UNKNOWN_HEIGHT 480u
-
 struct frame_reader *raw_reader_create(const struct frame_reader_options *options)
 {
     struct raw_reader *raw = calloc(1, sizeof(*raw));
@@ -332,8 +329,8 @@ struct frame_reader *raw_reader_create(const struct frame_reader_options *option
     frame_input_init(&raw->input, options->path);
     picture_init(&raw->reader.shape.picture,
                  format != NULL ? format : pixel_format_find(V4L2_PIX_FMT_YUV420),
-                 options->width != 0 ? options->width : UNKNOWN_WIDTH,
-                 options->height != 0 ? options->height : UNKNOWN_HEIGHT);
+                 options->width != 0 ? options->width : FRAME_READER_WIDTH,
+                 options->height != 0 ? options->height : FRAME_READER_HEIGHT);
     begin(raw);
     return &raw->reader;
 }

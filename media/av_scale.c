@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "media/av_scale.h"
+
+#include <errno.h>
+
+#include "media/encoder_input.h"
+
+void av_scale_init(struct av_scale *scale, const struct av_library *av)
+{
+    *scale = (struct av_scale){.av = av};
+}
+
+void av_scale_finish(struct av_scale *scale)
+{
+    if (scale->scaler != NULL)
+        scale->av->sws_freeContext(scale->scaler);
+    scale->scaler = NULL;
+    if (scale->made != NULL)
+        scale->av->av_frame_free(&scale->made);
+}
+
+/* The formats that JPEG's decoders name apart, for their range. */
+static enum AVPixelFormat plain(enum AVPixelFormat format)
+{
+    switch (format) {
+    case AV_PIX_FMT_YUVJ420P:
+        return AV_PIX_FMT_YUV420P;
+    case AV_PIX_FMT_YUVJ422P:
+        return AV_PIX_FMT_YUV422P;
+    case AV_PIX_FMT_YUVJ444P:
+        return AV_PIX_FMT_YUV444P;
+    case AV_PIX_FMT_YUVJ440P:
+        return AV_PIX_FMT_YUV440P;
+    default:
+        return format;
+    }
+}
+
+static bool is_full(const AVFrame *frame)
+{
+    return frame->color_range == AVCOL_RANGE_JPEG ||
+           plain((enum AVPixelFormat)frame->format) != (enum AVPixelFormat)frame->format;
+}
+
+static uint32_t nearest_fourcc(enum AVPixelFormat format)
+{
+    switch (format) {
+    case AV_PIX_FMT_YUYV422:
+        return V4L2_PIX_FMT_YUYV;
+    case AV_PIX_FMT_UYVY422:
+        return V4L2_PIX_FMT_UYVY;
+    case AV_PIX_FMT_NV12:
+        return V4L2_PIX_FMT_NV12;
+    case AV_PIX_FMT_P010LE:
+    case AV_PIX_FMT_YUV420P10LE:
+        return V4L2_PIX_FMT_P010;
+    case AV_PIX_FMT_YUV422P:
+        return V4L2_PIX_FMT_YUV422P;
+    case AV_PIX_FMT_GRAY8:
+        return V4L2_PIX_FMT_GREY;
+    case AV_PIX_FMT_RGB24:
+        return V4L2_PIX_FMT_RGB24;
+    default:
+        return V4L2_PIX_FMT_YUV420;
+    }
+}
+
+bool av_scale_shape(const AVFrame *frame, struct picture *picture)
+{
+    enum AVPixelFormat format = plain((enum AVPixelFormat)frame->format);
+    int width = frame->width / (int)PICTURE_STEP * (int)PICTURE_STEP;
+    int height = frame->height / (int)PICTURE_STEP * (int)PICTURE_STEP;
+
+    if (width <= 0 || height <= 0 || width > (int)PICTURE_MAX_SIDE ||
+        height > (int)PICTURE_MAX_SIDE)
+        return false;
+    picture_init(picture, pixel_format_find(nearest_fourcc(format)), (uint32_t)width,
+                 (uint32_t)height);
+    return true;
+}
+
+/* A picture's memory in libavutil's words. */
+static void describe(const struct picture *picture, uint8_t *const *planes, uint8_t *data[4],
+                     int lines[4])
+{
+    for (unsigned i = 0; i < pixel_format_parts(picture->format); i++) {
+        struct picture_part part = picture_part(picture, planes, i);
+
+        data[i] = part.data;
+        lines[i] = (int)part.stride;
+    }
+}
+
+static int make_room(struct av_scale *scale, enum AVPixelFormat format,
+                     const struct picture *picture)
+{
+    AVFrame *made = scale->made;
+
+    if (made != NULL && made->format == format && made->width == (int)picture->width &&
+        made->height == (int)picture->height)
+        return 0;
+    if (made != NULL)
+        scale->av->av_frame_free(&scale->made);
+    scale->made = made = scale->av->av_frame_alloc();
+    if (made == NULL)
+        return -ENOMEM;
+    made->format = format;
+    made->width = (int)picture->width;
+    made->height = (int)picture->height;
+    return av_library_failure(scale->av->av_frame_get_buffer(made, 64));
+}
+
+/* The matrix that a frame's numbers were made with: libswscale's word for it. */
+static int matrix_of(const AVFrame *frame)
+{
+    if (frame->colorspace == AVCOL_SPC_UNSPECIFIED)
+        return frame->height < 720 ? SWS_CS_ITU601 : SWS_CS_ITU709;
+    return frame->colorspace <= AVCOL_SPC_BT2020_NCL ? (int)frame->colorspace : SWS_CS_DEFAULT;
+}
+
+/* The guest gets limited range. The matrix of YUV stays what it is: another one would change every
+ * number, for what nobody sees. */
+static int set_up(struct av_scale *scale, const AVFrame *frame, const struct picture *from)
+{
+    const struct av_library *av = scale->av;
+    const int *matrix = av->sws_getCoefficients(matrix_of(frame));
+    const AVFrame *made = scale->made;
+
+    scale->scaler = av->sws_getCachedContext(scale->scaler, (int)from->width, (int)from->height,
+                                             plain((enum AVPixelFormat)frame->format), made->width,
+                                             made->height, (enum AVPixelFormat)made->format,
+                                             SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP,
+                                             NULL, NULL, NULL);
+    if (scale->scaler == NULL)
+        return -EOPNOTSUPP;
+    av->sws_setColorspaceDetails(scale->scaler, matrix, is_full(frame), matrix, 0, 0, 1 << 16,
+                                 1 << 16);
+    return 0;
+}
+
+int av_scale_run(struct av_scale *scale, const AVFrame *frame, const struct picture *picture,
+                 uint8_t *const *planes)
+{
+    enum AVPixelFormat to = encoder_input_format(picture->format);
+    const uint8_t *source[4] = {NULL};
+    struct picture from;
+    uint8_t *data[4] = {NULL};
+    int lines[4] = {0}, r;
+
+    if (!av_scale_shape(frame, &from) || to == AV_PIX_FMT_NONE)
+        return -EOPNOTSUPP;
+    describe(picture, planes, data, lines);
+    if (plain((enum AVPixelFormat)frame->format) == to && !is_full(frame) &&
+        from.width == picture->width && from.height == picture->height) {
+        for (unsigned i = 0; i < 4; i++)
+            source[i] = frame->data[i];
+        scale->av->av_image_copy(data, lines, source, frame->linesize, to, (int)picture->width,
+                                 (int)picture->height);
+        return 0;
+    }
+    r = make_room(scale, to, picture);
+    if (r == 0)
+        r = set_up(scale, frame, &from);
+    if (r != 0)
+        return r;
+    scale->av->sws_scale(scale->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
+                         (int)from.height, scale->made->data, scale->made->linesize);
+    for (unsigned i = 0; i < 4; i++)
+        source[i] = scale->made->data[i];
+    scale->av->av_image_copy(data, lines, source, scale->made->linesize, to, (int)picture->width,
+                             (int)picture->height);
+    return 0;
+}
