@@ -255,7 +255,6 @@ static int buffer_accept(const struct buffer_queue *queue, struct queue_buffer *
     buffer_forget(buffer);
     if (!V4L2_TYPE_IS_OUTPUT(queue->type))
         return 0;
-    buffer_take_time(queue, buffer, given);
     return buffer_take_data(queue, buffer, given, planes);
 }
 
@@ -277,13 +276,12 @@ int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
 {
     int r = 0;
 
-    if (buffer->state == QUEUE_BUFFER_PREPARED) /* then all but its time was said */
-        buffer_take_time(queue, buffer, given);
-    else
+    if (buffer->state != QUEUE_BUFFER_PREPARED) /* then all but its time was said */
         r = buffer->state == QUEUE_BUFFER_IDLE ? buffer_accept(queue, buffer, given, planes)
                                                : -EINVAL;
     if (r != 0)
         return r;
+    buffer_take_time(queue, buffer, given);
     buffer->state = QUEUE_BUFFER_QUEUED;
     TAILQ_INSERT_TAIL(&queue->queued, buffer, entry);
     if (queue->streaming && queue->ops->queued != NULL)

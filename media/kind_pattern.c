@@ -259,7 +259,7 @@ static struct kind_pattern *pattern_of_context(struct context *context)
 static void refresh(struct context *context, struct control *control)
 {
     if (control->spec->id == PATTERN_CID_FRAMES)
-        control->value = (int64_t)pattern_of_context(context)->frames;
+        control->value = (int64_t)(pattern_of_context(context)->frames & INT32_MAX);
 }
 
 static void changed(struct context *context, struct control *control)

@@ -47,6 +47,11 @@ static void last_is_out(struct m2m *m2m)
     raise_event(m2m, V4L2_EVENT_EOS, 0);
 }
 
+/*
+ * The LAST buffer is always an empty one, though V4L2 lets the last picture be it: FFmpeg (7.1)
+ * asks once more after that one, and the guest's driver wakes nobody up then, as it has no buffer
+ * to give. After an empty one FFmpeg asks no more.
+ */
 static void give_last(struct m2m *m2m)
 {
     struct queue_buffer *buffer = buffer_queue_take(&m2m->capture);
@@ -219,19 +224,16 @@ static void target_done(struct m2m *m2m)
 {
     const struct m2m_work *work = &m2m->work;
     struct queue_buffer *buffer = take_output(m2m);
-    bool last = work->ended && m2m->draining;
 
     if (buffer == NULL)
         return;
     for (unsigned i = 0; i < buffer->planes; i++)
         buffer->bytesused[i] = work->bytesused[i];
     buffer->timestamp = work->target_time;
-    buffer->flags = work->target_flags | (last ? V4L2_BUF_FLAG_LAST : 0);
+    buffer->flags = work->target_flags;
     buffer->sequence = m2m->capture_sequence++;
     buffer_queue_done(&m2m->capture, buffer);
     stats_add(&m2m->context.media->device.host->stats->frames, 1);
-    if (last)
-        last_is_out(m2m);
 }
 
 /* The guest has to look at the format again; if its buffers do not fit, the old ones end with a
@@ -255,7 +257,7 @@ static void done(struct job *job)
     if (m2m->ops->finished != NULL)
         m2m->ops->finished(m2m, work);
     source_done(m2m);
-    if (work->ended && !work->filled && m2m->draining)
+    if (work->ended && m2m->draining)
         m2m->owes_last = true;
     target_done(m2m);
     if (work->changed)

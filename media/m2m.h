@@ -55,8 +55,7 @@ struct m2m_work {
     bool placed;  /* and it lies in a kept buffer: no target is wanted */
     bool changed; /* the pending output, or what is to come, has another format than the capture
                      queue: ops->changed is called */
-    bool ended;   /* the drain is over, nothing is pending; the next source begins anew. The target
-                     filled in the same step was the last. */
+    bool ended;   /* the drain is over, nothing is pending; the next source begins anew. */
 };
 
 struct m2m_ops {
