@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "media_shapes.h"
 #include "protocol/cursor.h"
 #include "tests/unit/media_fixture.h"
 
@@ -19,6 +20,7 @@ struct guest {
     uint32_t sessions[4];
     uint64_t shm_offset; /* of the last mapping */
     unsigned events;     /* buffers that the device has */
+    bool codec;          /* threads work, and each session has queues of its own */
 };
 
 #define MUST(condition)                                                                            \
@@ -53,11 +55,19 @@ static void drain(struct guest *g)
         MUST(g->f->census.mapped + lost_planes(g) == g->f->port.count);
 }
 
-/* A command waits for the window: let it have its answer before the ring is full. */
+/* A command waits for the window, or for a thread: let it have its answer before the ring is full.
+ */
 static void settle(struct guest *g)
 {
+    const struct command *command = &g->f->media->command;
+    uint64_t end = units_now_ns() + 20000000000ull;
+
     if (g->f->port.asked)
         fake_port_answer(&g->f->port, g->f->port.result);
+    while (command->chain != NULL && !command->settled && !g->f->port.asked) {
+        MUST(units_now_ns() < end);
+        sd_event_run(g->f->loop, 1000);
+    }
     drain(g);
 }
 
@@ -84,11 +94,15 @@ static void send_bytes(struct guest *g, const void *bytes, uint32_t size, uint32
     drain(g);
 }
 
+/* Mostly one that is open. */
 static uint32_t pick_session(struct guest *g)
 {
     uint8_t which = reader_u8(&g->input);
 
-    return which < 250 ? g->sessions[which % 4] : which;
+    for (unsigned i = 0; which < 240 && i < 4; i++)
+        if (session_find(&g->f->media->sessions, g->sessions[(which + i) % 4]) != NULL)
+            return g->sessions[(which + i) % 4];
+    return which;
 }
 
 static void do_open(struct guest *g)
@@ -110,65 +124,97 @@ static void do_close(struct guest *g)
     send_bytes(g, &request, sizeof(request), reader_u8(&g->input) % 2 * 8);
 }
 
-/* Makes the fields that decide how far an ioctl gets right more often than chance would. */
-static void shape_payload(struct guest *g, uint32_t code, uint8_t *payload)
+/* The type of some queue of a session, or any type. */
+static uint32_t pick_type(struct guest *g, uint32_t id)
 {
-    uint32_t type = media_type(g->f), small = reader_u8(&g->input) % 8;
-    uint32_t memory = V4L2_MEMORY_MMAP, fourcc = V4L2_PIX_FMT_NV12;
+    const struct session *session = session_find(&g->f->media->sessions, id);
+    uint8_t which = reader_u8(&g->input);
 
-    switch (code) {
-    case _IOC_NR(VIDIOC_REQBUFS):
-        memcpy(payload, &small, 4);
-        memcpy(payload + 4, &type, 4);
-        memcpy(payload + 8, &memory, 4);
-        break;
-    case _IOC_NR(VIDIOC_CREATE_BUFS):
-        memcpy(payload + 4, &small, 4);
-        memcpy(payload + 8, &memory, 4);
-        memcpy(payload + 16, &type, 4);
-        break;
-    case _IOC_NR(VIDIOC_S_FMT):
-        memcpy(payload, &type, 4);
-        small *= 64;
-        memcpy(payload + 8, &small, 4);
-        memcpy(payload + 12, &small, 4);
-        memcpy(payload + 16, &fourcc, 4);
-        break;
-    case _IOC_NR(VIDIOC_QUERYBUF):
-    case _IOC_NR(VIDIOC_QBUF):
-    case _IOC_NR(VIDIOC_PREPARE_BUF):
-        memcpy(payload, &small, 4);
-        memcpy(payload + 4, &type, 4);
-        memcpy(payload + 60, &memory, 4);
-        memcpy(payload + 72, &small, 4);
-        payload[14] &= 0x7f; /* not a request's */
-        break;
-    default:
-        memcpy(payload, &type, 4);
-        break;
-    }
+    if (session == NULL || session->context == NULL || which > 250)
+        return which % 16;
+    if (which % 2 && session->context->output != NULL)
+        return session->context->output->type;
+    return session->context->capture->type;
 }
 
 static void do_ioctl(struct guest *g)
 {
-    static const uint8_t likely[] = {4, 5, 8, 9, 15, 18, 19, 22, 71, 72, 92, 93};
+    static const uint8_t likely[] = {4,  5,  8,  9,  15, 15, 15, 18, 18, 19, 22, 27, 28,
+                                     36, 37, 71, 72, 73, 77, 90, 91, 92, 93, 96, 103};
     struct virtio_media_cmd_ioctl request = {.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
                                              .session_id = pick_session(g)};
-    uint8_t which = reader_u8(&g->input), bytes[16 + 2400];
-    uint32_t size, extra = reader_u8(&g->input);
+    uint8_t which = reader_u8(&g->input), bytes[16 + MEDIA_SHAPES_ROOM];
+    uint32_t size, room, extra = reader_u8(&g->input);
     const struct v4l2_ioctl *row;
 
-    request.code = which < 180 ? likely[which % sizeof(likely)] : reader_u8(&g->input);
+    request.code = which < 220 ? likely[which % sizeof(likely)] : reader_u8(&g->input);
     row = v4l2_ioctl_find(request.code);
-    size = (row != NULL ? row->size : 0) + (extra < 200 ? extra / 64 * 64 : 0);
-    if (extra > 250 && size > 0)
-        size--;
+    size = row != NULL ? row->size : 0;
     memcpy(bytes, &request, sizeof(request));
     memset(bytes + 16, 0, sizeof(bytes) - 16);
-    reader_get(&g->input, bytes + 16, reader_u8(&g->input) % 100);
-    if (which % 8 != 0)
-        shape_payload(g, request.code, bytes + 16);
-    send_bytes(g, bytes, 16 + size, extra > 240 ? extra : 8 + size);
+    if (which % 8 == 0)
+        reader_get(&g->input, bytes + 16, reader_u8(&g->input) % 100);
+    if (which % 8 != 1)
+        size +=
+            shape_payload(&g->input, request.code, pick_type(g, request.session_id), bytes + 16);
+    else if (extra < 200)
+        size += extra / 64 * 64; /* nothing but zeros */
+    if (extra > 250 && size > 0)
+        size--;
+    room = extra > 240 ? extra : 8 + size;
+    send_bytes(g, bytes, 16 + size, room);
+}
+
+/* An ioctl as a program sends it. */
+static void send_ioctl(struct guest *g, uint32_t session, uint32_t code, void *payload,
+                       uint32_t size)
+{
+    struct virtio_media_cmd_ioctl request = {
+        .hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL, .session_id = session, .code = code};
+    uint8_t bytes[16 + MEDIA_SHAPES_ROOM];
+
+    memcpy(bytes, &request, sizeof(request));
+    memcpy(bytes + 16, payload, size);
+    send_bytes(g, bytes, 16 + size, 8 + size);
+}
+
+static void stream_queue(struct guest *g, uint32_t session, uint32_t type, uint32_t memory)
+{
+    struct v4l2_requestbuffers request = {
+        .count = 1 + reader_u8(&g->input) % 4, .type = type, .memory = memory};
+    struct v4l2_format format = {.type = type};
+
+    shape_put((uint8_t *)&format + 8, 16 + reader_u8(&g->input) % 8 * 16u);
+    shape_put((uint8_t *)&format + 12, 16 + reader_u8(&g->input) % 8 * 8u);
+    shape_put((uint8_t *)&format + 16, shape_format(&g->input));
+    send_ioctl(g, session, _IOC_NR(VIDIOC_S_FMT), &format, sizeof(format));
+    send_ioctl(g, session, _IOC_NR(VIDIOC_REQBUFS), &request, sizeof(request));
+    for (uint32_t i = 0; i < request.count; i++) {
+        uint8_t payload[MEDIA_SHAPES_ROOM] = {0};
+        uint32_t size = shape_buffer(&g->input, payload, type, memory);
+
+        shape_put(payload, i);
+        send_ioctl(g, session, _IOC_NR(VIDIOC_QBUF), payload, 88 + size);
+    }
+    send_ioctl(g, session, _IOC_NR(VIDIOC_STREAMON), &type, sizeof(type));
+}
+
+/* What a program does to get a stream, nearly. */
+static void do_stream(struct guest *g)
+{
+    uint32_t id = pick_session(g), memory = shape_memory(&g->input);
+    const struct session *session = session_find(&g->f->media->sessions, id);
+    uint32_t types[2] = {0};
+
+    if (session == NULL || session->context == NULL)
+        return;
+    if (session->context->output != NULL)
+        types[0] = session->context->output->type;
+    if (session->context->capture != NULL)
+        types[1] = session->context->capture->type;
+    for (unsigned i = 0; i < 2; i++)
+        if (types[i] != 0)
+            stream_queue(g, id, types[i], g->codec ? V4L2_MEMORY_MMAP : memory);
 }
 
 static void do_mmap(struct guest *g)
@@ -219,8 +265,9 @@ static void do_post_events(struct guest *g)
 /* As if the frame clock had ticked. */
 static void do_tick(struct guest *g)
 {
-    struct buffer_queue *queue = media_queue(g->f);
-    struct queue_buffer *buffer = queue->streaming ? buffer_queue_take(queue) : NULL;
+    struct buffer_queue *queue = g->codec ? NULL : media_queue(g->f);
+    struct queue_buffer *buffer =
+        queue != NULL && queue->streaming ? buffer_queue_take(queue) : NULL;
 
     if (buffer == NULL)
         return;
@@ -228,6 +275,26 @@ static void do_tick(struct guest *g)
     buffer->timestamp = 1000;
     buffer->flags = reader_u8(&g->input) % 8 == 0 ? V4L2_BUF_FLAG_ERROR : 0;
     buffer_queue_done(queue, buffer);
+}
+
+/* The guest writes into a buffer, whoever works on it. */
+static void do_write(struct guest *g)
+{
+    const struct session *session = session_find(&g->f->media->sessions, pick_session(g));
+    uint8_t index = reader_u8(&g->input) % 4, size = reader_u8(&g->input);
+    struct queue_buffer *buffer = NULL;
+
+    if (session != NULL && session->context != NULL && session->context->output != NULL)
+        buffer = buffer_queue_get(session->context->output, index);
+    if (buffer != NULL && buffer->plane[0] != NULL && buffer->plane[0]->size > size)
+        reader_get(&g->input, buffer_data(buffer->plane[0]->buffer), size);
+}
+
+/* Threads get some time. */
+static void do_wait(struct guest *g)
+{
+    sd_event_run(g->f->loop, g->codec ? 200 : 0);
+    drain(g);
 }
 
 static void do_port(struct guest *g)
@@ -247,23 +314,29 @@ static void do_reboot(struct guest *g)
     media_fixture_reboot(g->f);
     g->events = 0;
     MUST(g->f->census.resources == 0 && g->f->census.sessions == 0 && g->f->census.mapped == 0);
-    MUST(!media_queue(g->f)->streaming && g->f->media->command.chain == NULL);
+    MUST(g->f->media->command.chain == NULL);
+    MUST(g->codec || !media_queue(g->f)->streaming);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const steps[])(struct guest *) = {
-        do_open,  do_close,   do_ioctl, do_ioctl,  do_ioctl,       do_ioctl,
-        do_ioctl, do_ioctl,   do_mmap,  do_mmap,   do_munmap,      do_tick,
-        do_tick,  do_garbage, do_port,  do_reboot, do_post_events,
+        do_open,  do_close,  do_ioctl,       do_ioctl,  do_ioctl, do_ioctl, do_ioctl,
+        do_ioctl, do_mmap,   do_mmap,        do_munmap, do_tick,  do_tick,  do_garbage,
+        do_port,  do_reboot, do_post_events, do_write,  do_write, do_wait,  do_stream,
     };
+    static const char *const kinds[] = {"pattern", "pattern", "decoder", "encoder"};
+    struct media_options options = {.max_sessions = 3, .threads = 2};
     struct guest g = {0};
     uint8_t kind;
 
     reader_init(&g.input, data, size < 2048 ? size : 2048);
     kind = reader_u8(&g.input);
-    g.f = media_fixture_create(&(struct media_options){.multiplanar = kind & 1, .max_sessions = 3},
-                               kind & 2 ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    options.multiplanar = kind & 1;
+    if (media_kind_find(kinds[kind / 4 % 4]) != NULL)
+        options.kind = kinds[kind / 4 % 4];
+    g.codec = options.kind != NULL && strcmp(options.kind, "pattern") != 0;
+    g.f = media_fixture_create(&options, kind & 2 ? EXPORTER_ARENA : EXPORTER_MEMFD);
     do_open(&g);
     while (!g.input.bad && g.input.left > 0)
         steps[reader_u8(&g.input) % (sizeof(steps) / sizeof(steps[0]))](&g);
