@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -106,9 +107,15 @@ static int load_part(const struct part *part, char *why, size_t size)
     return 0;
 }
 
+/* Buffers of pictures go back to the system as soon as they are freed: by itself the C library
+ * begins to keep them, tens of MB in the heap of each thread. */
+#define MAPPED_FROM (256 * 1024)
+
 const struct av_library *av_library_load(unsigned parts, const char **why)
 {
     static char reason[512];
+
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 
     for (size_t i = 0; i < PARTS; i++) {
         const struct part *part = &parts_of_it[i];

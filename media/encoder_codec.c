@@ -259,6 +259,9 @@ static void set_vpx(const struct av_library *av, AVCodecContext *c, AVDictionary
                     const struct encoder_settings *s)
 {
     c->profile = (int)s->profile;
+    /* Its threads wait for each other in a loop: on a busy machine they take 20 times as long as
+     * one, and on an idle one hardly less. */
+    c->thread_count = 1;
     av->av_dict_set(options, "deadline", "realtime", 0);
     av->av_dict_set_int(options, "cpu-used", 5, 0);
     av->av_dict_set_int(options, "lag-in-frames", 0, 0);
