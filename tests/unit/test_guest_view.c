@@ -206,9 +206,9 @@ static void a_view_outlives_the_table(void **state)
         set_table(&g, 0, 0);
         assert_false(guest_view_shows(many, &g.memory, pieces, 2));
         guest_memory_finish(&g.memory);
-        assert_string_equal(one->data, "here");
+        assert_memory_equal(one->data, "here", 5);
         memcpy(one->data, "and!", 5);
-        assert_string_equal(many->data, "and!");
+        assert_memory_equal(many->data, "and!", 5);
     }
     guest_view_destroy(many);
     guest_view_destroy(one);
