@@ -23,6 +23,8 @@ enum point_needs {
     POINT_ENCODER = 8,
     POINT_MULTIPLANAR = 16,
     POINT_STREAMS = 32, /* what a codec works on can be made here */
+    POINT_LIVE = 64,    /* a camera that does not wait for buffers */
+    POINT_CONTROLS = 128,
 };
 
 struct point_guest;

@@ -1,8 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/points/points.h"
 
-#define CAMERA .has = POINT_CAMERA
-#define CAMERA_PLANES .has = POINT_CAMERA | POINT_MULTIPLANAR
+#include <unistd.h>
+
+/* Pictures in a Y4M file that is played over and over. */
+#define FILE_FRAMES 50u
+#define FILE_FRAME (160u * 120u * 3u / 2u)
+
+static char file_path[] = "/tmp/hostblob-points-XXXXXX";
+
+static void remove_file(void)
+{
+    unlink(file_path);
+}
+
+static bool make_file(void)
+{
+    static uint8_t frame[FILE_FRAME];
+    int fd = mkstemp(file_path);
+    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+
+    RING_DRIVER_MUST(file != NULL);
+    atexit(remove_file);
+    fputs("YUV4MPEG2 W160 H120 F100:1 Ip C420jpeg\n", file);
+    for (unsigned i = 0; i < FILE_FRAMES; i++) {
+        memset(frame, (int)i, sizeof(frame));
+        fputs("FRAME\n", file);
+        RING_DRIVER_MUST(fwrite(frame, sizeof(frame), 1, file) == 1);
+    }
+    return fclose(file) == 0;
+}
+
+#define FILE_CAMERA(planes)                                                                        \
+    .options = {.kind = "file",                                                                    \
+                .multiplanar = planes,                                                             \
+                .file = file_path,                                                                 \
+                .file_y4m = true,                                                                  \
+                .loop = true},                                                                     \
+    .has = POINT_CAMERA | (planes ? POINT_MULTIPLANAR : 0), .make = make_file
+
+#define CAMERA .has = POINT_CAMERA | POINT_LIVE | POINT_CONTROLS
+#define CAMERA_PLANES .has = POINT_CAMERA | POINT_LIVE | POINT_CONTROLS | POINT_MULTIPLANAR
 
 #ifdef HAVE_CODECS
 #include "tests/unit/codec_stream.h"
@@ -74,17 +112,21 @@ static void prepare_encoder(struct point_guest *g)
 
 #define DECODER(planes)                                                                            \
     .options = {.kind = "decoder", .multiplanar = planes},                                         \
-    .has = POINT_CODEC | POINT_DECODER | POINT_STREAMS | (planes ? POINT_MULTIPLANAR : 0),         \
+    .has = POINT_CODEC | POINT_DECODER | POINT_STREAMS | POINT_CONTROLS |                          \
+           (planes ? POINT_MULTIPLANAR : 0),                                                       \
     .make = make_stream, .prepare = prepare_decoder, .input = packet
 #define ENCODER(planes)                                                                            \
     .options = {.kind = "encoder", .multiplanar = planes},                                         \
-    .has = POINT_CODEC | POINT_ENCODER | POINT_STREAMS | (planes ? POINT_MULTIPLANAR : 0),         \
+    .has = POINT_CODEC | POINT_ENCODER | POINT_STREAMS | POINT_CONTROLS |                          \
+           (planes ? POINT_MULTIPLANAR : 0),                                                       \
     .make = make_pictures, .prepare = prepare_encoder, .input = picture
 #endif
 
 const struct point_subject point_subjects[] = {
     {.name = "pattern", CAMERA},
     {.name = "pattern-planes", .options = {.multiplanar = true}, CAMERA_PLANES},
+    {.name = "file", FILE_CAMERA(false)},
+    {.name = "file-planes", FILE_CAMERA(true)},
 #ifdef HAVE_CODECS
     {.name = "decoder", DECODER(true)},
     {.name = "decoder-single", DECODER(false)},
