@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/trial.h"
 #include "daemon/program.h"
 #include "media/file_options.h"
+#include "media/job.h"
 #include "media/media_device.h"
 #include "media/media_kind.h"
 
@@ -59,6 +61,18 @@ static const char *take_pipewire_target(void *target, const char *argument)
     return *argument != '\0' ? NULL : "it must be the name or the serial of a node";
 }
 
+static const char *take_threads(void *target, const char *argument)
+{
+    static char why[48];
+    char *end;
+    unsigned long threads = strtoul(argument, &end, 10);
+
+    ((struct media_options *)target)->threads = (unsigned)threads;
+    snprintf(why, sizeof(why), "it must be a number from 1 to %u", JOB_MAX_THREADS);
+    return *argument >= '1' && *argument <= '9' && *end == '\0' && threads <= JOB_MAX_THREADS ? NULL
+                                                                                              : why;
+}
+
 static const struct options_row rows[] = {
     {"kind", "KIND",
      "What the device is: pattern, a camera that shows a test pattern (the default); file,\n"
@@ -73,6 +87,10 @@ static const struct options_row rows[] = {
      "single: the guest's node has V4L2's single-planar API (the default of cameras). multi:\n"
      "the multi-planar one, with formats of several planes too (the default of codecs).",
      take_planes},
+    {"threads", "N",
+     "How many threads work for all sessions together, in turns (as many as the host has\n"
+     "processors, but no more than 4).",
+     take_threads},
     {"pipewire-target", "NAME",
      "With --kind=pipewire: the camera's node name or serial (default: the default camera).",
      take_pipewire_target},

@@ -15,6 +15,7 @@
 #define BUFFERS 2u
 #define STEPS 1200u
 #define EVENTS 32u
+#define THREADS 3
 #define WIDTH 128u
 #define HEIGHT 96u
 #define OUTPUT V4L2_BUF_TYPE_VIDEO_OUTPUT
@@ -188,12 +189,16 @@ static void step(struct story *s, struct crowd *crowd)
 
 static void one_round(struct story *s, struct crowd *crowd, unsigned steps)
 {
+    struct footprint now;
+
     for (unsigned i = 0; i < SESSIONS; i++) {
         assert_int_equal(media_guest_open(&s->frontend, &crowd->members[i].session), 0);
         crowd->members[i].open = true;
         crowd->opened++;
     }
     story_await(s, "/device/sessions", SESSIONS);
+    footprint_take(&now, story_worker(s));
+    assert_int_equal(now.threads, 1 + THREADS); /* however many sessions there are */
     for (unsigned i = 0; i < steps; i++)
         step(s, crowd);
     for (unsigned n = 0; n < SESSIONS; n++)
@@ -210,7 +215,7 @@ static void one_round(struct story *s, struct crowd *crowd, unsigned steps)
 
 static void a_crowd_comes_and_goes(struct story *s, const char *kind)
 {
-    const char *const arguments[] = {"--window=1G", "--planes=single", kind, NULL};
+    const char *const arguments[] = {"--window=1G", "--planes=single", "--threads=3", kind, NULL};
     struct footprint door, worker;
     static struct crowd crowd;
     pid_t before;
