@@ -38,7 +38,8 @@ struct kind_pipewire {
     uint64_t patience;     /* ns, of a failed stream */
     unsigned changes;      /* of the cameras: the last that was seen */
     bool linked;
-    bool alone; /* the daemon has no session manager: it let us wait in vain */
+    uint32_t stranger; /* the node that was said to be linked in place of the target */
+    bool alone;        /* the daemon has no session manager: it let us wait in vain */
     bool down_said, up_said, missing_said; /* no daemon, a daemon, no camera */
     char failure[160];                     /* the last that was said */
     struct pipewire_format format;         /* the last that was said */
@@ -104,6 +105,13 @@ static void close_camera(struct kind_pipewire *p)
     p->since = units_now_ns();
 }
 
+/* It is made anew after a while. */
+static void fail_camera(struct kind_pipewire *p)
+{
+    close_camera(p);
+    p->patience = p->patience < MAX_PATIENCE_NS ? p->patience * 2 : MAX_PATIENCE_NS;
+}
+
 static void say_failure(struct kind_pipewire *p, const char *failure)
 {
     if (strcmp(p->failure, failure) != 0)
@@ -113,13 +121,17 @@ static void say_failure(struct kind_pipewire *p, const char *failure)
 
 static void open_camera(struct kind_pipewire *p)
 {
+    const struct pipewire_camera *camera = pipewire_remote_camera(&p->remote, p->target);
+    const char *target = NULL;
     int r;
 
-    if (pipewire_remote_camera(&p->remote, p->target) == NULL) {
+    if (camera == NULL) {
         say_missing(p);
         return;
     }
-    r = pipewire_capture_open(&p->capture, &p->remote, p->target);
+    if (p->target != NULL)
+        target = camera->name[0] != '\0' ? camera->name : camera->serial;
+    r = pipewire_capture_open(&p->capture, &p->remote, target);
     if (r != 0)
         say_failure(p, strerror(-r));
     p->since = units_now_ns();
@@ -159,6 +171,12 @@ static void link_camera(struct kind_pipewire *p, uint32_t node)
     }
     if (camera == NULL)
         say_missing(p);
+    if (camera == NULL && p->target != NULL) {
+        /* Else a session manager would take another camera, and switch it on. */
+        close_camera(p);
+        p->since = 0;
+        return;
+    }
     if (camera == NULL || node == SPA_ID_INVALID || pipewire_stream_linking(p->capture.camera) ||
         now - p->since < (p->alone ? 0 : PATIENCE_NS))
         return;
@@ -170,6 +188,27 @@ static void link_camera(struct kind_pipewire *p, uint32_t node)
     if (r != 0)
         say_failure(p, strerror(-r));
     p->since = now;
+}
+
+/* Whether it is the camera that was asked for: a session manager may take another in its place. */
+static bool is_right(const struct kind_pipewire *p, uint32_t node)
+{
+    const struct pipewire_camera *camera = pipewire_remote_camera_of(&p->remote, node);
+
+    return p->target == NULL || (camera != NULL && pipewire_camera_is(camera, p->target));
+}
+
+static void say_stranger(struct kind_pipewire *p, uint32_t node)
+{
+    const struct pipewire_camera *camera = pipewire_remote_camera_of(&p->remote, node);
+
+    if (p->stranger == node)
+        return;
+    p->stranger = node;
+    log_warning("pipewire: the session manager links '%s' (%s) instead of '%s': its frames are not "
+                "taken",
+                camera != NULL ? camera->description : "", camera != NULL ? camera->name : "a node",
+                p->target);
 }
 
 static void watch_camera(struct kind_pipewire *p)
@@ -185,6 +224,12 @@ static void watch_camera(struct kind_pipewire *p)
     if (!p->linked)
         p->since = units_now_ns();
     p->linked = true;
+    if (!is_right(p, link->from)) {
+        say_stranger(p, link->from);
+        fail_camera(p);
+        return;
+    }
+    pipewire_stream_want(p->capture.camera, true);
     p->missing_said = false;
     if (p->capture.camera->format.format != NULL)
         say_format(p, pipewire_remote_camera_of(&p->remote, link->from));
@@ -237,8 +282,7 @@ static void watch_stream(struct kind_pipewire *p)
     p->changes = p->remote.changes;
     if (capture->camera != NULL && capture->camera->failed) {
         say_failure(p, capture->camera->error);
-        close_camera(p);
-        p->patience = p->patience < MAX_PATIENCE_NS ? p->patience * 2 : MAX_PATIENCE_NS;
+        fail_camera(p);
     }
     if (capture->camera == NULL && p->remote.state == PIPEWIRE_REMOTE_UP &&
         units_now_ns() - p->since >= p->patience)

@@ -72,7 +72,7 @@ const struct pipewire_camera *pipewire_remote_camera_of(const struct pipewire_re
     return find_camera(remote, id);
 }
 
-static bool is_target(const struct pipewire_camera *camera, const char *target)
+bool pipewire_camera_is(const struct pipewire_camera *camera, const char *target)
 {
     return strcmp(camera->name, target) == 0 || strcmp(camera->serial, target) == 0 ||
            strcmp(camera->description, target) == 0;
@@ -90,7 +90,7 @@ const struct pipewire_camera *pipewire_remote_camera(const struct pipewire_remot
     struct pipewire_camera *camera, *best = NULL;
 
     LIST_FOREACH(camera, &remote->cameras, entry)
-    if ((target == NULL || is_target(camera, target)) && is_better(camera, best))
+    if ((target == NULL || pipewire_camera_is(camera, target)) && is_better(camera, best))
         best = camera;
     return best;
 }

@@ -84,6 +84,8 @@ const char *pipewire_remote_name(void);
  * NULL if there is none. */
 const struct pipewire_camera *pipewire_remote_camera(const struct pipewire_remote *remote,
                                                      const char *target);
+/* Whether that is its node name, serial or description. */
+bool pipewire_camera_is(const struct pipewire_camera *camera, const char *target);
 /* The camera of that id, or NULL. */
 const struct pipewire_camera *pipewire_remote_camera_of(const struct pipewire_remote *remote,
                                                         uint32_t id);

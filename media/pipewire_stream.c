@@ -22,6 +22,15 @@ static void fail(struct pipewire_stream *stream, const char *error)
     pipewire_remote_later(stream->remote);
 }
 
+static void drop_frames(struct pipewire_stream *stream)
+{
+    unsigned older;
+    struct pw_buffer *buffer = pipewire_stream_take(stream, &older);
+
+    if (buffer != NULL)
+        pipewire_stream_give(stream, buffer);
+}
+
 /* ---- what the library tells ---- */
 
 static void on_state(void *data, enum pw_stream_state old, enum pw_stream_state state,
@@ -48,6 +57,7 @@ static void on_param(void *data, uint32_t id, const struct spa_pod *param)
     if (id != SPA_PARAM_Format)
         return;
     stream->format.format = NULL;
+    stream->wanted = false;
     pipewire_remote_later(stream->remote);
     if (param == NULL)
         return;
@@ -91,7 +101,10 @@ static void on_process(void *data)
 {
     struct pipewire_stream *stream = data;
 
-    stream->events->frames(stream->data);
+    if (stream->wanted)
+        stream->events->frames(stream->data);
+    else
+        drop_frames(stream);
 }
 
 static const struct pw_stream_events stream_events = {
@@ -115,10 +128,10 @@ static int offer(struct pipewire_stream *stream, const struct media_stream *want
 static struct pw_properties *properties_of(const struct pipewire_library *pw, const char *target)
 {
     /* The list ends where there is no target. */
-    return pw->properties_new(PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture",
-                              PW_KEY_MEDIA_ROLE, "Camera", PW_KEY_NODE_NAME, "hostblob-media",
-                              PW_KEY_NODE_DESCRIPTION, "virtual machine's camera",
-                              target != NULL ? PW_KEY_TARGET_OBJECT : NULL, target, NULL);
+    return pw->properties_new(
+        PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture", PW_KEY_MEDIA_ROLE, "Camera",
+        PW_KEY_NODE_NAME, "hostblob-media", PW_KEY_NODE_DESCRIPTION, "virtual machine's camera",
+        target != NULL ? PW_KEY_TARGET_OBJECT : NULL, target, "node.dont-fallback", "true", NULL);
 }
 
 struct pipewire_stream *
@@ -223,6 +236,11 @@ bool pipewire_stream_linking(const struct pipewire_stream *stream)
 }
 
 /* ---- frames ---- */
+
+void pipewire_stream_want(struct pipewire_stream *stream, bool wanted)
+{
+    stream->wanted = wanted;
+}
 
 struct pw_buffer *pipewire_stream_take(struct pipewire_stream *stream, unsigned *older)
 {

@@ -30,8 +30,11 @@ struct pipewire_stream {
     struct spa_hook link_hook;
     bool link_ended;
     struct pipewire_format format; /* agreed on; its format is NULL while nothing is */
-    bool failed;                   /* it has to be made anew */
-    char error[160];               /* why */
+    /* Whether the frames are wanted, which is looked at anew whenever something is agreed on: set
+     * by pipewire_stream_want. */
+    bool wanted;
+    bool failed;     /* it has to be made anew */
+    char error[160]; /* why */
 };
 
 /* Offers to take a camera's frames for 'stream'. 'target' is a node name or a serial; NULL: what
@@ -51,6 +54,8 @@ int pipewire_stream_link(struct pipewire_stream *stream, uint32_t node);
 /* Whether it was done, and the link, or what becomes of the wish, is there still. */
 bool pipewire_stream_linking(const struct pipewire_stream *stream);
 
+/* Frames may come, or not any more: whose they are has been looked at. */
+void pipewire_stream_want(struct pipewire_stream *stream, bool wanted);
 /* The newest frame's buffer, or NULL; *older ones, if there were any, are dropped. */
 struct pw_buffer *pipewire_stream_take(struct pipewire_stream *stream, unsigned *older);
 /* Gives it back. */

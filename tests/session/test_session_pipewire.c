@@ -27,7 +27,7 @@ struct program {
     int input; /* its standard input; -1: none */
 };
 
-static struct program daemon_program, camera_program;
+static struct program daemon_program, camera_program, other_program, manager_program;
 
 static int64_t now_ms(void)
 {
@@ -86,8 +86,9 @@ static void write_configuration(const char *path, bool test_source)
                   "videotestsrc = videotestsrc/libspa-videotestsrc }\n"
                   "context.modules = [\n");
     for (const char *const *name =
-             (const char *const[]){"protocol-native", "spa-node-factory", "client-node", "access",
-                                   "adapter", "link-factory", "metadata", NULL};
+             (const char *const[]){"protocol-native", "spa-node-factory", "client-node",
+                                   "client-device", "spa-device-factory", "access", "adapter",
+                                   "link-factory", "metadata", "session-manager", NULL};
          *name != NULL; name++)
         fprintf(file, " { name = libpipewire-module-%s }\n", *name);
     fprintf(file, "]\ncontext.objects = [\n");
@@ -112,14 +113,38 @@ static void start_daemon(bool test_source)
         assert_true(now_ms() < end);
 }
 
-static void start_camera(const char *format, const char *memory, const char *width,
-                         const char *height)
+static struct program start_a_camera(const char *name, const char *format, const char *memory,
+                                     const char *width, const char *height)
 {
     const char *program = getenv("HOSTBLOB_TEST_CAMERA");
 
     assert_non_null(program);
-    camera_program = start_program(
-        (const char *const[]){program, "our-camera", format, memory, width, height, NULL});
+    return start_program((const char *const[]){program, name, format, memory, width, height, NULL});
+}
+
+static void start_camera(const char *format, const char *memory, const char *width,
+                         const char *height)
+{
+    camera_program = start_a_camera("our-camera", format, memory, width, height);
+}
+
+static bool run_shell(const char *command)
+{
+    return system(command) == 0;
+}
+
+/* Skips the test where there is none. It ends with the daemon. */
+static void start_session_manager(void)
+{
+    if (!run_shell("command -v wireplumber dbus-run-session pw-cli >/dev/null")) {
+        print_message("no session manager here (Debian: wireplumber, dbus-daemon)\n");
+        skip();
+    }
+    manager_program =
+        start_program((const char *const[]){"dbus-run-session", "--", "wireplumber", NULL});
+    for (int64_t end = now_ms() + LIMIT_MS;
+         !run_shell("pw-cli ls Metadata 2>/dev/null | grep -q '\"default\"'"); usleep(50000))
+        assert_true(now_ms() < end);
 }
 
 static int setup(void **state)
@@ -129,6 +154,9 @@ static int setup(void **state)
         return -1;
     setenv("XDG_RUNTIME_DIR", folder, 1);
     setenv("PIPEWIRE_RUNTIME_DIR", folder, 1);
+    setenv("HOME", folder, 1);
+    setenv("XDG_STATE_HOME", folder, 1);
+    setenv("XDG_CONFIG_HOME", folder, 1);
     unsetenv("PIPEWIRE_REMOTE");
     return story_setup(state);
 }
@@ -138,7 +166,14 @@ static int teardown(void **state)
     char command[128];
 
     end_program(&camera_program);
+    end_program(&other_program);
     end_program(&daemon_program);
+    for (unsigned i = 0; manager_program.pid > 0 && i < 500; i++, usleep(10000))
+        if (waitpid(manager_program.pid, NULL, WNOHANG) != 0) {
+            close(manager_program.input);
+            manager_program.pid = 0;
+        }
+    end_program(&manager_program);
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);
     if (system(command) != 0)
         return -1;
@@ -293,6 +328,13 @@ static void await_picture(struct story *s, struct stream *stream, uint32_t left,
     fail_msg("no frame shows the camera's picture");
 }
 
+/* No frame comes any more. */
+static void await_silence(struct story *s, struct stream *stream)
+{
+    for (int64_t end = now_ms() + LIMIT_MS; take_frame(s, stream, 300);)
+        assert_true(now_ms() < end);
+}
+
 /* ---- stories ---- */
 
 static void the_test_source_streams(void **state)
@@ -392,8 +434,7 @@ static void a_camera_goes_and_comes_back(void **state)
     await_picture(s, &stream, 0, 0);
     for (unsigned i = 0; i < 2; i++) {
         end_program(&camera_program);
-        while (take_frame(s, &stream, 300))
-            ;
+        await_silence(s, &stream);
         await_log(s, "the camera is gone");
         start_camera("RGB", "any", "160", "240");
         await_picture(s, &stream, 80, 0);
@@ -414,8 +455,7 @@ static void the_daemon_dies_and_comes_back(void **state)
     assert_true(take_frame(s, &stream, LIMIT_MS));
     end_program(&daemon_program);
     await_log(s, "the daemon is gone");
-    while (take_frame(s, &stream, 300))
-        ;
+    await_silence(s, &stream);
     start_daemon(false);
     start_camera("YUY2", "memfd", "320", "240");
     await_picture(s, &stream, 0, 0);
@@ -440,8 +480,7 @@ static void lies_about_frames_are_left_out(void **state)
              (const char *const[]){"say short", "say broken", "say empty", NULL};
          *lie != NULL; lie++) {
         tell_camera(*lie);
-        while (take_frame(s, &stream, 300))
-            ;
+        await_silence(s, &stream);
         tell_camera("say well");
         await_picture(s, &stream, 0, 0);
     }
@@ -482,6 +521,29 @@ static void there_is_no_such_camera(void **state)
     assert_true(media_guest_close(&s->frontend, stream.session) >= 0);
     for (uint32_t i = 0; i < BUFFERS; i++)
         assert_int_equal(media_guest_munmap(&s->frontend, stream.offset[i]), 0);
+    story_end(s);
+}
+
+/* It links the camera that was asked for, not the one that it takes by itself. */
+static void a_session_manager_links_the_camera(void **state)
+{
+    struct story *s = story(state);
+    struct stream stream;
+
+    start_daemon(true);
+    start_session_manager();
+    other_program = start_a_camera("other-camera", "RGB", "any", "320", "120");
+    start_camera("YUY2", "memfd", "320", "240");
+    open_device(s, "our-camera");
+    await_log(s, "(our-camera)");
+    assert_int_equal(begin_stream(s, &stream, 320, 240), 0);
+    await_picture(s, &stream, 0, 0);
+    end_program(&camera_program);
+    await_silence(s, &stream);
+    start_camera("YUY2", "memfd", "160", "240");
+    await_picture(s, &stream, 80, 0);
+    assert_false(daemon_process_logged(&s->daemon, "no session manager"));
+    end_stream(s, &stream);
     story_end(s);
 }
 
@@ -540,6 +602,7 @@ int main(void)
         PIPEWIRE_STORY(lies_about_frames_are_left_out),
         PIPEWIRE_STORY(there_is_no_daemon),
         PIPEWIRE_STORY(there_is_no_such_camera),
+        PIPEWIRE_STORY(a_session_manager_links_the_camera),
         PIPEWIRE_STORY(a_camera_has_nothing_for_us),
         PIPEWIRE_STORY(a_front_end_goes_while_it_streams),
     };
