@@ -167,6 +167,8 @@ struct decoder_context *decoder_context_create(struct media *media, const struct
         r = parts_init(context, av);
         if (r == 0) {
             context->m2m.context.controls = &context->controls;
+            context->m2m.output.takes_user = true;
+            context->m2m.capture.takes_user = true;
             decoder_format_reset(context);
             return context;
         }

@@ -80,6 +80,9 @@ void decoder_slots_offer(struct decoder_slots *slots, const struct buffer_queue 
     if (slot == NULL || picture->format->layout != PIXEL_YUV420 ||
         buffer->planes > PICTURE_MAX_PLANES)
         return;
+    slots->reason = "the memory is the guest's own, and no codec may keep it";
+    if (queue->user)
+        return;
     slots->reason = "the guest has too few buffers";
     if (count_free(slots, queue) <= DECODER_SLOTS_SPARE)
         return;

@@ -693,6 +693,76 @@ static void test_selection(void **state)
     codec_stream_free(&stream);
 }
 
+/* Packets and pictures in memory of the guest's own, in pages that lie apart. */
+struct user_call {
+    struct v4l2_buffer buffer;
+    struct virtio_media_sg pieces[16];
+};
+
+static uint64_t user_page(unsigned buffer, unsigned page)
+{
+    return RING_DRIVER_GPA + RING_DRIVER_RAM - (1 + 16 * buffer + page) * 2 * 4096u;
+}
+
+static void user_qbuf(struct codec *c, uint32_t type, unsigned buffer, uint32_t used, uint32_t size)
+{
+    struct user_call call = {.buffer = {.type = type,
+                                        .memory = V4L2_MEMORY_USERPTR,
+                                        .bytesused = used,
+                                        .length = size,
+                                        .m.userptr = 0x7fff00000000}};
+
+    for (unsigned i = 0; i < size / 4096; i++)
+        call.pieces[i] = (struct virtio_media_sg){user_page(buffer, i), 4096, 0};
+    assert_int_equal(media_ioctl_raw(c->f, c->session, _IOC_NR(VIDIOC_QBUF), &call,
+                                     sizeof(call.buffer) + size / 4096 * sizeof(call.pieces[0])),
+                     0);
+}
+
+static void test_user_memory(void **state)
+{
+    struct v4l2_requestbuffers request = {.count = 1, .memory = V4L2_MEMORY_USERPTR};
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    struct v4l2_format format;
+    struct player p = {.fourcc = V4L2_PIX_FMT_YUV420};
+    struct codec *c = &p.codec;
+
+    if (!codec_stream_make(&stream, "size=128x64:rate=25", "-c:v mjpeg -pix_fmt yuvj420p -f mjpeg",
+                           1, "yuvj420p"))
+        skip();
+    codec_open(c, *state);
+    format = (struct v4l2_format){.type = c->output};
+    format.fmt.pix.pixelformat = V4L2_PIX_FMT_MJPEG;
+    format.fmt.pix.width = 128;
+    format.fmt.pix.height = 64;
+    format.fmt.pix.sizeimage = 65536;
+    assert_int_equal(MEDIA_IOCTL(c->f, c->session, S_FMT, &format), 0);
+    assert_int_equal(set_format(c, c->capture, V4L2_PIX_FMT_YUV420, &format), 0);
+    request.type = c->output;
+    assert_int_equal(MEDIA_IOCTL(c->f, c->session, REQBUFS, &request), 0);
+    request.type = c->capture;
+    assert_int_equal(MEDIA_IOCTL(c->f, c->session, REQBUFS, &request), 0);
+    assert_true(stream.packets[0].size <= 65536 && format.fmt.pix.sizeimage <= 65536);
+    for (uint32_t at = 0; at < stream.packets[0].size; at += 4096)
+        memcpy(ring_driver_at(&c->f->driver, user_page(0, at / 4096)), stream.packets[0].data + at,
+               stream.packets[0].size - at < 4096 ? stream.packets[0].size - at : 4096);
+    user_qbuf(c, c->capture, 1, 0, 65536);
+    user_qbuf(c, c->output, 0, stream.packets[0].size, 65536);
+    assert_int_equal(codec_streamon(c, c->output), 0);
+    assert_int_equal(codec_streamon(c, c->capture), 0);
+    do
+        codec_event(c, &event);
+    while (codec_event_type(&event) != c->capture);
+    assert_int_equal(codec_used(&event, 0), 128 * 64 * 3 / 2);
+    for (uint32_t at = 0; at < 128 * 64 * 3 / 2; at += 4096)
+        assert_memory_equal(ring_driver_at(&c->f->driver, user_page(1, at / 4096)),
+                            stream.pictures + at, 4096);
+    player_close(&p);
+    media_assert_empty(*state);
+    codec_stream_free(&stream);
+}
+
 /* Many streams at once, each in its own session, on the same threads. */
 static void test_sessions(void **state)
 {
@@ -758,6 +828,7 @@ int main(void)
         DECODER_TEST(test_formats),
         DECODER_TEST(test_selection),
         DECODER_TEST(test_sessions),
+        DECODER_SINGLE_TEST(test_user_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
