@@ -171,7 +171,11 @@ static void settle_subscription(struct v4l2_request *request, bool wanted)
 /* No READWRITE is passed on. */
 static void settle_parm(struct v4l2_streamparm *parm)
 {
-    parm->parm.capture.readbuffers = 0; /* at the place of the output's, too */
+    struct v4l2_captureparm *capture =
+        &parm->parm.capture; /* the output's has all at the same place */
+
+    capture->readbuffers = 0;
+    memset(capture->reserved, 0, sizeof(capture->reserved));
 }
 
 /* What the host has done changes what is known here. */
