@@ -255,6 +255,8 @@ static int buffer_accept(const struct buffer_queue *queue, struct queue_buffer *
     buffer_forget(buffer);
     if (!V4L2_TYPE_IS_OUTPUT(queue->type))
         return 0;
+    if (given->field == V4L2_FIELD_ALTERNATE) /* a queue's formats have it, one buffer has not */
+        return -EINVAL;
     return buffer_take_data(queue, buffer, given, planes);
 }
 

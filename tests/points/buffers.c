@@ -414,6 +414,17 @@ static void output_data_lie_inside(struct point_guest *g)
     assert_int_equal(point_buffer_raw(g, QBUF, &b), multi ? EINVAL : 0);
 }
 
+static void a_field_is_one_of_two(struct point_guest *g)
+{
+    struct media_buffer_payload b = {
+        .buffer = {.type = g->output, .memory = V4L2_MEMORY_MMAP, .field = V4L2_FIELD_ALTERNATE}};
+
+    point_allocate(g, g->output, 1);
+    b.buffer.length = V4L2_TYPE_IS_MULTIPLANAR(g->output) ? VIDEO_MAX_PLANES : 0;
+    assert_int_equal(point_buffer_raw(g, QBUF, &b), EINVAL);
+    assert_int_equal(point_qbuf(g, g->output, 0), 0);
+}
+
 POINTS(point_buffers,
        {"VIDIOC_REQBUFS", "a count of 0 says what memory the queue takes", none_can_be_asked_for,
         0},
@@ -436,6 +447,8 @@ POINTS(point_buffers,
         bad_queueing_is_refused, 0},
        {"VIDIOC_QBUF", "EINVAL where an output buffer's data are not inside of it",
         output_data_lie_inside, POINT_CODEC},
+       {"VIDIOC_QBUF", "EINVAL for an output buffer with the field ALTERNATE",
+        a_field_is_one_of_two, POINT_CODEC},
        {"VIDIOC_PREPARE_BUF", "sets PREPARED, once; the buffer can be queued then",
         preparing_comes_before, 0},
        {"VIDIOC_CREATE_BUFS", "adds buffers behind those that are there; 0 only asks",

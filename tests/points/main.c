@@ -13,10 +13,11 @@ static const struct {
     const struct point *points;
     const unsigned *count;
 } files[] = {
-    {point_formats, &point_formats_count},   {point_buffers, &point_buffers_count},
-    {point_camera, &point_camera_count},     {point_controls, &point_controls_count},
-    {point_events, &point_events_count},     {point_codecs, &point_codecs_count},
-    {point_decoders, &point_decoders_count}, {point_encoders, &point_encoders_count},
+    {point_formats, &point_formats_count},         {point_buffers, &point_buffers_count},
+    {point_camera, &point_camera_count},           {point_controls, &point_controls_count},
+    {point_events, &point_events_count},           {point_codecs, &point_codecs_count},
+    {point_decoders, &point_decoders_count},       {point_encoders, &point_encoders_count},
+    {point_user_memory, &point_user_memory_count},
 };
 
 #define FILES (sizeof(files) / sizeof(files[0]))

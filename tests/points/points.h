@@ -77,10 +77,10 @@ extern const unsigned point_subject_count;
 
 /* The points, by file. */
 extern const struct point point_formats[], point_buffers[], point_camera[], point_controls[],
-    point_events[], point_codecs[], point_decoders[], point_encoders[];
+    point_events[], point_codecs[], point_decoders[], point_encoders[], point_user_memory[];
 extern const unsigned point_formats_count, point_buffers_count, point_camera_count,
     point_controls_count, point_events_count, point_codecs_count, point_decoders_count,
-    point_encoders_count;
+    point_encoders_count, point_user_memory_count;
 
 #define POINTS(name, ...)                                                                          \
     const struct point name[] = {__VA_ARGS__};                                                     \
