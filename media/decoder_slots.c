@@ -157,6 +157,8 @@ static bool part_fits(const struct decoder_slot *slot, unsigned i, uint32_t widt
     return (uint64_t)part->stride * lines + 64 <= (uint64_t)(end - part->data);
 }
 
+#define BLOCK 16
+
 static bool is_420(int format)
 {
     return format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVJ420P;
@@ -174,8 +176,10 @@ static const char *misfit(const struct decoder_slots *slots, const struct decode
     if (width <= 0 || height <= 0)
         return "the stream has no size";
     slots->av->avcodec_align_dimensions2(context, &width, &height, alignment);
-    /* In one plane of memory, what lies below the luma's last line is chroma. */
-    if (slot->planes == 1 && frame->height > (int)slot->parts[0].lines)
+    /* In one plane of memory, what lies below the luma's last line is chroma, and codecs write
+     * whole blocks. */
+    if (slot->planes == 1 &&
+        (uint32_t)(frame->height + BLOCK - 1) / BLOCK * BLOCK > slot->parts[0].lines)
         return "the codec's pictures are higher than what is shown";
     for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
         if (!part_fits(slot, i, (uint32_t)(i == 0 ? width : (width + 1) / 2),

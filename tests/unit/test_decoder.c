@@ -286,6 +286,21 @@ static void test_direct(void **state)
                                V4L2_PIX_FMT_VP9, "vp9", V4L2_PIX_FMT_YUV420M, "yuv420p", 20, true});
 }
 
+/* In one plane of memory, a block that reaches below the last line would reach into the chroma. */
+static void test_blocks_below(void **state)
+{
+    play(*state, &(struct stream_case){"size=640x360:rate=25", VP8 "-f ivf", V4L2_PIX_FMT_VP8,
+                                       "vp8", YUV420, 10});
+    play(*state, &(struct stream_case){"size=640x360:rate=25", VP9 "-f ivf", V4L2_PIX_FMT_VP9,
+                                       "vp9", YUV420, 10});
+    play(*state, &(struct stream_case){"size=640x360:rate=25", X265 "-pix_fmt yuv420p -f hevc",
+                                       V4L2_PIX_FMT_HEVC, "hevc", YUV420, 10});
+    play(*state, &(struct stream_case){"size=640x352:rate=25", VP8 "-f ivf", V4L2_PIX_FMT_VP8,
+                                       "vp8", YUV420, 10, true});
+    play(*state, &(struct stream_case){"size=640x352:rate=25", VP9 "-f ivf", V4L2_PIX_FMT_VP9,
+                                       "vp9", YUV420, 10, true});
+}
+
 /* Sizes that are no multiple of anything: cropped in the stream. */
 static void test_h264_cropped(void **state)
 {
@@ -800,35 +815,21 @@ static void test_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DECODER_TEST(test_h264),
-        DECODER_SINGLE_TEST(test_h264),
-        DECODER_TEST(test_h264_b_frames),
-        DECODER_TEST(test_direct),
-        DECODER_SINGLE_TEST(test_h264_cropped),
-        DECODER_TEST(test_h264_planes),
-        DECODER_TEST(test_h264_10_bits),
-        DECODER_TEST(test_h264_422),
-        DECODER_TEST(test_hevc),
-        DECODER_TEST(test_vp8),
-        DECODER_TEST(test_vp9),
-        DECODER_TEST(test_av1),
-        DECODER_TEST(test_mpeg2),
-        DECODER_SINGLE_TEST(test_mjpeg),
-        DECODER_TEST(test_h264_changes),
-        DECODER_TEST(test_hevc_changes),
-        DECODER_TEST(test_vp8_changes),
-        DECODER_TEST(test_vp9_changes),
-        DECODER_TEST(test_av1_changes),
-        DECODER_TEST(test_mpeg2_changes),
-        DECODER_TEST(test_mjpeg_changes),
-        DECODER_TEST(test_early_capture),
-        DECODER_TEST(test_seek),
-        DECODER_TEST(test_broken),
-        DECODER_TEST(test_direct_orphans),
-        DECODER_TEST(test_formats),
-        DECODER_TEST(test_selection),
-        DECODER_TEST(test_sessions),
-        DECODER_SINGLE_TEST(test_user_memory),
+        DECODER_TEST(test_h264),          DECODER_SINGLE_TEST(test_h264),
+        DECODER_TEST(test_h264_b_frames), DECODER_TEST(test_direct),
+        DECODER_TEST(test_blocks_below),  DECODER_SINGLE_TEST(test_h264_cropped),
+        DECODER_TEST(test_h264_planes),   DECODER_TEST(test_h264_10_bits),
+        DECODER_TEST(test_h264_422),      DECODER_TEST(test_hevc),
+        DECODER_TEST(test_vp8),           DECODER_TEST(test_vp9),
+        DECODER_TEST(test_av1),           DECODER_TEST(test_mpeg2),
+        DECODER_SINGLE_TEST(test_mjpeg),  DECODER_TEST(test_h264_changes),
+        DECODER_TEST(test_hevc_changes),  DECODER_TEST(test_vp8_changes),
+        DECODER_TEST(test_vp9_changes),   DECODER_TEST(test_av1_changes),
+        DECODER_TEST(test_mpeg2_changes), DECODER_TEST(test_mjpeg_changes),
+        DECODER_TEST(test_early_capture), DECODER_TEST(test_seek),
+        DECODER_TEST(test_broken),        DECODER_TEST(test_direct_orphans),
+        DECODER_TEST(test_formats),       DECODER_TEST(test_selection),
+        DECODER_TEST(test_sessions),      DECODER_SINGLE_TEST(test_user_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
