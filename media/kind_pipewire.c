@@ -492,6 +492,7 @@ static bool pipewire_check(const struct media_options *options, char *text)
 const struct media_kind_impl kind_pipewire_impl = {
     .name = "pipewire",
     .description = "a camera of the desktop, through PipeWire",
+    .waits = true,
     .check = pipewire_check,
     .caps = capture_caps,
     .create = pipewire_create,

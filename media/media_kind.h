@@ -33,6 +33,8 @@ struct media_kind_impl {
     /* The node has V4L2's multi-planar API where the options do not say: what programs expect of a
      * codec. */
     bool multiplanar;
+    /* What it lacks at the start may come later: it is served nevertheless. */
+    bool waits;
     /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
      * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
     bool (*check)(const struct media_options *options, char *text);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,16 +102,27 @@ static void write_configuration(const char *path, bool test_source)
     fclose(file);
 }
 
+/* Whether the daemon listens: its socket is there a little before that. */
+static bool daemon_listens(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/pipewire-0", folder);
+    listens = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    close(fd);
+    return listens;
+}
+
 static void start_daemon(bool test_source)
 {
-    char path[96], socket[96];
+    char path[96];
 
     snprintf(path, sizeof(path), "%s/daemon.conf", folder);
-    snprintf(socket, sizeof(socket), "%s/pipewire-0", folder);
     write_configuration(path, test_source);
-    unlink(socket);
     daemon_program = start_program((const char *const[]){"pipewire", "-c", path, NULL});
-    for (int64_t end = now_ms() + LIMIT_MS; access(socket, F_OK) != 0; usleep(5000))
+    for (int64_t end = now_ms() + LIMIT_MS; !daemon_listens(); usleep(5000))
         assert_true(now_ms() < end);
 }
 
@@ -565,6 +578,31 @@ static void a_camera_has_nothing_for_us(void **state)
     story_end(s);
 }
 
+/* Whether --check says that of the kind. */
+static bool check_says(const char *text)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command),
+             "\"$HOSTBLOB_MEDIA\" --check | grep -A3 '\"pipewire\"' | grep -q -F \"%s\"", text);
+    return run_shell(command);
+}
+
+static void a_check_says_what_is_there(void **state)
+{
+    struct story *s = story(state);
+
+    assert_true(check_says("no daemon at"));
+    start_daemon(false);
+    assert_true(check_says("cameras: none"));
+    assert_true(check_says("false"));
+    end_program(&daemon_program);
+    start_daemon(true);
+    assert_true(check_says("cameras: 'Test Card' (test-card)"));
+    assert_true(check_says("true"));
+    s->ended = true;
+}
+
 static void a_front_end_goes_while_it_streams(void **state)
 {
     struct story *s = story(state);
@@ -604,6 +642,7 @@ int main(void)
         PIPEWIRE_STORY(there_is_no_such_camera),
         PIPEWIRE_STORY(a_session_manager_links_the_camera),
         PIPEWIRE_STORY(a_camera_has_nothing_for_us),
+        PIPEWIRE_STORY(a_check_says_what_is_there),
         PIPEWIRE_STORY(a_front_end_goes_while_it_streams),
     };
 
