@@ -64,6 +64,25 @@ static void clip(uint32_t *start, uint32_t *size, uint32_t limit)
         *size = limit - *start;
 }
 
+void canvas_touch(const struct canvas *canvas, unsigned plane, size_t from, size_t size)
+{
+    if (canvas->touched == NULL || size == 0 || from + size > CANVAS_TOUCHED_BYTES)
+        return;
+    for (size_t i = from / CANVAS_TOUCHED_BLOCK; i <= (from + size - 1) / CANVAS_TOUCHED_BLOCK; i++)
+        canvas->touched->blocks[plane][i / 64] |= UINT64_C(1) << i % 64;
+}
+
+/* Lines of 'size' bytes from 'at' on, in the memory that part number 'i' lies in. */
+static void touch_lines(const struct canvas *canvas, unsigned i, const uint8_t *at, size_t stride,
+                        uint32_t lines, size_t size)
+{
+    unsigned plane = canvas->picture->format->planes > 1 ? i : 0;
+
+    if (lines > 0 && size > 0)
+        canvas_touch(canvas, plane, (size_t)(at - canvas->planes[plane]),
+                     (lines - 1) * stride + size);
+}
+
 void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t width,
                  uint32_t height, enum canvas_colour colour)
 {
@@ -81,11 +100,12 @@ void canvas_fill(const struct canvas *canvas, uint32_t x, uint32_t y, uint32_t w
         const struct pixel_plane *plane = &format->components[i];
         struct picture_part part = picture_part(canvas->picture, canvas->planes, i);
         size_t at = (size_t)(y / plane->down) * part.stride + x / plane->across * plane->unit;
+        size_t size = (size_t)(width / plane->across) * plane->unit;
         uint8_t unit[4];
 
         unit_of(format->layout, i, c, unit);
-        fill_block(part.data + at, part.stride, height / plane->down, unit, plane->unit,
-                   (size_t)(width / plane->across) * plane->unit);
+        fill_block(part.data + at, part.stride, height / plane->down, unit, plane->unit, size);
+        touch_lines(canvas, i, part.data + at, part.stride, height / plane->down, size);
     }
 }
 

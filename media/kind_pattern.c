@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/log.h"
+#include "media/backdrop.h"
 #include "media/canvas.h"
 #include "media/capture.h"
 #include "media/frame_clock.h"
@@ -24,11 +24,11 @@ struct kind_pattern {
     struct buffer_queue *queue; /* while it streams; borrowed */
     struct frame_clock clock;
     struct media_stream stream;
-    uint64_t frames;                         /* of this stream */
-    uint8_t *background[PICTURE_MAX_PLANES]; /* the test card, drawn once per look */
+    uint64_t frames;          /* of this stream */
+    struct backdrop backdrop; /* the test card, drawn once per look */
     struct control_set controls;
     struct pattern_look look;
-    bool look_changed; /* since 'background' was drawn */
+    bool look_changed; /* since the backdrop was drawn */
 };
 
 #define MIN_WIDTH 128u
@@ -40,6 +40,8 @@ struct kind_pattern {
 #define HEIGHT_STEP 2u
 #define MAX_RATE 120u
 #define NUMBER_DIGITS 8u
+
+_Static_assert(MAX_WIDTH *MAX_HEIGHT * 3 <= CANVAS_TOUCHED_BYTES, "every plane is taken note of");
 
 static struct kind_pattern *pattern_of(struct source *source)
 {
@@ -66,23 +68,6 @@ static void pattern_intervals(struct source *source, struct v4l2_frmival_stepwis
     *intervals = (struct v4l2_frmival_stepwise){{1, MAX_RATE}, {1, 1}, {1, 1}};
 }
 
-static void drop_background(struct kind_pattern *pattern)
-{
-    for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++) {
-        if (pattern->background[i] != NULL)
-            munmap(pattern->background[i], pattern->stream.picture.plane_size[i]);
-        pattern->background[i] = NULL;
-    }
-}
-
-/* Mapped and not malloc'ed: up to 26 MB that a heap would keep when the stream is over. */
-static uint8_t *background_create(size_t size)
-{
-    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return data != MAP_FAILED ? data : NULL;
-}
-
 static struct canvas canvas_of(const struct kind_pattern *pattern)
 {
     struct canvas canvas = {.picture = &pattern->stream.picture};
@@ -91,28 +76,14 @@ static struct canvas canvas_of(const struct kind_pattern *pattern)
     return canvas;
 }
 
-static void draw_background(struct kind_pattern *pattern)
+static void draw_backdrop(struct kind_pattern *pattern)
 {
     struct canvas canvas = canvas_of(pattern);
 
-    memcpy(canvas.planes, pattern->background, sizeof(canvas.planes));
+    memcpy(canvas.planes, pattern->backdrop.planes, sizeof(canvas.planes));
     pattern_look_draw_card(&pattern->look, &canvas);
+    backdrop_sum(&pattern->backdrop);
     pattern->look_changed = false;
-}
-
-static int make_background(struct kind_pattern *pattern)
-{
-    const struct picture *picture = &pattern->stream.picture;
-
-    for (unsigned i = 0; i < picture->format->planes; i++) {
-        pattern->background[i] = background_create(picture->plane_size[i]);
-        if (pattern->background[i] == NULL) {
-            drop_background(pattern);
-            return -ENOMEM;
-        }
-    }
-    draw_background(pattern);
-    return 0;
 }
 
 /* What changes from frame to frame. */
@@ -125,16 +96,16 @@ static void draw_frame(const struct kind_pattern *pattern, const struct canvas *
     canvas_number(canvas, width / 8 & ~1u, height / 4, width / 64 & ~1u, NUMBER_DIGITS, sequence);
 }
 
-static void stamp_frame(const struct canvas *canvas, uint64_t sequence, uint64_t timestamp)
+static void stamp_frame(const struct backdrop *backdrop, const struct canvas *canvas,
+                        uint64_t sequence, uint64_t timestamp)
 {
     struct frame_stamp stamp = {
         .magic = FRAME_STAMP_MAGIC, .sequence = sequence, .timestamp = timestamp};
-    uint64_t sum = FRAME_STAMP_SEED;
+    uint64_t sum;
 
     memcpy(canvas->planes[0], &stamp, sizeof(stamp));
-    for (unsigned i = 0; i < canvas->picture->format->planes; i++)
-        sum = frame_stamp_sum(sum, (const uint64_t *)(const void *)canvas->planes[i],
-                              canvas->picture->plane_size[i] / 8);
+    canvas_touch(canvas, 0, 0, sizeof(stamp));
+    sum = backdrop_frame_sum(backdrop, canvas->planes, canvas->touched);
     memcpy(canvas->planes[0] + offsetof(struct frame_stamp, sum), &sum, sizeof(sum));
 }
 
@@ -160,17 +131,20 @@ static int begin_planes(struct canvas *canvas, struct queue_buffer *buffer, unsi
 static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint64_t sequence,
                 uint64_t timestamp)
 {
+    struct canvas_touched touched = {0};
     struct canvas canvas = canvas_of(pattern);
     unsigned begun;
     int r = begin_planes(&canvas, buffer, &begun);
 
+    canvas.touched = &touched;
+
     if (r == 0) {
         for (unsigned i = 0; i < begun; i++) {
             buffer->bytesused[i] = canvas.picture->plane_size[i];
-            memcpy(canvas.planes[i], pattern->background[i], buffer->bytesused[i]);
+            memcpy(canvas.planes[i], pattern->backdrop.planes[i], buffer->bytesused[i]);
         }
         draw_frame(pattern, &canvas, sequence);
-        stamp_frame(&canvas, sequence, timestamp);
+        stamp_frame(&pattern->backdrop, &canvas, sequence, timestamp);
     }
     for (unsigned i = 0; i < begun; i++)
         buffer_end(buffer->plane[i]->buffer, BUFFER_READ | BUFFER_WRITE);
@@ -193,7 +167,7 @@ static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t miss
     if (buffer == NULL)
         return;
     if (pattern->look_changed)
-        draw_background(pattern);
+        draw_backdrop(pattern);
     r = fill(pattern, buffer, sequence, timestamp);
     if (r != 0)
         log_warning("pattern: could not fill buffer %u: error %d", buffer->index, -r);
@@ -214,13 +188,14 @@ static int pattern_start(struct source *source, const struct media_stream *strea
     pattern->queue = queue;
     pattern->frames = 0;
     pattern_look_read(&pattern->look, &pattern->controls);
-    r = make_background(pattern);
+    r = backdrop_init(&pattern->backdrop, &stream->picture);
     if (r != 0)
         return r;
+    draw_backdrop(pattern);
     r = frame_clock_start(&pattern->clock, pattern->loop, stream->interval.numerator,
                           stream->interval.denominator, on_tick, pattern);
     if (r != 0)
-        drop_background(pattern);
+        backdrop_finish(&pattern->backdrop);
     return r;
 }
 
@@ -229,7 +204,7 @@ static void pattern_stop(struct source *source)
     struct kind_pattern *pattern = pattern_of(source);
 
     frame_clock_stop(&pattern->clock);
-    drop_background(pattern);
+    backdrop_finish(&pattern->backdrop);
 }
 
 static void pattern_destroy(struct source *source)

@@ -27,20 +27,39 @@ struct frame_stamp {
 
 #define FRAME_STAMP_SIZE sizeof(struct frame_stamp)
 
-/* Sums 'words' 64-bit words, going on from 'sum'. Four lanes, so that it is about as fast as
- * memory. */
+/* The bytes of a plane are summed in blocks of this size, and the blocks' sums are put together:
+ * who draws into a known picture sums what he has drawn. The last block is what is left. */
+#define FRAME_STAMP_BLOCK 65536u
+
+/* The sum of one block. Four lanes, so that it is about as fast as memory. */
+static inline uint64_t frame_stamp_block(const uint64_t *from, size_t words)
+{
+    uint64_t lane[4] = {0x510e527fade682d1ull, 0x1111111111111111ull, 0x2222222222222222ull,
+                        0x3333333333333333ull};
+    const uint64_t *rest = from + words / 4 * 4;
+
+    for (; from < rest; from += 4)
+        for (unsigned k = 0; k < 4; k++)
+            lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + from[k];
+    for (unsigned k = 0; k < words % 4; k++)
+        lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + rest[k];
+    return (lane[0] ^ (lane[1] * 3)) + ((lane[2] * 5) ^ (lane[3] * 7));
+}
+
+/* The sum of what came before a block and the block. */
+static inline uint64_t frame_stamp_add(uint64_t sum, uint64_t block)
+{
+    return (((sum << 7) | (sum >> 57)) ^ block) * 0x9e3779b97f4a7c15ull;
+}
+
+/* Sums the 'words' 64-bit words of a plane, going on from 'sum'. */
 static inline uint64_t frame_stamp_sum(uint64_t sum, const uint64_t *from, size_t words)
 {
-    uint64_t lane[4] = {sum, sum ^ 0x1111111111111111ull, sum ^ 0x2222222222222222ull,
-                        sum ^ 0x3333333333333333ull};
-    size_t i = 0;
+    const size_t most = FRAME_STAMP_BLOCK / 8;
 
-    for (; i + 4 <= words; i += 4)
-        for (unsigned k = 0; k < 4; k++)
-            lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + from[i + k];
-    for (; i < words; i++)
-        lane[i & 3] = ((lane[i & 3] << 7) | (lane[i & 3] >> 57)) + from[i];
-    return (lane[0] ^ (lane[1] * 3)) + ((lane[2] * 5) ^ (lane[3] * 7));
+    for (; words > most; words -= most, from += most)
+        sum = frame_stamp_add(sum, frame_stamp_block(from, most));
+    return words > 0 ? frame_stamp_add(sum, frame_stamp_block(from, words)) : sum;
 }
 
 #endif

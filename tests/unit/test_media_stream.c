@@ -19,13 +19,14 @@ struct client {
     uint64_t at[32][2]; /* window offsets */
 };
 
-static void client_start(struct media_fixture *f, struct client *c, uint32_t fourcc, uint32_t count)
+static void client_start_sized(struct media_fixture *f, struct client *c, uint32_t fourcc,
+                               uint32_t count, uint32_t width, uint32_t height)
 {
     struct virtio_media_resp_mmap answer;
     struct media_buffer_payload b;
 
     *c = (struct client){.session = media_session(f), .count = count};
-    assert_int_equal(media_set(f, c->session, fourcc, 320, 240, RATE), 0);
+    assert_int_equal(media_set(f, c->session, fourcc, width, height, RATE), 0);
     assert_int_equal(media_reqbufs(f, c->session, &c->count), 0);
     assert_int_equal(c->count, count);
     c->planes = capture_stream(f->media->kind)->picture.format->planes;
@@ -43,6 +44,11 @@ static void client_start(struct media_fixture *f, struct client *c, uint32_t fou
         assert_int_equal(media_qbuf(f, c->session, i), 0);
     }
     assert_int_equal(media_streamon(f, c->session), 0);
+}
+
+static void client_start(struct media_fixture *f, struct client *c, uint32_t fourcc, uint32_t count)
+{
+    client_start_sized(f, c, fourcc, count, 320, 240);
 }
 
 static void client_unmap(struct media_fixture *f, struct client *c)
@@ -125,6 +131,44 @@ static void stream_some(struct media_fixture *f, uint32_t fourcc)
     client_unmap(f, &c);
     media_close(f, c.session);
     media_assert_empty(f);
+}
+
+/* Large frames in several looks: what is drawn is all in the sum, wherever it is drawn. */
+static void stream_large(struct media_fixture *f, uint32_t fourcc)
+{
+    static const uint32_t flips[] = {V4L2_CID_HFLIP, V4L2_CID_VFLIP, V4L2_CID_HFLIP,
+                                     V4L2_CID_BRIGHTNESS};
+    struct virtio_media_event_dqbuf event;
+    unsigned frames = 0;
+    struct client c;
+
+    client_start_sized(f, &c, fourcc, 3, 1912, 1074);
+    media_post_events(f, 16, 608);
+    for (unsigned rounds = 0; frames < 12 && rounds < 1000; rounds++) {
+        media_loop_for(f, 5);
+        while (media_event(f, &event)) {
+            struct v4l2_control flip = {.id = flips[frames / 3 % 4], .value = frames / 3 < 2};
+
+            check_frame(f, &c, &event);
+            if (frames++ % 3 == 0)
+                assert_int_equal(MEDIA_IOCTL(f, c.session, S_CTRL, &flip), 0);
+            assert_int_equal(media_qbuf(f, c.session, event.buffer.index), 0);
+            media_post_events(f, 1, 608);
+        }
+    }
+    assert_true(frames >= 12);
+    media_close(f, c.session);
+    client_unmap(f, &c);
+}
+
+static void test_large_yuyv(void **state)
+{
+    stream_large(*state, V4L2_PIX_FMT_YUYV);
+}
+
+static void test_large_nv12m(void **state)
+{
+    stream_large(*state, V4L2_PIX_FMT_NV12M);
 }
 
 static void test_yuyv(void **state)
@@ -361,6 +405,8 @@ int main(void)
         MEDIA_ARENA_TEST(test_rgb24),
         MEDIA_MPLANE_TEST(test_nv12m),
         MEDIA_MPLANE_TEST(test_nv12),
+        MEDIA_ARENA_TEST(test_large_yuyv),
+        MEDIA_MPLANE_TEST(test_large_nv12m),
         MEDIA_TEST(test_dropped_frames),
         MEDIA_TEST(test_events_wait),
         MEDIA_ARENA_TEST(test_streamoff_discards),
