@@ -78,7 +78,7 @@ static void answer_one(struct v4l2_ext_control *given, const struct v4l2_ext_con
 {
     struct v4l2_ext_control answer = *made;
 
-    if (given->size > 0 && made->ptr == ours)
+    if (given->size > 0 && (made->ptr == ours || made->ptr == NULL))
         answer.ptr = given->ptr; /* the guest's own pointer */
     *given = answer;
 }

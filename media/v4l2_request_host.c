@@ -115,12 +115,30 @@ static int ask_for_buffers(struct v4l2_request *request)
     return r;
 }
 
+/* A guest may give a number a size. Our address is no value for the driver to take then; and of a
+ * control that it does not know, it gets neither side's. */
+static void take_back_address(const struct v4l2_request *request, uint32_t i)
+{
+    struct v4l2_ext_control given, *control = &request->controls.list[i];
+    struct v4l2_query_ext_ctrl about = {.id = control->id};
+
+    if (v4l2_node_ioctl(node_of(request), VIDIOC_QUERY_EXT_CTRL, &about) != 0) {
+        control->ptr = NULL;
+    } else if ((about.flags & V4L2_CTRL_FLAG_HAS_PAYLOAD) == 0) {
+        memcpy(&given, (const uint8_t *)request->call->tail + i * sizeof(given), sizeof(given));
+        control->value64 = given.value64;
+    }
+}
+
 static int ask_about_controls(struct v4l2_request *request)
 {
     struct v4l2_ext_controls *head = request->call->payload;
     __typeof__(head->controls) given = head->controls;
     int r;
 
+    for (uint32_t i = 0; i < request->controls.count; i++)
+        if (request->controls.list[i].size > 0)
+            take_back_address(request, i);
     head->controls = request->controls.list;
     r = v4l2_node_ioctl(node_of(request), request->code, head);
     head->controls = given;

@@ -414,6 +414,14 @@ static inline int fake_node_controls(struct fake_node *node, struct v4l2_ext_con
     return r;
 }
 
+static inline int fake_node_query(struct v4l2_query_ext_ctrl *query)
+{
+    if (query->id != V4L2_CID_BRIGHTNESS && query->id != FAKE_NODE_STRING)
+        return -EINVAL;
+    query->flags = query->id == FAKE_NODE_STRING ? V4L2_CTRL_FLAG_HAS_PAYLOAD : 0;
+    return 0;
+}
+
 static inline int fake_node_subscribe(struct fake_node_file *file,
                                       const struct v4l2_event_subscription *wish, bool on)
 {
@@ -483,6 +491,8 @@ static inline int fake_node_answer(struct fake_node *node, struct fake_node_file
     case VIDIOC_G_EXT_CTRLS:
     case VIDIOC_S_EXT_CTRLS:
         return fake_node_controls(node, argument, code == VIDIOC_S_EXT_CTRLS);
+    case VIDIOC_QUERY_EXT_CTRL:
+        return fake_node_query(argument);
     case VIDIOC_SUBSCRIBE_EVENT:
     case VIDIOC_UNSUBSCRIBE_EVENT:
         return fake_node_subscribe(file, argument, code == VIDIOC_SUBSCRIBE_EVENT);

@@ -648,6 +648,28 @@ static void controls_go_with_their_bytes(void **state)
     media_close(f, session);
 }
 
+/* Otherwise the guest would read addresses of ours. */
+static void a_number_with_a_size_is_a_number(void **state)
+{
+    struct media_fixture *f = *state;
+    uint32_t session = media_session(f);
+    struct controls c;
+    uint64_t at[2];
+
+    c = both_controls(f, 0, at);
+    c.control[0].size = 5;
+    c.control[0].value64 = 99;
+    c.control[1].size = 11;
+    c.head.count = 1;
+    memmove(&c.control[1], c.place, sizeof(c.place));
+    assert_int_equal(media_ioctl_raw(f, session, _IOC_NR(VIDIOC_S_EXT_CTRLS), &c, sizeof(c)), 0);
+    assert_int_equal(node.brightness, 99);
+    assert_true(c.control[0].value64 == 99);
+    assert_int_equal(media_ioctl_raw(f, session, _IOC_NR(VIDIOC_G_EXT_CTRLS), &c, sizeof(c)), 0);
+    assert_true(c.control[0].value64 == 99);
+    media_close(f, session);
+}
+
 static void bad_controls_are_refused(void **state)
 {
     struct media_fixture *f = *state;
@@ -751,6 +773,7 @@ int main(void)
         ROW(a_broken_queue_gives_its_buffers_back, setup_single),
         ROW(an_unplugged_node_ends_the_stream, setup_multi),
         ROW(controls_go_with_their_bytes, setup_single),
+        ROW(a_number_with_a_size_is_a_number, setup_single),
         ROW(bad_controls_are_refused, setup_single),
         ROW(the_source_changes, setup_single),
         ROW(a_first_event_comes_first, setup_single),
