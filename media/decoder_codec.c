@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "media/codec_list.h"
+
 /* What decodes on the processor alone: libavcodec's own decoder of AV1 wants hardware for it. */
 static const struct decoder_codec codecs[] = {
     {V4L2_PIX_FMT_H264, "H.264", {"h264"}, true},
@@ -28,21 +30,24 @@ const AVCodec *decoder_codec_library(const struct decoder_codec *codec, const st
     return found;
 }
 
-const struct decoder_codec *decoder_codec_offered(const struct av_library *av, unsigned index)
+const struct decoder_codec *decoder_codec_offered(const struct av_library *av, const char *list,
+                                                  unsigned index)
 {
     const struct decoder_codec *codec;
 
     for (unsigned i = 0; (codec = decoder_codec_at(i)) != NULL; i++)
-        if (decoder_codec_library(codec, av) != NULL && index-- == 0)
+        if (codec_list_has(list, codec->fourcc) && decoder_codec_library(codec, av) != NULL &&
+            index-- == 0)
             return codec;
     return NULL;
 }
 
-const struct decoder_codec *decoder_codec_find(const struct av_library *av, uint32_t fourcc)
+const struct decoder_codec *decoder_codec_find(const struct av_library *av, const char *list,
+                                               uint32_t fourcc)
 {
     const struct decoder_codec *codec;
 
-    for (unsigned i = 0; (codec = decoder_codec_offered(av, i)) != NULL; i++)
+    for (unsigned i = 0; (codec = decoder_codec_offered(av, list, i)) != NULL; i++)
         if (codec->fourcc == fourcc)
             return codec;
     return NULL;

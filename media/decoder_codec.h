@@ -25,9 +25,12 @@ const struct decoder_codec *decoder_codec_at(unsigned index);
 /* The one of libavcodec's decoders that serves; NULL: there is none. */
 const AVCodec *decoder_codec_library(const struct decoder_codec *codec,
                                      const struct av_library *av);
-/* The formats that there is a decoder for: number 'index' of them, NULL past the end. */
-const struct decoder_codec *decoder_codec_offered(const struct av_library *av, unsigned index);
-/* That of a fourcc, if there is a decoder for it, or NULL. */
-const struct decoder_codec *decoder_codec_find(const struct av_library *av, uint32_t fourcc);
+/* The formats of a list (media/codec_list.h) that there is a decoder for: number 'index' of them,
+ * NULL past the end. */
+const struct decoder_codec *decoder_codec_offered(const struct av_library *av, const char *list,
+                                                  unsigned index);
+/* That of a fourcc, if it is among them, or NULL. */
+const struct decoder_codec *decoder_codec_find(const struct av_library *av, const char *list,
+                                               uint32_t fourcc);
 
 #endif

@@ -140,7 +140,7 @@ static const struct m2m_ops ops = {
 /* All but m2m. 0 or -errno; needs an end either way. */
 static int parts_init(struct decoder_context *context, const struct av_library *av)
 {
-    int r = decoder_init(&context->decoder, av, decoder_codec_offered(av, 0));
+    int r = decoder_init(&context->decoder, av, decoder_codec_offered(av, context->codecs, 0));
 
     if (r == 0)
         r = control_set_init(&context->controls, &context->m2m.context, &controls_ops, specs,
@@ -155,13 +155,14 @@ static void parts_finish(struct decoder_context *context)
 }
 
 struct decoder_context *decoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar)
+                                               bool multiplanar, const char *codecs)
 {
     struct decoder_context *context = calloc(1, sizeof(*context));
     int r;
 
     if (context == NULL)
         return NULL;
+    context->codecs = codecs;
     r = m2m_init(&context->m2m, media, multiplanar, &impl, &ops);
     if (r == 0) {
         r = parts_init(context, av);

@@ -19,6 +19,7 @@ struct decoder_context {
     struct m2m m2m;
     struct control_set controls;
     struct decoder decoder;
+    const char *codecs; /* what is offered (media/codec_list.h); borrowed */
     /* Of the output queue. */
     uint32_t width, height;
     uint32_t size; /* bytes of a buffer */
@@ -35,7 +36,7 @@ struct decoder_context {
 
 /* NULL with errno set. */
 struct decoder_context *decoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar);
+                                               bool multiplanar, const char *codecs);
 /* Waits for a step that is done now. Takes NULL. */
 void decoder_context_destroy(struct decoder_context *context);
 

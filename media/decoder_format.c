@@ -88,8 +88,7 @@ static void forget_stream(struct decoder_context *context)
     fit_picture(context, context->wish, &context->picture);
 }
 
-/* Motion-JPEG's colours are those of JFIF and no others. V4L2's test of codecs looks at the formats
- * that a node begins with, and expects these of a node that knows JPEG. */
+/* Motion-JPEG's colours are those of JFIF and no others. */
 static const struct colours jpeg_colours = {V4L2_COLORSPACE_SRGB, V4L2_YCBCR_ENC_601,
                                             V4L2_QUANTIZATION_FULL_RANGE, V4L2_XFER_FUNC_SRGB};
 
@@ -98,18 +97,12 @@ static const struct colours *fixed_colours(const struct decoder_codec *codec)
     return codec->fourcc == V4L2_PIX_FMT_MJPEG ? &jpeg_colours : NULL;
 }
 
-static const struct decoder_codec *first_codec(const struct av_library *av)
-{
-    const struct decoder_codec *codec = decoder_codec_find(av, V4L2_PIX_FMT_MJPEG);
-
-    return codec != NULL ? codec : decoder_codec_offered(av, 0);
-}
-
 void decoder_format_reset(struct decoder_context *context)
 {
     const struct colours *fixed;
 
-    decoder_select(&context->decoder, first_codec(context->decoder.av));
+    decoder_select(&context->decoder,
+                   decoder_codec_offered(context->decoder.av, context->codecs, 0));
     fixed = fixed_colours(context->decoder.codec);
     context->width = DEFAULT_WIDTH;
     context->height = DEFAULT_HEIGHT;
@@ -126,7 +119,7 @@ int decoder_enum_fmt(struct context *base, struct buffer_queue *queue, struct v4
     const struct pixel_format *format;
 
     if (is_output(context, queue)) {
-        codec = decoder_codec_offered(context->decoder.av, desc->index);
+        codec = decoder_codec_offered(context->decoder.av, context->codecs, desc->index);
         if (codec == NULL)
             return -EINVAL;
         desc->pixelformat = codec->fourcc;
@@ -189,7 +182,7 @@ static void fit_packed(const struct decoder_context *context, const struct v4l2_
     bool multiplanar = is_multiplanar(context);
     uint32_t size = multiplanar ? format->fmt.pix_mp.plane_fmt[0].sizeimage : pix->sizeimage;
 
-    packed->codec = decoder_codec_find(context->decoder.av, pix->pixelformat);
+    packed->codec = decoder_codec_find(context->decoder.av, context->codecs, pix->pixelformat);
     if (packed->codec == NULL)
         packed->codec = context->decoder.codec;
     packed->width = clamp(pix->width, PICTURE_STEP, DECODER_MAX_SIDE);
@@ -293,7 +286,8 @@ int decoder_s_fmt(struct context *base, struct buffer_queue *queue, struct v4l2_
 int decoder_enum_framesizes(struct context *base, struct v4l2_frmsizeenum *sizes)
 {
     struct decoder_context *context = decoder_context_of(base);
-    bool found = decoder_codec_find(context->decoder.av, sizes->pixel_format) != NULL;
+    bool found =
+        decoder_codec_find(context->decoder.av, context->codecs, sizes->pixel_format) != NULL;
     const struct pixel_format *format;
 
     for (unsigned i = 0; !found && (format = offered_at(context, i)) != NULL; i++)

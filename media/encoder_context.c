@@ -175,7 +175,7 @@ static struct encoder_context *drop(struct encoder_context *context, int error)
 }
 
 struct encoder_context *encoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar)
+                                               bool multiplanar, const char *codecs)
 {
     struct encoder_context *context = calloc(1, sizeof(*context));
     int r;
@@ -183,6 +183,7 @@ struct encoder_context *encoder_context_create(struct media *media, const struct
     if (context == NULL)
         return NULL;
     context->av = av;
+    context->codecs = codecs;
     context->encoder = encoder_create(av);
     r = encoder_controls_init(context);
     if (context->encoder == NULL || r != 0)

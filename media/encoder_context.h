@@ -23,6 +23,7 @@
 struct encoder_context {
     struct m2m m2m;
     const struct av_library *av; /* borrowed */
+    const char *codecs;          /* what is offered (media/codec_list.h); borrowed */
     struct control_set controls;
 
     /* The capture queue's format, and the rate that the stream says of itself. */
@@ -48,12 +49,13 @@ struct encoder_context {
 
 /* For a new session. NULL with errno set. */
 struct encoder_context *encoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar);
+                                               bool multiplanar, const char *codecs);
 void encoder_context_destroy(struct encoder_context *context);
 struct encoder_context *encoder_context_of(struct context *context);
 
-/* The coded format number 'index' that FFmpeg has an encoder for here; 0 past the end. */
-uint32_t encoder_format_coded(const struct av_library *av, unsigned index);
+/* The coded format number 'index' of a list (media/codec_list.h) that FFmpeg has an encoder for
+ * here; 0 past the end. */
+uint32_t encoder_format_coded(const struct av_library *av, const char *list, unsigned index);
 /* What people call it. */
 const char *encoder_format_name(uint32_t coded);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "media/codec_list.h"
 #include "media/encoder_context.h"
 
 #define DEFAULT_WIDTH 1280u
@@ -38,10 +39,11 @@ static bool is_capture(const struct encoder_context *context, const struct buffe
     return queue == &context->m2m.capture;
 }
 
-uint32_t encoder_format_coded(const struct av_library *av, unsigned index)
+uint32_t encoder_format_coded(const struct av_library *av, const char *list, unsigned index)
 {
     for (unsigned i = 0; i < COUNT(coded_formats); i++)
-        if (encoder_name(av, coded_formats[i].fourcc) != NULL && index-- == 0)
+        if (codec_list_has(list, coded_formats[i].fourcc) &&
+            encoder_name(av, coded_formats[i].fourcc) != NULL && index-- == 0)
             return coded_formats[i].fourcc;
     return 0;
 }
@@ -77,7 +79,7 @@ static uint32_t fit_coded(const struct encoder_context *context, uint32_t fourcc
 {
     uint32_t coded;
 
-    for (unsigned i = 0; (coded = encoder_format_coded(context->av, i)) != 0; i++)
+    for (unsigned i = 0; (coded = encoder_format_coded(context->av, context->codecs, i)) != 0; i++)
         if (coded == fourcc)
             return coded;
     return context->coded;
@@ -142,10 +144,7 @@ void encoder_format_reset(struct encoder_context *context)
 {
     struct picture raw;
 
-    /* v4l2-compliance looks at the first formats alone, and takes a node that makes JPEGs among
-     * others for one that makes nothing else. */
-    context->coded = encoder_format_coded(context->av, 0);
-    context->coded = fit_coded(context, V4L2_PIX_FMT_MJPEG);
+    context->coded = encoder_format_coded(context->av, context->codecs, 0);
     picture_init(&raw, raw_at(context, 0), DEFAULT_WIDTH, DEFAULT_HEIGHT);
     set_raw(context, &raw);
     context->colours = usual_colours(context->coded, &context->raw);
@@ -175,7 +174,7 @@ int encoder_enum_fmt(struct context *base, struct buffer_queue *queue, struct v4
     const struct pixel_format *format;
 
     if (is_capture(context, queue)) {
-        desc->pixelformat = encoder_format_coded(context->av, desc->index);
+        desc->pixelformat = encoder_format_coded(context->av, context->codecs, desc->index);
         if (desc->pixelformat == 0)
             return -EINVAL;
         desc->flags = V4L2_FMT_FLAG_COMPRESSED | V4L2_FMT_FLAG_ENC_CAP_FRAME_INTERVAL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "media/codec_list.h"
 #include "media/decoder_context.h"
 #include "media/media_kind.h"
 
@@ -14,6 +15,7 @@ struct kind_decoder {
     struct media *media; /* borrowed */
     const struct av_library *av;
     bool multiplanar;
+    const char *codecs; /* media/codec_list.h; borrowed */
 };
 
 static struct kind_decoder *decoder_of(struct media_kind *kind)
@@ -25,7 +27,7 @@ static struct context *open_context(struct media_kind *kind, uint32_t session)
 {
     struct kind_decoder *decoder = decoder_of(kind);
     struct decoder_context *context =
-        decoder_context_create(decoder->media, decoder->av, decoder->multiplanar);
+        decoder_context_create(decoder->media, decoder->av, decoder->multiplanar, decoder->codecs);
 
     return context != NULL ? &context->m2m.context : NULL;
 }
@@ -52,12 +54,12 @@ static const struct media_kind_ops decoder_ops = {
     .destroy = destroy,
 };
 
-static const struct av_library *load(const char **why)
+static const struct av_library *load(const struct media_options *options, const char **why)
 {
     const struct av_library *av = av_library_load(AV_LIBRARY_SCALE, why);
 
-    if (av != NULL && decoder_codec_offered(av, 0) == NULL) {
-        *why = "libavcodec here has no decoder that V4L2 has a format for; install a whole one";
+    if (av != NULL && decoder_codec_offered(av, options->codecs, 0) == NULL) {
+        *why = "libavcodec here decodes nothing of --codecs; install a whole one, or name others";
         return NULL;
     }
     return av;
@@ -90,7 +92,7 @@ static bool check(const struct media_options *options, char *text)
     const char *why;
     unsigned found = 0;
 
-    av = load(&why);
+    av = load(options, &why);
     if (av == NULL) {
         snprintf(text, MEDIA_KIND_TEXT, "%s", why);
         return false;
@@ -99,6 +101,8 @@ static bool check(const struct media_options *options, char *text)
     for (unsigned i = 0; (row = decoder_codec_at(i)) != NULL; i++) {
         const AVCodec *codec = decoder_codec_library(row, av);
 
+        if (!codec_list_has(options->codecs, row->fourcc))
+            continue;
         if (codec != NULL && opens(av, codec))
             add(text, "%s %s", found++ > 0 ? "," : "", row->description);
         else
@@ -117,7 +121,7 @@ static struct media_kind *create(const struct media_kind_host *host)
 {
     struct kind_decoder *decoder;
     const char *why;
-    const struct av_library *av = load(&why);
+    const struct av_library *av = load(host->options, &why);
 
     if (av == NULL) {
         log_error("decoder: %s", why);
@@ -130,7 +134,8 @@ static struct media_kind *create(const struct media_kind_host *host)
     *decoder = (struct kind_decoder){.kind.ops = &decoder_ops,
                                      .media = host->media,
                                      .av = av,
-                                     .multiplanar = host->options->multiplanar};
+                                     .multiplanar = host->options->multiplanar,
+                                     .codecs = host->options->codecs};
     log_info("decoder: decodes on the processor, with %s", av_library_version(av));
     return &decoder->kind;
 }

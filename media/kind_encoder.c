@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "media/av_library.h"
+#include "media/codec_list.h"
 #include "media/encoder_context.h"
 #include "media/media_kind.h"
 
@@ -15,6 +16,7 @@ struct kind_encoder {
     struct media *media; /* borrowed */
     const struct av_library *av;
     bool multiplanar;
+    const char *codecs; /* media/codec_list.h; borrowed */
 };
 
 static struct kind_encoder *encoder_of(struct media_kind *kind)
@@ -26,7 +28,7 @@ static struct context *open_context(struct media_kind *kind, uint32_t session)
 {
     struct kind_encoder *encoder = encoder_of(kind);
     struct encoder_context *context =
-        encoder_context_create(encoder->media, encoder->av, encoder->multiplanar);
+        encoder_context_create(encoder->media, encoder->av, encoder->multiplanar, encoder->codecs);
 
     return context != NULL ? &context->m2m.context : NULL;
 }
@@ -53,13 +55,13 @@ static const struct media_kind_ops encoder_ops = {
     .destroy = destroy,
 };
 
-static const struct av_library *load(const char **why)
+static const struct av_library *load(const struct media_options *options, const char **why)
 {
     const struct av_library *av = av_library_load(AV_LIBRARY_SCALE, why);
 
-    if (av != NULL && encoder_format_coded(av, 0) == 0) {
-        *why = "libavcodec here has none of the encoders libx264, libopenh264, libvpx and mjpeg; "
-               "install one that was built with them";
+    if (av != NULL && encoder_format_coded(av, options->codecs, 0) == 0) {
+        *why = "of --codecs there is nothing that this libavcodec encodes (H.264 by libx264 or "
+               "libopenh264, VP8 by libvpx, Motion-JPEG): install another, or name others";
         return NULL;
     }
     return av;
@@ -98,7 +100,7 @@ static bool works(const struct av_library *av, uint32_t coded)
 static bool check(const struct media_options *options, char *text)
 {
     const char *why;
-    const struct av_library *av = load(&why);
+    const struct av_library *av = load(options, &why);
     uint32_t coded;
     unsigned found = 0;
     size_t used;
@@ -108,7 +110,7 @@ static bool check(const struct media_options *options, char *text)
         return false;
     }
     snprintf(text, MEDIA_KIND_TEXT, "%s:", av_library_version(av));
-    for (unsigned i = 0; (coded = encoder_format_coded(av, i)) != 0; i++) {
+    for (unsigned i = 0; (coded = encoder_format_coded(av, options->codecs, i)) != 0; i++) {
         bool well = works(av, coded);
 
         used = strlen(text);
@@ -119,13 +121,15 @@ static bool check(const struct media_options *options, char *text)
     return found > 0;
 }
 
-static void say_what(const struct av_library *av)
+static void say_what(const struct av_library *av, const char *list)
 {
     static const uint32_t all[] = {V4L2_PIX_FMT_H264, V4L2_PIX_FMT_VP8, V4L2_PIX_FMT_MJPEG};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         const char *name = encoder_name(av, all[i]);
 
+        if (!codec_list_has(list, all[i]))
+            continue;
         if (name != NULL)
             log_info("encoder: %s is made by %s", encoder_format_name(all[i]), name);
         else
@@ -143,7 +147,7 @@ static struct media_kind *create(const struct media_kind_host *host)
 {
     struct kind_encoder *encoder;
     const char *why;
-    const struct av_library *av = load(&why);
+    const struct av_library *av = load(host->options, &why);
 
     if (av == NULL) {
         log_error("The encoder cannot work: %s.", why);
@@ -153,8 +157,9 @@ static struct media_kind *create(const struct media_kind_host *host)
     encoder = calloc(1, sizeof(*encoder));
     if (encoder == NULL)
         return NULL;
-    *encoder = (struct kind_encoder){{&encoder_ops}, host->media, av, host->options->multiplanar};
-    say_what(av);
+    *encoder = (struct kind_encoder){
+        {&encoder_ops}, host->media, av, host->options->multiplanar, host->options->codecs};
+    say_what(av, encoder->codecs);
     return &encoder->kind;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/trial.h"
 #include "daemon/program.h"
+#include "media/codec_list.h"
 #include "media/file_options.h"
 #include "media/job.h"
 #include "media/media_device.h"
@@ -42,6 +43,12 @@ static const char *take_node(void *target, const char *argument)
 {
     ((struct media_options *)target)->node = argument;
     return *argument == '/' ? NULL : "it must be a path, such as /dev/video0";
+}
+
+static const char *take_codecs(void *target, const char *argument)
+{
+    ((struct media_options *)target)->codecs = argument;
+    return codec_list_refusal(argument);
 }
 
 static bool planes_given;
@@ -91,6 +98,11 @@ static const struct options_row rows[] = {
      "How many threads work for all sessions together, in turns (as many as the host has\n"
      "processors, but no more than 4).",
      take_threads},
+    {"codecs", "LIST",
+     "What a decoder or encoder offers: some of h264, hevc, vp8, vp9, av1, mpeg2 and mjpeg, with\n"
+     "commas between them; it leaves out what it cannot do. All but mjpeg is the default: to\n"
+     "V4L2, a node is a codec of pictures or of streams, so make mjpeg a node of its own.",
+     take_codecs},
     {"pipewire-target", "NAME",
      "With --kind=pipewire: the camera's node name or serial (default: the default camera).",
      take_pipewire_target},

@@ -31,6 +31,8 @@ struct media_options {
     bool multiplanar;
     const char *node;                    /* kind v4l2: the host's video node, "/dev/video0" */
     const struct v4l2_calls *v4l2_calls; /* kind v4l2: for tests; NULL: the system's */
+    /* What a codec offers: media/codec_list.h. */
+    const char *codecs;
     unsigned max_sessions;
     const char *pipewire_target; /* of kind pipewire: a node's name or serial; NULL: the default */
     unsigned threads; /* that work for all sessions together; 0: as many as processors, up to 4 */

@@ -326,7 +326,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         do_port,  do_reboot, do_post_events, do_write,  do_write, do_wait,  do_stream,
     };
     static const char *const kinds[] = {"pattern", "pattern", "decoder", "encoder"};
-    struct media_options options = {.max_sessions = 3, .threads = 2};
+    struct media_options options = {
+        .max_sessions = 3, .threads = 2, .codecs = "h264,hevc,vp8,vp9,av1,mpeg2,mjpeg"};
     struct guest g = {0};
     uint8_t kind;
 

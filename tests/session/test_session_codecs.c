@@ -215,7 +215,8 @@ static void one_round(struct story *s, struct crowd *crowd, unsigned steps)
 
 static void a_crowd_comes_and_goes(struct story *s, const char *kind)
 {
-    const char *const arguments[] = {"--window=1G", "--planes=single", "--threads=3", kind, NULL};
+    const char *const arguments[] = {
+        "--window=1G", "--planes=single", "--threads=3", "--codecs=h264,vp8,mjpeg", kind, NULL};
     struct footprint door, worker;
     static struct crowd crowd;
     pid_t before;

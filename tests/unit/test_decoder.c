@@ -19,8 +19,11 @@
 static int setup_with(void **state, bool multiplanar, enum exporter_kind kind)
 {
     codec_stream_library(); /* before descriptors are counted */
-    return media_setup_with(
-        state, &(struct media_options){.kind = "decoder", .multiplanar = multiplanar}, kind);
+    return media_setup_with(state,
+                            &(struct media_options){.kind = "decoder",
+                                                    .multiplanar = multiplanar,
+                                                    .codecs = "h264,hevc,vp8,vp9,av1,mpeg2,mjpeg"},
+                            kind);
 }
 
 static int setup(void **state)

@@ -23,8 +23,11 @@
 static int setup_with(void **state, bool multiplanar, enum exporter_kind kind)
 {
     codec_stream_library(); /* before descriptors are counted */
-    return media_setup_with(
-        state, &(struct media_options){.kind = "encoder", .multiplanar = multiplanar}, kind);
+    return media_setup_with(state,
+                            &(struct media_options){.kind = "encoder",
+                                                    .multiplanar = multiplanar,
+                                                    .codecs = "h264,vp8,mjpeg"},
+                            kind);
 }
 
 static int setup(void **state)
@@ -773,9 +776,7 @@ static void test_formats(void **state)
     format.fmt.pix_mp.quantization = V4L2_QUANTIZATION_FULL_RANGE;
     format.fmt.pix_mp.xfer_func = V4L2_XFER_FUNC_SMPTE2084;
     assert_int_equal(MEDIA_IOCTL(c.f, c.session, S_FMT, &format), 0);
-    coded = (struct v4l2_format){.type = c.capture};
-    assert_int_equal(MEDIA_IOCTL(c.f, c.session, G_FMT, &coded), 0);
-    assert_int_equal(coded.fmt.pix_mp.pixelformat, V4L2_PIX_FMT_MJPEG);
+    set_format(&c, c.capture, V4L2_PIX_FMT_MJPEG, 0, 0, &coded);
     assert_int_equal(coded.fmt.pix_mp.colorspace, V4L2_COLORSPACE_JPEG);
     assert_int_equal(coded.fmt.pix_mp.quantization, V4L2_QUANTIZATION_DEFAULT);
     set_format(&c, c.capture, V4L2_PIX_FMT_H264, 0, 0, &coded);
@@ -793,6 +794,7 @@ static void test_usual_colours(void **state)
     struct codec c;
 
     codec_open(&c, *state);
+    set_format(&c, c.capture, V4L2_PIX_FMT_MJPEG, 0, 0, &coded);
     raw = (struct v4l2_format){.type = c.output};
     assert_int_equal(MEDIA_IOCTL(c.f, c.session, G_FMT, &raw), 0);
     assert_int_equal(raw.fmt.pix_mp.colorspace, V4L2_COLORSPACE_SRGB);
