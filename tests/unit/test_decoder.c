@@ -576,6 +576,32 @@ static void test_direct_orphans(void **state)
     codec_stream_free(&stream);
 }
 
+/* The machine is reset at any moment: while a thread decodes into its buffers, and between. */
+static void test_reboot(void **state)
+{
+    struct media_fixture *f = *state;
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    struct player p;
+
+    if (!codec_stream_make(&stream, "size=640x360:rate=25",
+                           "-c:v libx264 -preset fast -pix_fmt yuv420p -bf 3 -refs 4 -f h264", 30,
+                           "yuv420p"))
+        skip();
+    for (unsigned events = 1; events < 40; events += 3) {
+        player_open(&p, f, &stream, V4L2_PIX_FMT_H264, V4L2_PIX_FMT_YUV420M);
+        codec_stream_order(&stream, "h264", p.order);
+        for (unsigned i = 0; i < events && !p.ended; i++) {
+            player_send(&p);
+            codec_event(&p.codec, &event);
+            player_take(&p, &event);
+        }
+        media_fixture_reboot(f);
+        media_assert_empty(f);
+    }
+    codec_stream_free(&stream);
+}
+
 /* Garbage, and streams with holes: errors are told, nothing breaks, and what is whole is shown. */
 static void break_stream(struct media_fixture *f, const char *source, uint32_t fourcc)
 {
@@ -818,22 +844,43 @@ static void test_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DECODER_TEST(test_h264),          DECODER_SINGLE_TEST(test_h264),
-        DECODER_TEST(test_h264_b_frames), DECODER_TEST(test_direct),
-        DECODER_TEST(test_blocks_below),  DECODER_SINGLE_TEST(test_h264_cropped),
-        DECODER_TEST(test_h264_planes),   DECODER_TEST(test_h264_10_bits),
-        DECODER_TEST(test_h264_422),      DECODER_TEST(test_hevc),
-        DECODER_TEST(test_vp8),           DECODER_TEST(test_vp9),
-        DECODER_TEST(test_av1),           DECODER_TEST(test_mpeg2),
-        DECODER_SINGLE_TEST(test_mjpeg),  DECODER_TEST(test_h264_changes),
-        DECODER_TEST(test_hevc_changes),  DECODER_TEST(test_vp8_changes),
-        DECODER_TEST(test_vp9_changes),   DECODER_TEST(test_av1_changes),
-        DECODER_TEST(test_mpeg2_changes), DECODER_TEST(test_mjpeg_changes),
-        DECODER_TEST(test_early_capture), DECODER_TEST(test_seek),
-        DECODER_TEST(test_broken),        DECODER_TEST(test_direct_orphans),
-        DECODER_TEST(test_formats),       DECODER_TEST(test_selection),
-        DECODER_TEST(test_sessions),      DECODER_SINGLE_TEST(test_user_memory),
+        DECODER_TEST(test_h264),
+        DECODER_SINGLE_TEST(test_h264),
+        DECODER_TEST(test_h264_b_frames),
+        DECODER_TEST(test_direct),
+        DECODER_TEST(test_blocks_below),
+        DECODER_SINGLE_TEST(test_h264_cropped),
+        DECODER_TEST(test_h264_planes),
+        DECODER_TEST(test_h264_10_bits),
+        DECODER_TEST(test_h264_422),
+        DECODER_TEST(test_hevc),
+        DECODER_TEST(test_vp8),
+        DECODER_TEST(test_vp9),
+        DECODER_TEST(test_av1),
+        DECODER_TEST(test_mpeg2),
+        DECODER_SINGLE_TEST(test_mjpeg),
+        DECODER_TEST(test_h264_changes),
+        DECODER_TEST(test_hevc_changes),
+        DECODER_TEST(test_vp8_changes),
+        DECODER_TEST(test_vp9_changes),
+        DECODER_TEST(test_av1_changes),
+        DECODER_TEST(test_mpeg2_changes),
+        DECODER_TEST(test_mjpeg_changes),
+        DECODER_TEST(test_early_capture),
+        DECODER_TEST(test_seek),
+        DECODER_TEST(test_broken),
+        DECODER_TEST(test_reboot),
+        DECODER_TEST(test_direct_orphans),
+        DECODER_TEST(test_formats),
+        DECODER_TEST(test_selection),
+        DECODER_TEST(test_sessions),
+        DECODER_SINGLE_TEST(test_user_memory),
     };
+    const char *why;
 
+    if (av_library_load(AV_LIBRARY_SCALE | AV_LIBRARY_FORMAT, &why) == NULL) {
+        fprintf(stderr, "skipped: %s\n", why);
+        return 77;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
