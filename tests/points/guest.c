@@ -121,6 +121,22 @@ uint32_t point_buffer(struct point_guest *g, uint32_t code, uint32_t type, uint3
     return point_buffer_raw(g, code, b);
 }
 
+uint32_t point_offset(const struct media_buffer_payload *b, unsigned i)
+{
+    return V4L2_TYPE_IS_MULTIPLANAR(b->buffer.type) ? b->planes[i].m.mem_offset
+                                                    : b->buffer.m.offset;
+}
+
+uint32_t point_length(const struct media_buffer_payload *b, unsigned i)
+{
+    return V4L2_TYPE_IS_MULTIPLANAR(b->buffer.type) ? b->planes[i].length : b->buffer.length;
+}
+
+unsigned point_planes(const struct media_buffer_payload *b)
+{
+    return V4L2_TYPE_IS_MULTIPLANAR(b->buffer.type) ? b->buffer.length : 1;
+}
+
 uint32_t point_qbuf(struct point_guest *g, uint32_t type, uint32_t index)
 {
     struct media_buffer_payload b;

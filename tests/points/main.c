@@ -14,6 +14,7 @@ static const struct {
     const unsigned *count;
 } files[] = {
     {point_formats, &point_formats_count},         {point_buffers, &point_buffers_count},
+    {point_streams, &point_streams_count},         {point_ext_controls, &point_ext_controls_count},
     {point_camera, &point_camera_count},           {point_controls, &point_controls_count},
     {point_events, &point_events_count},           {point_codecs, &point_codecs_count},
     {point_decoders, &point_decoders_count},       {point_encoders, &point_encoders_count},

@@ -77,10 +77,11 @@ extern const unsigned point_subject_count;
 
 /* The points, by file. */
 extern const struct point point_formats[], point_buffers[], point_camera[], point_controls[],
-    point_events[], point_codecs[], point_decoders[], point_encoders[], point_user_memory[];
+    point_events[], point_codecs[], point_decoders[], point_encoders[], point_user_memory[],
+    point_streams[], point_ext_controls[];
 extern const unsigned point_formats_count, point_buffers_count, point_camera_count,
     point_controls_count, point_events_count, point_codecs_count, point_decoders_count,
-    point_encoders_count, point_user_memory_count;
+    point_encoders_count, point_user_memory_count, point_streams_count, point_ext_controls_count;
 
 #define POINTS(name, ...)                                                                          \
     const struct point name[] = {__VA_ARGS__};                                                     \
@@ -117,6 +118,10 @@ uint32_t point_buffer(struct point_guest *g, uint32_t code, uint32_t type, uint3
                       struct media_buffer_payload *b);
 /* The same with what is in 'b'. */
 uint32_t point_buffer_raw(struct point_guest *g, uint32_t code, struct media_buffer_payload *b);
+/* Of a described buffer: where plane 'i' is to be mapped, its bytes, and how many there are. */
+uint32_t point_offset(const struct media_buffer_payload *b, unsigned i);
+uint32_t point_length(const struct media_buffer_payload *b, unsigned i);
+unsigned point_planes(const struct media_buffer_payload *b);
 uint32_t point_qbuf(struct point_guest *g, uint32_t type, uint32_t index);
 /* With data: of a codec's output queue. The timestamp is in us. */
 uint32_t point_qbuf_data(struct point_guest *g, uint32_t index, const uint8_t *data, uint32_t size,
