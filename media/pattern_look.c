@@ -24,13 +24,13 @@ static const struct control_spec specs[] = {
     {PATTERN_CID_BARS, V4L2_CTRL_TYPE_U8, "Bar Colour Shifts", 0, PATTERN_BARS - 1, 1, 0,
      .dims = {PATTERN_BARS}},
     {PATTERN_CID_MARKER, V4L2_CTRL_TYPE_AREA, "Marker Size", .initial_data = &default_marker},
+    {V4L2_CID_TEST_PATTERN, V4L2_CTRL_TYPE_MENU, "Test Pattern", 0, PATTERN_CARDS - 1, 0,
+     PATTERN_CARD_BARS, .menu = cards},
     /* Not of 64 bits: since 6.15 the guest's kernel asks for G_EXT_CTRLS when a program says
      * G_CTRL, and we could not refuse that for a control that is too large for it, as V4L2 wants.
      */
     {PATTERN_CID_FRAMES, V4L2_CTRL_TYPE_INTEGER, "Frames", 0, INT32_MAX, 1, 0,
      V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE},
-    {V4L2_CID_TEST_PATTERN, V4L2_CTRL_TYPE_MENU, "Test Pattern", 0, PATTERN_CARDS - 1, 0,
-     PATTERN_CARD_BARS, .menu = cards},
 };
 
 const struct control_spec *pattern_look_specs(unsigned *count)
