@@ -259,8 +259,11 @@ static int begin_stream(struct story *s, struct stream *stream, uint32_t width, 
 static bool take_frame(struct story *s, struct stream *stream, int milliseconds)
 {
     struct virtio_media_event_dqbuf event;
-    int r = media_guest_event(&s->frontend, &event, milliseconds);
+    int r;
 
+    do /* what an earlier stream had sent already may lie there still */
+        r = media_guest_event(&s->frontend, &event, milliseconds);
+    while (r == sizeof(event) && event.hdr.session_id != stream->session);
     if (r == -ETIMEDOUT)
         return false;
     assert_int_equal(r, sizeof(event));
