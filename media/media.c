@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "media/media.h"
 
+#include <malloc.h>
+
 #include "media/subscription.h"
 
 void media_show_sessions(const struct media *media)
@@ -18,4 +20,8 @@ void media_close_session(struct media *media, struct session *session)
     media->kind->ops->close(media->kind, session->context);
     session_close(&media->sessions, session);
     media_show_sessions(media);
+    /* What many sessions' codecs leave behind in the heaps of the threads is of use to nobody:
+     * tens of MB. */
+    if (media->sessions.map.count == 0)
+        malloc_trim(0);
 }
