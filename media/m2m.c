@@ -23,7 +23,7 @@ struct m2m *m2m_of(struct context *context)
 
 /* Nothing is done from within an ioctl: what comes of it must not overtake its answer, and a queue
  * streams only when its start has returned. */
-static void wake(struct m2m *m2m)
+void m2m_wake(struct m2m *m2m)
 {
     sd_event_source_set_enabled(m2m->later, SD_EVENT_ONESHOT);
 }
@@ -262,7 +262,7 @@ static void done(struct job *job)
     target_done(m2m);
     if (work->changed)
         format_changed(m2m);
-    wake(m2m);
+    m2m_wake(m2m);
     context_settled(&m2m->context); /* may close the session, and with it end this */
 }
 
@@ -281,7 +281,7 @@ static int start(struct buffer_queue *queue)
         m2m->capture_sequence = 0;
         m2m->changing = false;
     }
-    wake(m2m);
+    m2m_wake(m2m);
     return 0;
 }
 
@@ -323,12 +323,12 @@ static void stop(struct buffer_queue *queue)
     m2m->stopped = false;
     if (m2m->ops->stop != NULL)
         m2m->ops->stop(m2m, queue);
-    wake(m2m);
+    m2m_wake(m2m);
 }
 
 static void queued(struct buffer_queue *queue)
 {
-    wake(queue->data);
+    m2m_wake(queue->data);
 }
 
 static const struct buffer_queue_ops queue_ops = {start, stop, queued};
@@ -393,61 +393,4 @@ bool m2m_has_event(struct context *context, uint32_t type, uint32_t id)
     if (type == V4L2_EVENT_EOS)
         return true;
     return type == V4L2_EVENT_SOURCE_CHANGE && m2m_of(context)->ops->changed != NULL;
-}
-
-/* Everything that is queued now is to come out, and then a LAST buffer. */
-static int command_stop(struct m2m *m2m)
-{
-    struct queue_buffer *buffer;
-
-    if (!m2m->output_on || !m2m->capture_on)
-        return 0;
-    if (m2m->draining)
-        return -EBUSY;
-    if (m2m->stopped && !m2m->changing)
-        return 0;
-    m2m->draining = true;
-    m2m->drain_left = m2m->source != NULL;
-    TAILQ_FOREACH(buffer, &m2m->output.queued, entry)
-    m2m->drain_left++;
-    wake(m2m);
-    return 0;
-}
-
-static int command_start(struct m2m *m2m)
-{
-    if (m2m->draining && !m2m->stopped)
-        return -EBUSY;
-    if (m2m->stopped) {
-        m2m->stopped = false;
-        m2m->changing = false;
-    }
-    wake(m2m);
-    return 0;
-}
-
-int m2m_decoder_cmd(struct context *context, struct v4l2_decoder_cmd *cmd, bool only_try)
-{
-    uint32_t what = cmd->cmd;
-
-    if (what != V4L2_DEC_CMD_START && what != V4L2_DEC_CMD_STOP)
-        return -EINVAL;
-    *cmd = (struct v4l2_decoder_cmd){.cmd = what};
-    if (only_try)
-        return 0;
-    return what == V4L2_DEC_CMD_STOP ? command_stop(m2m_of(context))
-                                     : command_start(m2m_of(context));
-}
-
-int m2m_encoder_cmd(struct context *context, struct v4l2_encoder_cmd *cmd, bool only_try)
-{
-    uint32_t what = cmd->cmd;
-
-    if (what != V4L2_ENC_CMD_START && what != V4L2_ENC_CMD_STOP)
-        return -EINVAL;
-    *cmd = (struct v4l2_encoder_cmd){.cmd = what};
-    if (only_try)
-        return 0;
-    return what == V4L2_ENC_CMD_STOP ? command_stop(m2m_of(context))
-                                     : command_start(m2m_of(context));
 }

@@ -113,6 +113,8 @@ int m2m_init(struct m2m *m2m, struct media *media, bool multiplanar,
 /* Frees what is left of buffers, and lets go of the threads; waits for a step that is done now. */
 void m2m_finish(struct m2m *m2m);
 struct m2m *m2m_of(struct context *context);
+/* Looks soon what is to be done next, from the loop. */
+void m2m_wake(struct m2m *m2m);
 /* V4L2_CAP_* of a codec's node. */
 uint32_t m2m_caps(bool multiplanar);
 
