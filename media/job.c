@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -145,7 +144,6 @@ void job_pool_release(struct job_pool *pool)
     while (pool->started > 0)
         pthread_join(pool->threads[--pool->started], NULL);
     pool->ending = false;
-    malloc_trim(0); /* the C library keeps what a codec gave back to a thread's heap */
 }
 
 void job_give(struct job_pool *pool, struct job *job)
