@@ -28,7 +28,9 @@ struct encoder_context {
 
     /* The capture queue's format, and the rate that the stream says of itself. */
     uint32_t coded;
-    uint32_t room; /* bytes of a buffer */
+    uint32_t
+        wished_room; /* what the guest has asked for, 0: nothing; stays when the size changes */
+    uint32_t room;   /* bytes of a buffer */
     struct v4l2_fract coded_interval;
     /* The output queue's. */
     struct picture raw;

@@ -137,7 +137,7 @@ static void set_raw(struct encoder_context *context, const struct picture *raw)
 {
     context->raw = *raw;
     context->crop = (struct v4l2_rect){0, 0, raw->width, raw->height};
-    context->room = fit_room(context, 0);
+    context->room = fit_room(context, context->wished_room);
 }
 
 void encoder_format_reset(struct encoder_context *context)
@@ -145,6 +145,7 @@ void encoder_format_reset(struct encoder_context *context)
     struct picture raw;
 
     context->coded = encoder_format_coded(context->av, context->codecs, 0);
+    context->wished_room = 0;
     picture_init(&raw, raw_at(context, 0), DEFAULT_WIDTH, DEFAULT_HEIGHT);
     set_raw(context, &raw);
     context->colours = usual_colours(context->coded, &context->raw);
@@ -218,13 +219,16 @@ static void answer_coded(const struct encoder_context *context, uint32_t coded, 
     colours_put(&colours, format, is_multiplanar(context));
 }
 
-static void try_coded(const struct encoder_context *context, struct v4l2_format *format,
-                      uint32_t *coded, uint32_t *room)
+/* Returns the bytes that a buffer is wished to have. */
+static uint32_t try_coded(const struct encoder_context *context, struct v4l2_format *format,
+                          uint32_t *coded)
 {
+    uint32_t wish = is_multiplanar(context) ? format->fmt.pix_mp.plane_fmt[0].sizeimage
+                                            : format->fmt.pix.sizeimage;
+
     *coded = fit_coded(context, format->fmt.pix.pixelformat);
-    *room = fit_room(context, is_multiplanar(context) ? format->fmt.pix_mp.plane_fmt[0].sizeimage
-                                                      : format->fmt.pix.sizeimage);
-    answer_coded(context, *coded, *room, format);
+    answer_coded(context, *coded, fit_room(context, wish), format);
+    return wish;
 }
 
 /* ---- the output queue's format ---- */
@@ -280,10 +284,10 @@ int encoder_try_fmt(struct context *base, struct buffer_queue *queue, struct v4l
     struct encoder_context *context = encoder_context_of(base);
     struct colours colours;
     struct picture raw;
-    uint32_t coded, room;
+    uint32_t coded;
 
     if (is_capture(context, queue))
-        try_coded(context, format, &coded, &room);
+        try_coded(context, format, &coded);
     else
         try_raw(context, format, &raw, &colours);
     return 0;
@@ -299,7 +303,8 @@ int encoder_s_fmt(struct context *base, struct buffer_queue *queue, struct v4l2_
         /* The output queue's formats hang on this one. */
         if (context->m2m.output.count > 0)
             return -EBUSY;
-        try_coded(context, format, &coded, &context->room);
+        context->wished_room = try_coded(context, format, &coded);
+        context->room = fit_room(context, context->wished_room);
         context->colours = raw_colours(context, coded);
         context->coded = coded;
         return 0;

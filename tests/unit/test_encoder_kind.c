@@ -836,6 +836,11 @@ static void test_coded_format(void **state)
     assert_int_equal(codec_reqbufs(&c, c.capture, 2), 0);
     assert_int_equal(codec_size(&c, c.capture, 0, 0), 1234567);
     assert_int_equal(codec_reqbufs(&c, c.capture, 0), 0);
+    /* It stands when the size is set after it, as GStreamer does. */
+    set_format(&c, c.output, V4L2_PIX_FMT_NV12, 320, 240, &raw);
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, G_FMT, &coded), 0);
+    assert_int_equal(coded.fmt.pix_mp.width, 320);
+    assert_int_equal(coded.fmt.pix_mp.plane_fmt[0].sizeimage, 1234567);
     assert_int_equal(codec_reqbufs(&c, c.output, 2), 0);
     assert_int_equal(MEDIA_IOCTL(c.f, c.session, S_FMT, &coded), EBUSY);
     assert_int_equal(MEDIA_IOCTL(c.f, c.session, S_FMT, &raw), EBUSY);
