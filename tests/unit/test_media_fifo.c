@@ -182,7 +182,7 @@ static void test_the_size_comes_late(void **state)
     fd = writer(c);
     file_write_text(fd, "YUV4MP");
     assert_false(file_camera_event(c, 20));
-    file_write_text(fd, LINE + 6);
+    file_write_text(fd, &LINE[6]);
     file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
     assert_asleep(c, 30);
     for (unsigned round = 0; round < 3; round++) {
