@@ -7,6 +7,7 @@
 #include "media/backdrop.h"
 #include "media/canvas.h"
 #include "media/capture.h"
+#include "media/frame_access.h"
 #include "media/frame_clock.h"
 #include "media/media.h"
 #include "media/pattern_look.h"
@@ -109,46 +110,24 @@ static void stamp_frame(const struct backdrop *backdrop, const struct canvas *ca
     memcpy(canvas->planes[0] + offsetof(struct frame_stamp, sum), &sum, sizeof(sum));
 }
 
-/* Gets hold of the planes' bytes. 0 or -errno; *begun planes have to be let go of either way. */
-static int begin_planes(struct canvas *canvas, struct queue_buffer *buffer, unsigned *begun)
-{
-    for (*begun = 0; *begun < canvas->picture->format->planes; (*begun)++) {
-        unsigned i = *begun;
-        int r;
-
-        if (i >= buffer->planes || buffer->plane[i]->size < canvas->picture->plane_size[i])
-            return -EINVAL;
-        canvas->planes[i] = buffer_data(buffer->plane[i]->buffer);
-        if (canvas->planes[i] == NULL)
-            return -errno;
-        r = buffer_begin(buffer->plane[i]->buffer, BUFFER_READ | BUFFER_WRITE);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 static int fill(struct kind_pattern *pattern, struct queue_buffer *buffer, uint64_t sequence,
                 uint64_t timestamp)
 {
     struct canvas_touched touched = {0};
     struct canvas canvas = canvas_of(pattern);
-    unsigned begun;
-    int r = begin_planes(&canvas, buffer, &begun);
+    int r = frame_access_begin(canvas.picture, buffer, canvas.planes);
 
+    if (r != 0)
+        return r;
     canvas.touched = &touched;
-
-    if (r == 0) {
-        for (unsigned i = 0; i < begun; i++) {
-            buffer->bytesused[i] = canvas.picture->plane_size[i];
-            memcpy(canvas.planes[i], pattern->backdrop.planes[i], buffer->bytesused[i]);
-        }
-        draw_frame(pattern, &canvas, sequence);
-        stamp_frame(&pattern->backdrop, &canvas, sequence, timestamp);
+    for (unsigned i = 0; i < canvas.picture->format->planes; i++) {
+        buffer->bytesused[i] = canvas.picture->plane_size[i];
+        memcpy(canvas.planes[i], pattern->backdrop.planes[i], buffer->bytesused[i]);
     }
-    for (unsigned i = 0; i < begun; i++)
-        buffer_end(buffer->plane[i]->buffer, BUFFER_READ | BUFFER_WRITE);
-    return r;
+    draw_frame(pattern, &canvas, sequence);
+    stamp_frame(&pattern->backdrop, &canvas, sequence, timestamp);
+    frame_access_end(canvas.picture, buffer);
+    return 0;
 }
 
 static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t missed)

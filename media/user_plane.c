@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "guest/guest_view.h"
+#include "media/user_lists.h"
 #include "protocol/virtio_media.h"
 
 struct user_buffer {
@@ -54,37 +55,8 @@ static struct plane *user_plane_create(struct guest_memory *memory,
     return plane_of_guest(&buffer->base, (uint32_t)view->size);
 }
 
-/* What is left of the lists. */
-struct lists {
-    const uint8_t *at;
-    size_t size;
-    struct guest_piece *pieces; /* of the list that was read last */
-    unsigned count;
-};
-
-/* Reads one list, up to 'length' bytes. 0 or -EINVAL. */
-static int lists_read(struct lists *lists, uint64_t length)
-{
-    for (lists->count = 0; length > 0; lists->count++) {
-        struct virtio_media_sg entry;
-
-        if (lists->size < sizeof(entry))
-            return -EINVAL;
-        memcpy(&entry, lists->at, sizeof(entry));
-        lists->at += sizeof(entry);
-        lists->size -= sizeof(entry);
-        if (entry.len > length)
-            entry.len = (uint32_t)length;
-        lists->pieces[lists->count] = (struct guest_piece){entry.start, entry.len};
-        if (entry.len == 0)
-            return -EINVAL;
-        length -= entry.len;
-    }
-    return 0;
-}
-
 /* The plane for the list that was read last: 'old' if it shows it already. NULL with errno set. */
-static struct plane *plane_for(struct guest_memory *memory, const struct lists *lists,
+static struct plane *plane_for(struct guest_memory *memory, const struct user_lists *lists,
                                struct plane *old)
 {
     if (old != NULL &&
@@ -100,9 +72,9 @@ struct fresh {
 };
 
 static int fresh_plane(const struct buffer_queue *queue, const struct queue_buffer *buffer,
-                       unsigned i, uint32_t length, struct lists *lists, struct fresh *fresh)
+                       unsigned i, uint32_t length, struct user_lists *lists, struct fresh *fresh)
 {
-    int r = length >= buffer->least[i] ? lists_read(lists, length) : -EINVAL;
+    int r = length >= buffer->least[i] ? user_lists_read(lists, length) : -EINVAL;
 
     if (r != 0) {
         log_stranger("plane %u of a USERPTR buffer has %u bytes, or a list of fewer; %u are needed",
@@ -115,7 +87,7 @@ static int fresh_plane(const struct buffer_queue *queue, const struct queue_buff
 
 static int fresh_planes(const struct buffer_queue *queue, const struct queue_buffer *buffer,
                         const struct v4l2_buffer *given, const struct v4l2_plane *planes,
-                        struct lists *lists, struct fresh *fresh)
+                        struct user_lists *lists, struct fresh *fresh)
 {
     int r = 0;
 
@@ -142,7 +114,7 @@ int user_plane_set(const struct buffer_queue *queue, struct queue_buffer *buffer
                    const struct v4l2_buffer *given, const struct v4l2_plane *planes, const void *at,
                    size_t size)
 {
-    struct lists lists = {.at = at, .size = size};
+    struct user_lists lists = {.at = at, .size = size};
     struct fresh fresh = {0};
     int r;
 

@@ -8,36 +8,8 @@
 
 #include "base/log.h"
 #include "guest/guest_view.h"
+#include "media/user_lists.h"
 #include "protocol/virtio_media.h"
-
-/* What is left of the lists. */
-struct lists {
-    const uint8_t *at;
-    size_t size;
-    struct guest_piece *pieces; /* of the list that was read last */
-    unsigned count;
-};
-
-/* Reads the list of one plane. 0 or -EINVAL. */
-static int lists_read(struct lists *lists, uint64_t length)
-{
-    for (lists->count = 0; length > 0; lists->count++) {
-        struct virtio_media_sg entry;
-
-        if (lists->size < sizeof(entry))
-            return -EINVAL;
-        memcpy(&entry, lists->at, sizeof(entry));
-        lists->at += sizeof(entry);
-        lists->size -= sizeof(entry);
-        if (entry.len > length)
-            entry.len = (uint32_t)length;
-        if (entry.len == 0)
-            return -EINVAL;
-        lists->pieces[lists->count] = (struct guest_piece){entry.start, entry.len};
-        length -= entry.len;
-    }
-    return 0;
-}
 
 /* Whether some plane of 'user' has that view. */
 static bool has(const struct v4l2_user *user, const struct guest_view *view)
@@ -48,12 +20,12 @@ static bool has(const struct v4l2_user *user, const struct guest_view *view)
     return false;
 }
 
-static int add_plane(struct v4l2_user *user, struct guest_memory *memory, struct lists *lists,
+static int add_plane(struct v4l2_user *user, struct guest_memory *memory, struct user_lists *lists,
                      uint64_t given, uint32_t length, const struct v4l2_user *before)
 {
     unsigned i = user->planes;
     struct guest_view *old = before != NULL && i < before->planes ? before->plane[i].view : NULL;
-    int r = lists_read(lists, length);
+    int r = user_lists_read(lists, length);
 
     if (r != 0)
         return r;
@@ -75,7 +47,7 @@ int v4l2_user_init(struct v4l2_user *user, struct guest_memory *memory, struct v
                    struct v4l2_plane *planes, const void *lists, size_t size,
                    const struct v4l2_user *before)
 {
-    struct lists left = {.at = lists, .size = size};
+    struct user_lists left = {.at = lists, .size = size};
     int r = 0;
 
     *user = (struct v4l2_user){0};
