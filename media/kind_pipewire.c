@@ -15,8 +15,12 @@
  * stream does not begin without.
  */
 #define TICK_US 500000u
-/* This long a session manager has for linking a camera to us; then we do. So long a failed stream
- * waits for its next try, too, then twice as long and so on, while the cameras stay the same. */
+/* This long a session manager has for linking a camera to us; then we do. */
+#define MANAGER_NS 5000000000ull
+/* And so long it has to show itself, where there seems to be none. */
+#define ALONE_NS 100000000ull
+/* So long a failed stream waits for its next try, then twice as long and so on, while the cameras
+ * stay the same. */
 #define PATIENCE_NS 1000000000ull
 #define MAX_PATIENCE_NS (16 * PATIENCE_NS)
 #define CHECK_US 3000000u
@@ -39,7 +43,8 @@ struct kind_pipewire {
     unsigned changes;      /* of the cameras: the last that was seen */
     bool linked;
     uint32_t stranger; /* the node that was said to be linked in place of the target */
-    bool alone;        /* the daemon has no session manager: it let us wait in vain */
+    bool managed;      /* a session manager was there when we looked last */
+    bool alone;        /* we link the camera, as no session manager does */
     bool down_said, up_said, missing_said; /* no daemon, a daemon, no camera */
     char failure[160];                     /* the last that was said */
     struct pipewire_format format;         /* the last that was said */
@@ -155,6 +160,19 @@ static void say_format(struct kind_pipewire *p, const struct pipewire_camera *ca
              picture->height);
 }
 
+static bool has_manager(const struct kind_pipewire *p)
+{
+    return p->remote.manager != SPA_ID_INVALID;
+}
+
+/* How long somebody else has for linking a camera to us. */
+static uint64_t link_patience(const struct kind_pipewire *p)
+{
+    if (p->alone)
+        return 0;
+    return has_manager(p) ? MANAGER_NS : ALONE_NS;
+}
+
 /* No camera is linked to us. */
 static void link_camera(struct kind_pipewire *p, uint32_t node)
 {
@@ -178,7 +196,7 @@ static void link_camera(struct kind_pipewire *p, uint32_t node)
         return;
     }
     if (camera == NULL || node == SPA_ID_INVALID || pipewire_stream_linking(p->capture.camera) ||
-        now - p->since < (p->alone ? 0 : PATIENCE_NS))
+        now - p->since < link_patience(p))
         return;
     if (!p->alone)
         log_info("pipewire: no session manager links a camera to us; taking '%s' (%s)",
@@ -261,6 +279,14 @@ static void say_down(struct kind_pipewire *p, int failure)
                 pipewire_remote_name(), strerror(-failure));
 }
 
+/* Until one looks again: at once when it is up to us to link the camera. */
+static uint64_t tick_us(const struct kind_pipewire *p)
+{
+    bool ours = p->capture.camera != NULL && !p->linked && !p->alone && !has_manager(p);
+
+    return ours ? ALONE_NS / 1000 : TICK_US;
+}
+
 /* What is missed is looked for now and then. */
 static void arm_tick(struct kind_pipewire *p)
 {
@@ -269,7 +295,7 @@ static void arm_tick(struct kind_pipewire *p)
 
     if (!missed)
         sd_event_source_set_enabled(p->tick, SD_EVENT_OFF);
-    else if (sd_event_source_set_time_relative(p->tick, TICK_US) >= 0)
+    else if (sd_event_source_set_time_relative(p->tick, tick_us(p)) >= 0)
         sd_event_source_set_enabled(p->tick, SD_EVENT_ONESHOT);
 }
 
@@ -291,12 +317,29 @@ static void watch_stream(struct kind_pipewire *p)
         watch_camera(p);
 }
 
+/* A session manager that comes late links a camera too: not to a stream that has one. */
+static void watch_manager(struct kind_pipewire *p)
+{
+    bool came = has_manager(p) && !p->managed;
+
+    p->managed = has_manager(p);
+    if (!came || !p->alone)
+        return;
+    p->alone = false;
+    if (p->capture.camera == NULL)
+        return;
+    log_info("pipewire: a session manager has come, which links the camera from now on");
+    close_camera(p);
+    p->since = 0;
+}
+
 static void settle(void *data)
 {
     struct kind_pipewire *p = data;
 
     pipewire_capture_settle(&p->capture);
     say_up(p);
+    watch_manager(p);
     if (p->capture.queue != NULL)
         watch_stream(p);
     arm_tick(p);

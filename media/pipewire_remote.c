@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pipewire/extensions/metadata.h>
 #include <spa/utils/string.h>
 
 #include "base/log.h"
@@ -164,6 +165,14 @@ const struct pipewire_link *pipewire_remote_link(const struct pipewire_remote *r
 
 /* ---- what the daemon tells ---- */
 
+static bool is_manager(const char *type, const struct spa_dict *props)
+{
+    const char *name = spa_dict_lookup(props, PW_KEY_METADATA_NAME);
+
+    return strcmp(type, PW_TYPE_INTERFACE_Metadata) == 0 && name != NULL &&
+           strcmp(name, "default") == 0;
+}
+
 static void on_global(void *data, uint32_t id, uint32_t permissions, const char *type,
                       uint32_t version, const struct spa_dict *props)
 {
@@ -178,6 +187,8 @@ static void on_global(void *data, uint32_t id, uint32_t permissions, const char 
         add_camera(remote, id, props);
     else if (strcmp(type, PW_TYPE_INTERFACE_Link) == 0)
         add_link(remote, id, props);
+    else if (is_manager(type, props))
+        remote->manager = id;
     else
         return;
     pipewire_remote_later(remote);
@@ -194,6 +205,8 @@ static void on_global_remove(void *data, uint32_t id)
         remove_camera(camera);
     else if (link != NULL)
         remove_link(link);
+    else if (remote->manager == id)
+        remote->manager = SPA_ID_INVALID;
     else
         return;
     pipewire_remote_later(remote);
@@ -248,6 +261,7 @@ static void disconnect(struct pipewire_remote *remote)
     remote->core = NULL;
     remote->state = PIPEWIRE_REMOTE_DOWN;
     remote->broken = false;
+    remote->manager = SPA_ID_INVALID;
     forget_cameras(remote);
     forget_links(remote);
 }
@@ -337,7 +351,8 @@ int pipewire_remote_init(struct pipewire_remote *remote, const struct pipewire_l
 {
     int r;
 
-    *remote = (struct pipewire_remote){.pw = pw, .events = events, .data = data};
+    *remote = (struct pipewire_remote){
+        .pw = pw, .events = events, .data = data, .manager = SPA_ID_INVALID};
     LIST_INIT(&remote->cameras);
     LIST_INIT(&remote->links);
     remote->loop = pw->loop_new(NULL);

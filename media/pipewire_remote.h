@@ -37,7 +37,7 @@ struct pipewire_link {
 LIST_HEAD(pipewire_link_list, pipewire_link);
 
 struct pipewire_remote_events {
-    /* Something has changed: the cameras, the links, or the connection's state. */
+    /* Something has changed: the cameras, the links, the manager, or the connection's state. */
     void (*settle)(void *data);
     /* The daemon is gone. Whatever was made of 'core' is to be destroyed now. */
     void (*lost)(void *data);
@@ -68,6 +68,8 @@ struct pipewire_remote {
     struct pipewire_camera_list cameras;
     unsigned changes; /* counts the cameras that came or went */
     struct pipewire_link_list links;
+    uint32_t manager; /* the metadata "default", which a session manager makes first of all;
+                         SPA_ID_INVALID: there is none, so nobody links a camera to us */
 };
 
 /* Starts the library. 'pw' and 'events' are borrowed. 0 or -errno; finish it also after that. */
