@@ -19,9 +19,9 @@ void media_close_session(struct media *media, struct session *session)
     context_forsake(session->context, session->id.id);
     media->kind->ops->close(media->kind, session->context);
     session_close(&media->sessions, session);
-    media_show_sessions(media);
     /* What many sessions' codecs leave behind in the heaps of the threads is of use to nobody:
      * tens of MB. */
     if (media->sessions.map.count == 0)
         malloc_trim(0);
+    media_show_sessions(media);
 }
