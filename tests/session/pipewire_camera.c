@@ -8,7 +8,7 @@
  * FORMAT is RGB, YUY2, I420, NV12 or v210 (only said), MEMORY memfd (its own, with a gap before the
  * picture) or any. Standard input takes lines: "size WIDTH HEIGHT" insists on another size, "gap
  * BYTES" puts so much behind each row, "say short", "say broken", "say empty" and "say well" tell
- * lies about frames, or the truth. Its end is the camera's.
+ * lies about frames, which show no quarters then, or the truth. Its end is the camera's.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -44,7 +44,7 @@ struct camera {
     bool memfd;
     uint32_t width, height, gap;
     struct spa_video_info_raw now; /* what was agreed on; size 0: nothing */
-    char lie[16];
+    char lie[16];                  /* "" and "well": none */
 };
 
 static uint32_t stride_of(const struct camera *c)
@@ -93,6 +93,11 @@ static void put(const struct camera *c, uint8_t *at, uint32_t x, uint32_t y)
     chroma[(size_t)(stride / 2) * (height / 2 + y / 2) + x / 2] = value->yuv[2];
 }
 
+static bool lies(const struct camera *c)
+{
+    return c->lie[0] != '\0' && strcmp(c->lie, "well") != 0;
+}
+
 static void draw(const struct camera *c, struct spa_buffer *buffer)
 {
     struct spa_data *data = &buffer->datas[0];
@@ -100,7 +105,8 @@ static void draw(const struct camera *c, struct spa_buffer *buffer)
         spa_buffer_find_meta_data(buffer, SPA_META_Header, sizeof(*header));
     struct timespec now;
 
-    for (uint32_t y = 0; y < c->now.size.height; y++)
+    memset(data->data, 0x55, size_of(c));
+    for (uint32_t y = 0; y < c->now.size.height && !lies(c); y++)
         for (uint32_t x = 0; x < c->now.size.width; x++)
             put(c, data->data, x, y);
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -220,15 +226,17 @@ static void obey(struct camera *c, const char *line)
 static void on_input(void *data, int fd, uint32_t mask)
 {
     struct camera *c = data;
-    char line[128];
-    ssize_t n = read(fd, line, sizeof(line) - 1);
+    char lines[128], *rest = NULL;
+    ssize_t n = read(fd, lines, sizeof(lines) - 1);
 
     if (n <= 0) {
         pw_main_loop_quit(c->loop);
         return;
     }
-    line[n] = '\0';
-    obey(c, line);
+    lines[n] = '\0';
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        obey(c, line);
 }
 
 static int run(struct camera *c, const char *name)

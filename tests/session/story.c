@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT 5000        /* milliseconds for what happens by itself */
+#define LIMIT 20000       /* milliseconds for what happens by itself */
+#define END_LIMIT 5000    /* and for an end that was asked for */
 #define START_LIMIT 60000 /* for the first worker, which may try drivers before it is ready */
 
 const struct story_cast gpu_qemu_arena = {STORY_GPU, HABIT_QEMU, "--mapping=arena"};
@@ -43,6 +44,21 @@ static struct frontend_plan plan_of(const struct story *s)
     return plan;
 }
 
+/* The program has seen that its front-end is gone: it would turn the next one away before. */
+static void await_leave(struct story *s)
+{
+    for (int64_t end = now_ms() + LIMIT;; usleep(5000)) {
+        struct json_object *state = daemon_process_state(&s->daemon), *front_end = NULL;
+        bool gone = state != NULL && json_object_object_get_ex(state, "front_end", &front_end) &&
+                    strcmp(json_object_get_string(front_end), "none") == 0;
+
+        json_object_put(state);
+        if (gone)
+            return;
+        assert_true(now_ms() < end);
+    }
+}
+
 void story_start(struct story *s, const char *const *arguments)
 {
     const char *all[DAEMON_PROCESS_ARGUMENTS + 1] = {"--window=64M"};
@@ -57,6 +73,7 @@ void story_start(struct story *s, const char *const *arguments)
     story_join(s);
     frontend_finish(&s->frontend);
     s->joined = false;
+    await_leave(s);
     story_await(s, "/rings_started", 0);
     story_await(s, "/ledger", 0);
     usleep(50000);
@@ -113,6 +130,7 @@ void story_leave(struct story *s)
     story_assert_clean(s);
     frontend_finish(&s->frontend);
     s->joined = false;
+    await_leave(s);
     story_await(s, "/rings_started", 0);
     story_await(s, "/ledger", 0);
     story_await(s, "/device/resources", 0);
@@ -132,10 +150,10 @@ void story_end(struct story *s)
     if (s->joined)
         story_leave(s);
     before = now_ms();
-    status = daemon_process_stop(&s->daemon, LIMIT);
+    status = daemon_process_stop(&s->daemon, END_LIMIT);
     assert_int_equal(status, 0);
     /* On a processor that is emulated, and shared, a second says nothing. */
-    assert_in_range(now_ms() - before, 0, getenv("HOSTBLOB_TEST_SLOW") != NULL ? LIMIT : 999);
+    assert_in_range(now_ms() - before, 0, getenv("HOSTBLOB_TEST_SLOW") != NULL ? END_LIMIT : 999);
     assert_int_not_equal(access(s->daemon.socket_path, F_OK), 0);
     s->ended = true;
 }

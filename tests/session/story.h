@@ -54,7 +54,7 @@ void story_end(struct story *s);
 
 /* What the front-end has against the back-end so far. */
 void story_assert_clean(struct story *s);
-/* A number of the control socket's answer becomes this within 5 seconds. */
+/* A number of the control socket's answer becomes this within 20 seconds. */
 void story_await(struct story *s, const char *path, long expected);
 /* SHMEM requests that came in all. */
 unsigned story_shmem_requests(const struct story *s);

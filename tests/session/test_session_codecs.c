@@ -232,7 +232,7 @@ static void a_crowd_comes_and_goes(struct story *s, const char *kind)
     one_round(s, &crowd, STEPS);
     assert_int_equal(story_worker(s), before); /* nobody died of it */
     footprint_assert_same(&door, s->daemon.pid, 1024);
-    footprint_assert_same(&worker, before, 16384);
+    footprint_assert_same(&worker, before, 4096);
     print_message("%u sessions, %u streams, %u sources, %u pictures; %u closed at work\n",
                   crowd.opened, crowd.streams, crowd.sources, crowd.pictures, crowd.killed_at_work);
     assert_int_equal(crowd.opened, crowd.closed);

@@ -20,9 +20,10 @@
  * of the daemon (SPA's test source), or a program's (tests/session/pipewire_camera.c).
  */
 #define BUFFERS 4u
-#define LIMIT_MS 20000
+#define LIMIT_MS 60000
 
 static char folder[64];
+static long log_at; /* how far the device's log was looked at */
 
 struct program {
     pid_t pid;
@@ -143,7 +144,7 @@ static bool run_shell(const char *command)
 /* Whether the daemon itself shows the camera, within some seconds. */
 static bool daemon_has_camera(void)
 {
-    for (int64_t end = now_ms() + 5000; now_ms() < end; usleep(20000))
+    for (int64_t end = now_ms() + 15000; now_ms() < end; usleep(20000))
         if (run_shell("pw-cli ls Node 2>/dev/null | grep -q our-camera"))
             return true;
     return false;
@@ -189,6 +190,7 @@ static int setup(void **state)
     setenv("XDG_STATE_HOME", folder, 1);
     setenv("XDG_CONFIG_HOME", folder, 1);
     unsetenv("PIPEWIRE_REMOTE");
+    log_at = 0;
     return story_setup(state);
 }
 
@@ -306,11 +308,28 @@ static void end_stream(struct story *s, struct stream *stream)
     assert_true(media_guest_close(&s->frontend, stream->session) >= 0);
 }
 
+/* Whether a line of the log has it, behind the line that was found last. */
+static bool log_goes_on(const struct story *s, const char *text)
+{
+    FILE *log = fopen(s->daemon.log_path, "r");
+    char line[1024];
+    bool found = false;
+
+    assert_non_null(log);
+    fseek(log, log_at, SEEK_SET);
+    while (!found && fgets(line, sizeof(line), log) != NULL)
+        found = strstr(line, text) != NULL;
+    if (found)
+        log_at = ftell(log);
+    fclose(log);
+    return found;
+}
+
 static void await_log(struct story *s, const char *text)
 {
-    for (int64_t end = now_ms() + LIMIT_MS; !daemon_process_logged(&s->daemon, text); usleep(10000))
+    for (int64_t end = now_ms() + LIMIT_MS; !log_goes_on(s, text); usleep(10000))
         if (now_ms() > end)
-            fail_msg("the log has no '%s'", text);
+            fail_msg("the log does not go on with '%s'", text);
 }
 
 struct yuv {
@@ -362,36 +381,71 @@ static void await_picture(struct story *s, struct stream *stream, uint32_t left,
     fail_msg("no frame shows the camera's picture");
 }
 
-/* No frame comes any more. */
-static void await_silence(struct story *s, struct stream *stream)
+/* The camera is gone: what was on its way still comes, and no more. */
+static void take_the_last(struct story *s, struct stream *stream)
 {
-    for (int64_t end = now_ms() + LIMIT_MS; take_frame(s, stream, 300);)
-        assert_true(now_ms() < end);
+    unsigned frames = 0;
+
+    while (take_frame(s, stream, 100))
+        assert_true(++frames < 4 * BUFFERS);
+}
+
+/* The device drops one frame after the other, and gives none to the guest. */
+static void await_left_out(struct story *s, struct stream *stream)
+{
+    long frames = -1, dropped = 0;
+
+    for (int64_t end = now_ms() + LIMIT_MS; now_ms() < end;) {
+        long now_dropped = daemon_process_number(&s->daemon, "/counters/frames_dropped");
+        long now_frames = daemon_process_number(&s->daemon, "/counters/frames");
+
+        if (now_frames == frames && now_dropped >= dropped + 3)
+            return;
+        if (now_frames != frames)
+            dropped = now_dropped;
+        frames = now_frames;
+        while (take_frame(s, stream, 10))
+            assert_true(is_ours(stream, 0, 0));
+    }
+    fail_msg("no frame is left out");
 }
 
 /* ---- stories ---- */
+
+/* Takes some frames; false if the source stands still: SPA's test source does for good once it has
+ * been out of buffers, as on a busy machine. */
+static bool take_some(struct story *s, struct stream *stream)
+{
+    uint32_t sequence = 0;
+    int64_t last = 0, time;
+
+    for (unsigned i = 0; i < 5; i++) {
+        if (!take_frame(s, stream, 5000))
+            return false;
+        time = stream->buffer.timestamp.tv_sec * 1000000ll + stream->buffer.timestamp.tv_usec;
+        assert_true(time > last);
+        assert_true(i == 0 || stream->buffer.sequence > sequence);
+        sequence = stream->buffer.sequence;
+        last = time;
+    }
+    return true;
+}
 
 static void the_test_source_streams(void **state)
 {
     struct story *s = story(state);
     struct stream stream;
-    uint32_t sequence = 0;
-    int64_t last = 0, time;
 
     start_daemon(true);
     open_device(s, NULL);
-    for (unsigned round = 0; round < 2; round++) {
+    for (unsigned rounds = 0, tries = 0; rounds < 2; tries++) {
+        assert_true(tries < 8);
         assert_int_equal(begin_stream(s, &stream, 640, 480), 0);
-        for (unsigned i = 0; i < 10; i++) {
-            assert_true(take_frame(s, &stream, LIMIT_MS));
-            time = stream.buffer.timestamp.tv_sec * 1000000ll + stream.buffer.timestamp.tv_usec;
-            assert_true(time > last);
-            assert_true(i == 0 || stream.buffer.sequence > sequence);
-            sequence = stream.buffer.sequence;
-            last = time;
+        if (take_some(s, &stream)) {
+            rounds++;
+            /* The sixth of its seven bars is red. */
+            assert_true(pixel(&stream, 640 * 11 / 14, 100).v > 180);
         }
-        /* The sixth of its seven bars is red. */
-        assert_true(pixel(&stream, 640 * 11 / 14, 100).v > 180);
         end_stream(s, &stream);
     }
     await_log(s, "no session manager links a camera to us; taking 'Test Card' (test-card)");
@@ -410,12 +464,12 @@ static void a_camera_streams(struct story *s, const char *format, const char *me
     open_device(s, "our-camera");
     await_log(s, "(our-camera)");
     assert_int_equal(begin_stream(s, &stream, 320, 240), 0);
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 3; i++)
         await_picture(s, &stream, 0, 0);
     end_stream(s, &stream);
     /* Wider than the camera's picture: black at the sides. */
     assert_int_equal(begin_stream(s, &stream, 640, 360), 0);
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 3; i++)
         await_picture(s, &stream, 80, 0);
     end_stream(s, &stream);
     story_end(s);
@@ -428,12 +482,12 @@ static void a_camera_with_memfds_streams(void **state)
 
 static void a_camera_with_gaps_streams(void **state)
 {
-    a_camera_streams(story(state), "I420", "memfd", "gap 64");
+    a_camera_streams(story(state), "I420", "memfd", "gap 64\n");
 }
 
 static void a_camera_with_shared_memory_streams(void **state)
 {
-    a_camera_streams(story(state), "RGB", "any", "gap 4");
+    a_camera_streams(story(state), "RGB", "any", "gap 4\n");
 }
 
 static void a_camera_changes_its_size(void **state)
@@ -447,9 +501,9 @@ static void a_camera_changes_its_size(void **state)
     await_log(s, "(our-camera)");
     assert_int_equal(begin_stream(s, &stream, 640, 480), 0);
     await_picture(s, &stream, 0, 0);
-    tell_camera("size 640 320");
+    tell_camera("size 640 320\n");
     await_picture(s, &stream, 0, 80);
-    tell_camera("size 160 240");
+    tell_camera("size 160 240\n");
     await_picture(s, &stream, 160, 0);
     end_stream(s, &stream);
     story_end(s);
@@ -468,8 +522,8 @@ static void a_camera_goes_and_comes_back(void **state)
     await_picture(s, &stream, 0, 0);
     for (unsigned i = 0; i < 2; i++) {
         end_program(&camera_program);
-        await_silence(s, &stream);
         await_log(s, "the camera is gone");
+        take_the_last(s, &stream);
         start_camera("RGB", "any", "160", "240");
         await_picture(s, &stream, 80, 0);
     }
@@ -489,7 +543,7 @@ static void the_daemon_dies_and_comes_back(void **state)
     assert_true(take_frame(s, &stream, LIMIT_MS));
     end_program(&daemon_program);
     await_log(s, "the daemon is gone");
-    await_silence(s, &stream);
+    take_the_last(s, &stream);
     start_daemon(false);
     start_camera("YUY2", "memfd", "320", "240");
     await_picture(s, &stream, 0, 0);
@@ -511,12 +565,15 @@ static void lies_about_frames_are_left_out(void **state)
     assert_int_equal(begin_stream(s, &stream, 320, 240), 0);
     await_picture(s, &stream, 0, 0);
     for (const char *const *lie =
-             (const char *const[]){"say short", "say broken", "say empty", NULL};
+             (const char *const[]){"say short\n", "say broken\n", "say empty\n", NULL};
          *lie != NULL; lie++) {
         tell_camera(*lie);
-        await_silence(s, &stream);
-        tell_camera("say well");
-        await_picture(s, &stream, 0, 0);
+        await_left_out(s, &stream);
+        tell_camera("say well\n");
+        for (unsigned i = 0; i < BUFFERS + 1; i++) {
+            assert_true(take_frame(s, &stream, LIMIT_MS));
+            assert_true(is_ours(&stream, 0, 0));
+        }
     }
     await_log(s, "it is too short");
     end_stream(s, &stream);
@@ -573,10 +630,34 @@ static void a_session_manager_links_the_camera(void **state)
     assert_int_equal(begin_stream(s, &stream, 320, 240), 0);
     await_picture(s, &stream, 0, 0);
     end_program(&camera_program);
-    await_silence(s, &stream);
+    await_log(s, "no camera 'our-camera' is there");
+    take_the_last(s, &stream);
     start_camera("YUY2", "memfd", "160", "240");
     await_picture(s, &stream, 80, 0);
     assert_false(daemon_process_logged(&s->daemon, "no session manager"));
+    end_stream(s, &stream);
+    story_end(s);
+}
+
+/* The device has linked the camera by itself, and leaves it to the one that comes. */
+static void a_session_manager_comes_late(void **state)
+{
+    struct story *s = story(state);
+    struct stream stream;
+
+    start_daemon(false);
+    start_camera("YUY2", "memfd", "320", "240");
+    open_device(s, "our-camera");
+    await_log(s, "(our-camera)");
+    assert_int_equal(begin_stream(s, &stream, 320, 240), 0);
+    await_log(s, "no session manager links a camera to us");
+    await_picture(s, &stream, 0, 0);
+    start_session_manager();
+    await_log(s, "a session manager has come");
+    await_log(s, "gives YUY2 320x240");
+    for (unsigned i = 0; i < BUFFERS + 1; i++)
+        await_picture(s, &stream, 0, 0);
+    assert_false(log_goes_on(s, "no session manager"));
     end_stream(s, &stream);
     story_end(s);
 }
@@ -662,6 +743,7 @@ int main(void)
         PIPEWIRE_STORY(there_is_no_daemon),
         PIPEWIRE_STORY(there_is_no_such_camera),
         PIPEWIRE_STORY(a_session_manager_links_the_camera),
+        PIPEWIRE_STORY(a_session_manager_comes_late),
         PIPEWIRE_STORY(a_camera_has_nothing_for_us),
         PIPEWIRE_STORY(a_check_says_what_is_there),
         PIPEWIRE_STORY(a_front_end_goes_while_it_streams),
