@@ -53,7 +53,10 @@ uint32_t cursor_move(struct gpu *gpu, struct request *request)
 
 /* ---- the picture ---- */
 
-/* The picture is in 'pixels', in that format. */
+/*
+ * The picture is in 'pixels', in that format. Its alpha counts even where the format has none:
+ * Linux has only ARGB8888 for pointers, but names every dumb buffer that it makes XRGB8888.
+ */
 static void show(struct display *display, const struct cursor_request *wanted,
                  const uint8_t *pixels, uint32_t format)
 {
@@ -62,7 +65,7 @@ static void show(struct display *display, const struct cursor_request *wanted,
     cursor->visible = true;
     cursor->picture.hot_x = wanted->hot_x;
     cursor->picture.hot_y = wanted->hot_y;
-    picture_convert(cursor->picture.pixels, pixels, BYTES / 4, format);
+    picture_convert(cursor->picture.pixels, pixels, BYTES / 4, picture_format_with_alpha(format));
     audience_tell_cursor(&display->audience, wanted->output, &cursor->picture, cursor->x,
                          cursor->y);
 }

@@ -56,6 +56,17 @@ bool picture_format_has_alpha(uint32_t format)
     return found != NULL && found->has_alpha;
 }
 
+uint32_t picture_format_with_alpha(uint32_t format)
+{
+    const struct picture_format *found = find(format);
+
+    for (size_t i = 0; found != NULL && i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (formats[i].has_alpha && formats[i].red == found->red &&
+            formats[i].alpha == found->alpha)
+            return formats[i].format;
+    return 0;
+}
+
 uint32_t picture_format_fourcc(uint32_t format)
 {
     const struct picture_format *found = find(format);

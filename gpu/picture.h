@@ -31,6 +31,8 @@ struct picture {
 bool picture_format_is_known(uint32_t format);
 /* Whether the fourth byte says how much is seen; else it means nothing. */
 bool picture_format_has_alpha(uint32_t format);
+/* The format of the same order of bytes that has alpha; 0 for an unknown format. */
+uint32_t picture_format_with_alpha(uint32_t format);
 /* The DRM_FORMAT_* of the same order of bytes; 0 for an unknown format. */
 uint32_t picture_format_fourcc(uint32_t format);
 /* Copies 'pixels' pixels as B, G, R, A, which is ARGB8888 and XRGB8888 in a little-endian word; a

@@ -60,6 +60,24 @@ static void a_picture_becomes_the_pointer(void **state)
     assert_int_equal(sink->moves, 1); /* nothing to be seen */
 }
 
+/* Linux makes a pointer of a dumb buffer, which it names a format without alpha. */
+static void alpha_counts_in_any_format(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct fake_sink *sink = fake_sink_add(f);
+    struct virtio_gpu_update_cursor request = update(0, ID);
+
+    gpu_create_2d(f, ID, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
+    memcpy(pixels(f, ID), "\1\2\3\4", 4);
+    assert_true(gpu_cursor(f, &request));
+    assert_memory_equal(sink->cursor.pixels, "\1\2\3\4\0\0\0\0", 8);
+    gpu_create_2d(f, 6, VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 64, 64);
+    memcpy(pixels(f, 6), "\4\3\2\1", 4);
+    request = update(0, 6);
+    assert_true(gpu_cursor(f, &request));
+    assert_memory_equal(sink->cursor.pixels, "\1\2\3\4\0\0\0\0", 8);
+}
+
 static void a_wrong_pointer_is_refused(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -205,9 +223,13 @@ static void the_pointer_is_drawn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        GPU_TEST(a_picture_becomes_the_pointer), GPU_TEST(a_wrong_pointer_is_refused),
-        GPU_TEST(a_blob_becomes_the_pointer),    GPU_TEST(guest_pages_become_the_pointer),
-        GPU_TEST(a_renderer_brings_the_pointer), FD_TEST(the_pointer_is_drawn),
+        GPU_TEST(a_picture_becomes_the_pointer),
+        GPU_TEST(alpha_counts_in_any_format),
+        GPU_TEST(a_wrong_pointer_is_refused),
+        GPU_TEST(a_blob_becomes_the_pointer),
+        GPU_TEST(guest_pages_become_the_pointer),
+        GPU_TEST(a_renderer_brings_the_pointer),
+        FD_TEST(the_pointer_is_drawn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

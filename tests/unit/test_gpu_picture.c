@@ -157,12 +157,15 @@ static void every_format_is_converted(void **state)
         assert_int_equal(to[8], 0);
         picture_convert(from, from, 2, rows[i].format);
         assert_memory_equal(from, to, 8);
+        picture_convert(to, rows[i].bytes, 1, picture_format_with_alpha(rows[i].format));
+        assert_memory_equal(to, "\3\2\1\4", 4);
         assert_true(picture_format_is_known(rows[i].format));
         assert_int_equal(picture_format_has_alpha(rows[i].format), rows[i].alpha == 4);
         assert_int_equal(picture_format_fourcc(rows[i].format), le32toh(fourcc));
     }
     assert_false(picture_format_is_known(0));
     assert_int_equal(picture_format_fourcc(0), 0);
+    assert_int_equal(picture_format_with_alpha(0), 0);
 }
 
 /* Whether the picture has what a transfer of 'rect' from 'offset' on brings, and zeros around it.
