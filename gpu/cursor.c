@@ -14,11 +14,11 @@ void cursor_hide(struct display *display, unsigned output)
     audience_tell_cursor(&display->audience, output, NULL, cursor->x, cursor->y);
 }
 
-/* Its colours are multiplied by alpha already. */
+/* Its colours are multiplied by alpha already. Rounds to the nearest, as displays do. */
 static void blend(uint8_t *under, const uint8_t *over)
 {
     for (unsigned i = 0; i < 3; i++) {
-        unsigned sum = over[i] + under[i] * (255u - over[3]) / 255u;
+        unsigned sum = over[i] + (under[i] * (255u - over[3]) + 127u) / 255u;
 
         under[i] = (uint8_t)(sum < 255 ? sum : 255);
     }
