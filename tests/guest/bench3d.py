@@ -63,8 +63,9 @@ def programs():
 class Group3d(Group):
     """warm: commands that put the devices to use once. hosts: systems of the host that can."""
 
-    def __init__(self, name, options, warm=(), hosts=("trixie",), noise=(), bench=None):
-        super().__init__(name, {"gpu": options}, [*NOISE, *noise], bench=bench)
+    def __init__(self, name, options, warm=(), hosts=("trixie",), noise=(), extra=(),
+                 bench=None):
+        super().__init__(name, {"gpu": options}, [*NOISE, *noise], extra=extra, bench=bench)
         self.warm = warm
         self.hosts = hosts
 

@@ -17,6 +17,7 @@
  *   flip O SEED                   another picture of the same size, in other memory
  *   off O
  *   cursor O HOT_X HOT_Y SEED     a pointer
+ *   arrow O HOT_X HOT_Y SEED      one of which there is only a corner, with a seam half there
  *   move O X Y
  *   hide O
  */
@@ -36,6 +37,23 @@ static void paint(struct kms_picture *picture, uint32_t seed, unsigned x, unsign
     for (unsigned j = y; j < y + height; j++)
         for (unsigned i = x; i < x + width; i++)
             picture->pixels[(size_t)j * picture->pitch / 4 + i] = pixel(seed, i, j) | alpha;
+}
+
+/* Takes what is right of the diagonal away, and half of the SEAM pixels left of it: colours are
+ * those times alpha, as the kernel's pointers have them. The host knows this as well. */
+#define SEAM 8u
+
+static void cut(struct kms_picture *picture)
+{
+    for (unsigned y = 0; y < picture->height; y++)
+        for (unsigned x = 0; x < picture->width; x++) {
+            uint32_t *at = &picture->pixels[(size_t)y * picture->pitch / 4 + x];
+
+            if (x > y)
+                *at = 0;
+            else if (y - x < SEAM)
+                *at = (*at >> 1 & 0x007f7f7fu) | 0x80000000u;
+        }
 }
 
 static void forget(struct kms_picture *picture)
@@ -82,12 +100,14 @@ static void job_draw(unsigned output, const unsigned *n)
     kms_flush(&card, picture, n[0], n[1], n[2], n[3]);
 }
 
-static void job_cursor(unsigned output, unsigned hot_x, unsigned hot_y, unsigned seed)
+static void job_cursor(unsigned output, int is_arrow, unsigned hot_x, unsigned hot_y, unsigned seed)
 {
     struct kms_picture old = cursors[output];
 
     kms_picture_create(&card, &cursors[output], KMS_CURSOR_SIDE, KMS_CURSOR_SIDE, 0);
     paint(&cursors[output], seed, 0, 0, KMS_CURSOR_SIDE, KMS_CURSOR_SIDE, 0xff000000u);
+    if (is_arrow)
+        cut(&cursors[output]);
     kms_cursor(&card, output, &cursors[output], (int)hot_x, (int)hot_y);
     forget(&old);
 }
@@ -118,7 +138,9 @@ static int obey(const char *line)
     else if (strcmp(word, "off") == 0)
         kms_show(&card, output, NULL), forget(&shown[output]);
     else if (strcmp(word, "cursor") == 0 && count == 5)
-        job_cursor(output, n[0], n[1], n[2]);
+        job_cursor(output, 0, n[0], n[1], n[2]);
+    else if (strcmp(word, "arrow") == 0 && count == 5)
+        job_cursor(output, 1, n[0], n[1], n[2]);
     else if (strcmp(word, "move") == 0 && sscanf(line, "%*s %*u %d %d", &x, &y) == 2)
         kms_cursor_move(&card, output, x, y);
     else if (strcmp(word, "hide") == 0)

@@ -8,7 +8,7 @@ import subprocess
 import cargo
 from vm import HERE, Failure, Machine, die_with_parent, made
 
-MODULES = ["virtio-gpu", "9p", "9pnet_virtio"]
+MODULES = ["virtio-gpu", "virtio-input", "9p", "9pnet_virtio"]
 TOP = os.path.dirname(os.path.dirname(HERE))
 LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd.json"
 

@@ -49,6 +49,20 @@ def pattern(width, height, seed):
     return Screen(width, height, rows)
 
 
+def arrow(seed, side=64):
+    """The pointer that kms.c's job 'arrow' draws: rows of ARGB, colours times alpha."""
+    whole, rows = pattern(side, side, seed), []
+    for y in range(side):
+        row = []
+        for x in range(side):
+            red, green, blue = whole.pixel(x, y)
+            colour = red << 16 | green << 8 | blue
+            row.append(0 if x > y else colour >> 1 & 0x7f7f7f | 128 << 24 if y - x < 8
+                       else colour | 255 << 24)
+        rows.append(row)
+    return rows
+
+
 def read_ppm(path):
     """A binary PPM with 8 bits a channel, as QEMU's screendump writes it."""
     with open(path, "rb") as file:

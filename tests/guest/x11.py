@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An X server's screen as a picture, and its windows made larger: what a person sees and does."""
+"""An X server's screen as a picture and its pointer, its windows made larger and the mouse moved:
+what a person sees and does."""
+import collections
 import os
 import socket
 import struct
@@ -24,6 +26,10 @@ def read_screen(folder):
     return screen.Screen(width, height, rows)
 
 
+# x, y: where the hot spot is on the screen. pixels: rows of ARGB, colours times alpha.
+Pointer = collections.namedtuple("Pointer", "x y width height hot_x hot_y pixels")
+
+
 class Connection:
     """To an X server on a unix socket, with no more of the protocol than is needed here."""
 
@@ -37,6 +43,7 @@ class Connection:
         if good != 1:
             raise Failure(f"the X server does not let us in: {setup!r}")
         vendor, formats = struct.unpack_from("<H", setup, 16)[0], setup[21]
+        self.fixes = None  # the extension's number
         self.root = struct.unpack_from("<I", setup, 32 + (vendor + 3) // 4 * 4 + 8 * formats)[0]
 
     def take(self, size):
@@ -75,6 +82,31 @@ class Connection:
         self.end.sendall(struct.pack("<BxHIHxxII", 12, 5, window, 4 | 8, width, height))
         self.end.sendall(struct.pack("<BxHI", 14, 2, window))
         self.answer()
+
+    def place(self, window):
+        """Where on the screen it is."""
+        self.end.sendall(struct.pack("<BxHIIhh", 40, 4, window, self.root, 0, 0))
+        return struct.unpack_from("<hh", self.answer(), 12)
+
+    def warp(self, x, y):
+        """The mouse is there."""
+        self.end.sendall(struct.pack("<BxHIIhhHHhh", 41, 6, 0, self.root, 0, 0, 0, 0, x, y))
+
+    def pointer(self):
+        """The pointer that the screen shows now (extension XFIXES, version 1)."""
+        if self.fixes is None:
+            self.end.sendall(struct.pack("<BxHHxx8s", 98, 4, 6, b"XFIXES"))
+            present, self.fixes = self.answer()[8:10]
+            if not present:
+                raise Failure("the X server has no XFIXES")
+            self.end.sendall(struct.pack("<BBHII", self.fixes, 0, 3, 1, 0))
+            self.answer()
+        self.end.sendall(struct.pack("<BBH", self.fixes, 4, 1))
+        said = self.answer()
+        x, y, width, height, hot_x, hot_y = struct.unpack_from("<hhHHHH", said, 8)
+        rows = [list(struct.unpack_from(f"<{width}I", said, 32 + 4 * width * row))
+                for row in range(height)]
+        return Pointer(x, y, width, height, hot_x, hot_y, rows)
 
     def close(self):
         self.end.close()

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Draws with OpenGL ES off-screen without a pause, verifies each picture and tells when it stalls.
  *
- *     gl_loop SECONDS
+ *     gl_loop SECONDS [FILE]
  *
+ * FILE: a larger picture is drawn at the end, verified as well, and written there (gl_picture.h).
  * Ends with 0 after SECONDS, with 3 when the context is lost or cannot be made, with 1 when a pixel
- * is wrong.
+ * is wrong, with 2 when FILE cannot be written.
  */
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gl_picture.h"
 #include "tick.h"
 
 #define SIDE 64
@@ -126,7 +128,7 @@ int main(int argc, char **argv)
     struct tick tick;
 
     if (ms == 0) {
-        fprintf(stderr, "usage: gl_loop SECONDS\n");
+        fprintf(stderr, "usage: gl_loop SECONDS [FILE]\n");
         return 2;
     }
     if (open_context() == 0 && (colour = open_program()) >= 0) {
@@ -141,6 +143,8 @@ int main(int argc, char **argv)
         usleep(REST_US);
     }
     tick_end(&tick);
+    if (!status && argc > 2)
+        status = gl_picture_draw(argv[2]);
     printf("@@ ended=%d\n", status);
     return status;
 }
