@@ -148,22 +148,22 @@ static const struct m2m_ops encoder_m2m = {
     .stop = stop,
 };
 
-static const struct context_impl encoder_impl = {
-    .enum_fmt = encoder_enum_fmt,
-    .g_fmt = encoder_g_fmt,
-    .try_fmt = encoder_try_fmt,
-    .s_fmt = encoder_s_fmt,
-    .enum_framesizes = encoder_enum_framesizes,
+#define ALL_ENCODERS                                                                               \
+    .enum_fmt = encoder_enum_fmt, .g_fmt = encoder_g_fmt, .try_fmt = encoder_try_fmt,              \
+    .s_fmt = encoder_s_fmt, .enum_framesizes = encoder_enum_framesizes,                            \
+    .g_selection = encoder_g_selection, .s_selection = encoder_s_selection,                        \
+    .encoder_cmd = m2m_encoder_cmd, .layout = encoder_layout, .has_event = m2m_has_event,          \
+    .busy = m2m_busy
+
+static const struct context_impl stream_impl = {
+    ALL_ENCODERS,
     .enum_frameintervals = encoder_enum_frameintervals,
     .g_parm = encoder_g_parm,
     .s_parm = encoder_s_parm,
-    .g_selection = encoder_g_selection,
-    .s_selection = encoder_s_selection,
-    .encoder_cmd = m2m_encoder_cmd,
-    .layout = encoder_layout,
-    .has_event = m2m_has_event,
-    .busy = m2m_busy,
 };
+
+/* Linux has rates of stateful encoders only. */
+static const struct context_impl jpeg_impl = {ALL_ENCODERS};
 
 static struct encoder_context *drop(struct encoder_context *context, int error)
 {
@@ -184,16 +184,19 @@ struct encoder_context *encoder_context_create(struct media *media, const struct
         return NULL;
     context->av = av;
     context->codecs = codecs;
+    context->jpeg_alone = encoder_format_jpeg_alone(av, codecs);
     context->encoder = encoder_create(av);
     r = encoder_controls_init(context);
     if (context->encoder == NULL || r != 0)
         return drop(context, ENOMEM);
-    r = m2m_init(&context->m2m, media, multiplanar, &encoder_impl, &encoder_m2m);
+    r = m2m_init(&context->m2m, media, multiplanar, context->jpeg_alone ? &jpeg_impl : &stream_impl,
+                 &encoder_m2m);
     if (r != 0)
         return drop(context, -r);
     context->m2m.context.controls = &context->controls;
     context->m2m.output.takes_user = true;
     context->m2m.capture.takes_user = true;
+    context->m2m.capture.least = ENCODER_CAPTURE_BUFFERS;
     encoder_format_reset(context);
     return context;
 }

@@ -15,6 +15,11 @@
 #define ENCODER_LONGEST_INTERVAL ((struct v4l2_fract){100, 1})
 #define ENCODER_DEFAULT_INTERVAL ((struct v4l2_fract){1, 30})
 
+/* Least number of a capture queue's buffers. Programs keep compressed pictures until they are
+ * written: FFmpeg's has eight of them wait for its muxer and one with it, and several more where
+ * the muxer waits for sound; once no buffer is queued, it loses the rest of the stream. */
+#define ENCODER_CAPTURE_BUFFERS 16u
+
 /* Wishes for key pictures that are not fulfilled yet; the guest's last one gives way to more. */
 #define ENCODER_MAX_KEYS 32u
 
@@ -24,6 +29,9 @@ struct encoder_context {
     struct m2m m2m;
     const struct av_library *av; /* borrowed */
     const char *codecs;          /* what is offered (media/codec_list.h); borrowed */
+    /* Nothing but JPEG is offered. For V4L2 that is a codec of pictures, which knows of no rates.
+     */
+    bool jpeg_alone;
     struct control_set controls;
 
     /* The capture queue's format, and the rate that the stream says of itself. */
@@ -58,6 +66,8 @@ struct encoder_context *encoder_context_of(struct context *context);
 /* The coded format number 'index' of a list (media/codec_list.h) that FFmpeg has an encoder for
  * here; 0 past the end. */
 uint32_t encoder_format_coded(const struct av_library *av, const char *list, unsigned index);
+/* Whether Motion-JPEG is all that there is of the list. */
+bool encoder_format_jpeg_alone(const struct av_library *av, const char *list);
 /* What people call it. */
 const char *encoder_format_name(uint32_t coded);
 
@@ -83,7 +93,8 @@ int encoder_s_selection(struct context *base, struct v4l2_selection *selection);
 /* The guest wants the picture that it queues next to be a key picture. */
 void encoder_context_want_key(struct encoder_context *context);
 
-/* encoder_controls.c: 0 or -ENOMEM; needs control_set_finish either way. */
+/* encoder_controls.c: those of what is offered. 0 or -ENOMEM; needs control_set_finish either way.
+ */
 int encoder_controls_init(struct encoder_context *context);
 /* Copies them to context->settings. */
 void encoder_controls_copy(struct encoder_context *context);

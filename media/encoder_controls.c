@@ -66,6 +66,7 @@ static const struct control_spec specs[] = {
     NUMBER(MPEG_VIDEO_CONSTANT_QUALITY, "Constant Quality", 1, 100, 60),
     NUMBER(JPEG_COMPRESSION_QUALITY, "Compression Quality", 1, 100, 80),
 };
+#define SPECS (sizeof(specs) / sizeof(specs[0]))
 
 static void changed(struct context *base, struct control *control)
 {
@@ -77,10 +78,14 @@ static const struct control_set_ops ops = {.changed = changed};
 
 int encoder_controls_init(struct encoder_context *context)
 {
-    return control_set_init(&context->controls, &context->m2m.context, &ops, specs,
-                            sizeof(specs) / sizeof(specs[0]));
+    /* Of all those the last one alone says something of JPEGs. */
+    unsigned first = context->jpeg_alone ? SPECS - 1 : 0;
+
+    return control_set_init(&context->controls, &context->m2m.context, &ops, &specs[first],
+                            SPECS - first);
 }
 
+/* 0 where it is not offered. */
 static uint32_t value_of(const struct encoder_context *context, uint32_t id)
 {
     return (uint32_t)control_set_value(&context->controls, id);

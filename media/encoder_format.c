@@ -48,6 +48,12 @@ uint32_t encoder_format_coded(const struct av_library *av, const char *list, uns
     return 0;
 }
 
+bool encoder_format_jpeg_alone(const struct av_library *av, const char *list)
+{
+    return encoder_format_coded(av, list, 0) == V4L2_PIX_FMT_MJPEG &&
+           encoder_format_coded(av, list, 1) == 0;
+}
+
 const char *encoder_format_name(uint32_t coded)
 {
     for (unsigned i = 0; i < COUNT(coded_formats); i++)
@@ -178,7 +184,9 @@ int encoder_enum_fmt(struct context *base, struct buffer_queue *queue, struct v4
         desc->pixelformat = encoder_format_coded(context->av, context->codecs, desc->index);
         if (desc->pixelformat == 0)
             return -EINVAL;
-        desc->flags = V4L2_FMT_FLAG_COMPRESSED | V4L2_FMT_FLAG_ENC_CAP_FRAME_INTERVAL;
+        desc->flags = V4L2_FMT_FLAG_COMPRESSED;
+        if (!context->jpeg_alone)
+            desc->flags |= V4L2_FMT_FLAG_ENC_CAP_FRAME_INTERVAL;
         snprintf((char *)desc->description, sizeof(desc->description), "%s",
                  encoder_format_name(desc->pixelformat));
         return 0;

@@ -20,29 +20,35 @@
 #define TARGETS 4u
 #define GOOD 35.0 /* dB */
 
-static int setup_with(void **state, bool multiplanar, enum exporter_kind kind)
+static int setup_with(void **state, bool multiplanar, enum exporter_kind kind, const char *codecs)
 {
     codec_stream_library(); /* before descriptors are counted */
-    return media_setup_with(state,
-                            &(struct media_options){.kind = "encoder",
-                                                    .multiplanar = multiplanar,
-                                                    .codecs = "h264,vp8,mjpeg"},
-                            kind);
+    return media_setup_with(
+        state,
+        &(struct media_options){.kind = "encoder", .multiplanar = multiplanar, .codecs = codecs},
+        kind);
 }
 
 static int setup(void **state)
 {
-    return setup_with(state, true, EXPORTER_ARENA);
+    return setup_with(state, true, EXPORTER_ARENA, "h264,vp8,mjpeg");
 }
 
 static int setup_single(void **state)
 {
-    return setup_with(state, false, EXPORTER_MEMFD);
+    return setup_with(state, false, EXPORTER_MEMFD, "h264,vp8,mjpeg");
+}
+
+static int setup_jpeg(void **state)
+{
+    return setup_with(state, true, EXPORTER_ARENA, "mjpeg");
 }
 
 #define ENCODER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, media_teardown)
 #define ENCODER_SINGLE_TEST(function)                                                              \
     cmocka_unit_test_setup_teardown(function, setup_single, media_teardown)
+#define ENCODER_JPEG_TEST(function)                                                                \
+    cmocka_unit_test_setup_teardown(function, setup_jpeg, media_teardown)
 
 /* ---- pictures of ffmpeg's ---- */
 
@@ -889,6 +895,58 @@ static void test_controls(void **state)
     assert_int_equal(media_close(c.f, c.session), NO_ANSWER);
 }
 
+/* Few capture buffers are more than were asked for, so that the program may keep some. */
+static void test_capture_count(void **state)
+{
+    struct v4l2_requestbuffers request = {.count = 4, .memory = V4L2_MEMORY_MMAP};
+    struct v4l2_format coded;
+    struct codec c;
+
+    codec_open(&c, *state);
+    set_format(&c, c.capture, V4L2_PIX_FMT_VP8, 0, 0, &coded);
+    request.type = c.capture;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, REQBUFS, &request), 0);
+    assert_int_equal(request.count, ENCODER_CAPTURE_BUFFERS);
+    request.count = ENCODER_CAPTURE_BUFFERS + 3;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, REQBUFS, &request), 0);
+    assert_int_equal(request.count, ENCODER_CAPTURE_BUFFERS + 3);
+    request.type = c.output;
+    request.count = 1;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, REQBUFS, &request), 0);
+    assert_int_equal(request.count, 1);
+    assert_int_equal(media_close(c.f, c.session), NO_ANSWER);
+}
+
+/* A node of JPEGs alone has no rates and no buffers' control: these are of streams. */
+static void test_jpeg_alone(void **state)
+{
+    struct v4l2_fmtdesc desc = {0};
+    struct v4l2_frmivalenum intervals = {
+        .pixel_format = V4L2_PIX_FMT_MJPEG, .width = 640, .height = 480};
+    struct v4l2_streamparm parm = {0};
+    struct v4l2_query_ext_ctrl query = {.id = V4L2_CID_MIN_BUFFERS_FOR_OUTPUT};
+    struct codec c;
+
+    codec_open(&c, *state);
+    desc.type = c.capture;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, ENUM_FMT, &desc), 0);
+    assert_int_equal(desc.pixelformat, V4L2_PIX_FMT_MJPEG);
+    assert_int_equal(desc.flags, V4L2_FMT_FLAG_COMPRESSED);
+    desc.index = 1;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, ENUM_FMT, &desc), EINVAL);
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, ENUM_FRAMEINTERVALS, &intervals), ENOTTY);
+    parm.type = c.output;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, G_PARM, &parm), ENOTTY);
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, S_PARM, &parm), ENOTTY);
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, QUERY_EXT_CTRL, &query), EINVAL);
+    query.id = V4L2_CID_MPEG_VIDEO_BITRATE;
+    assert_int_equal(MEDIA_IOCTL(c.f, c.session, QUERY_EXT_CTRL, &query), EINVAL);
+    assert_int_equal(set(&c, V4L2_CID_JPEG_COMPRESSION_QUALITY, 90), 0);
+    assert_int_equal(get(&c, V4L2_CID_JPEG_COMPRESSION_QUALITY), 90);
+    assert_int_equal(media_close(c.f, c.session), NO_ANSWER);
+    record(*state, V4L2_PIX_FMT_MJPEG, 320, 240, 5);
+}
+
 /* Noise at the finest quantizer does not fit: that picture is lost, with a sign, and what comes
  * after is whole. */
 static void test_too_large(void **state)
@@ -1112,6 +1170,8 @@ int main(void)
         ENCODER_TEST(test_coded_format),
         ENCODER_TEST(test_level),
         ENCODER_TEST(test_controls),
+        ENCODER_TEST(test_capture_count),
+        ENCODER_JPEG_TEST(test_jpeg_alone),
         ENCODER_TEST(test_too_large),
         ENCODER_TEST(test_too_short),
         ENCODER_TEST(test_reset),
