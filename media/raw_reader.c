@@ -13,7 +13,7 @@
 /* What comes next. */
 enum raw_place {
     RAW_STREAM, /* the line of the stream (Y4M) */
-    RAW_FRAME,  /* the line of a frame (Y4M) */
+    RAW_FRAME,  /* the line of a frame (Y4M), or of another stream */
     RAW_PIXELS, /* a frame, of which 'done' bytes are read */
 };
 
@@ -141,8 +141,14 @@ static enum frame_outcome take_stream_line(struct raw_reader *raw, const char *l
     return FRAME_READY;
 }
 
+/* A writer may be gone, and the next be there, before the end between them was seen: the next one
+ * says again what its frames are. */
 static enum frame_outcome take_frame_line(struct raw_reader *raw, const char *line, size_t size)
 {
+    if (raw->reader.stream && y4m_is_stream(line, size)) {
+        raw->frames = 0;
+        return take_stream_line(raw, line, size);
+    }
     if (!y4m_is_frame(line, size))
         return fail(raw, "there is something between two frames");
     raw->place = RAW_PIXELS;

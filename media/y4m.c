@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MAGIC (sizeof(Y4M_MAGIC) - 1)
+
 /* One word of the line, without its letter. */
 struct word {
     const char *text;
@@ -112,13 +114,12 @@ static const char *take_words(struct header *h, const char *line, size_t size)
 
 const char *y4m_parse(struct y4m *y4m, const char *line, size_t size)
 {
-    size_t magic = sizeof(Y4M_MAGIC) - 1;
     struct header h = {.fourcc = V4L2_PIX_FMT_YUV420};
     const char *wrong;
 
-    if (size < magic || memcmp(line, Y4M_MAGIC, magic) != 0 || (size > magic && line[magic] != ' '))
+    if (!y4m_is_stream(line, size))
         return "it does not begin with " Y4M_MAGIC;
-    wrong = take_words(&h, line + magic, size - magic);
+    wrong = take_words(&h, line + MAGIC, size - MAGIC);
     if (wrong != NULL)
         return wrong;
     if (h.width == 0 || h.height == 0)
@@ -128,6 +129,12 @@ const char *y4m_parse(struct y4m *y4m, const char *line, size_t size)
     picture_init(&y4m->picture, pixel_format_find(h.fourcc), h.width, h.height);
     y4m->interval = h.interval;
     return NULL;
+}
+
+bool y4m_is_stream(const char *line, size_t size)
+{
+    return size >= MAGIC && memcmp(line, Y4M_MAGIC, MAGIC) == 0 &&
+           (size == MAGIC || line[MAGIC] == ' ');
 }
 
 bool y4m_is_frame(const char *line, size_t size)

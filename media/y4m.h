@@ -19,6 +19,8 @@ struct y4m {
 /* Reads the stream's line, 'size' bytes without the newline. NULL, or what is wrong with it, or not
  * to be read here: a part of a sentence ("its ..."), static. */
 const char *y4m_parse(struct y4m *y4m, const char *line, size_t size);
+/* Whether a line begins as a stream's does, well-formed or not. */
+bool y4m_is_stream(const char *line, size_t size);
 /* Whether a line is the one before a frame. */
 bool y4m_is_frame(const char *line, size_t size);
 

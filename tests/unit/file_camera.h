@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,9 @@
 
 #include "media/capture.h"
 #include "media/picture.h"
+
+/* Milliseconds that anything may take which has to come, on however busy a machine. */
+#define FILE_CAMERA_PATIENCE 60000u
 
 struct file_camera {
     struct media_fixture *f; /* NULL before file_camera_open */
@@ -209,10 +213,20 @@ static inline bool file_camera_event(struct file_camera *c, unsigned ms)
     return true;
 }
 
+/* The device goes on until that is so. */
+#define FILE_CAMERA_AWAIT(c, condition)                                                            \
+    do {                                                                                           \
+        uint64_t await_end = units_now_ns() + FILE_CAMERA_PATIENCE * 1000000ull;                   \
+        while (!(condition)) {                                                                     \
+            assert_true(units_now_ns() < await_end);                                               \
+            assert_true(sd_event_run((c)->f->loop, 1000) >= 0);                                    \
+        }                                                                                          \
+    } while (0)
+
 /* Takes the next frame and copies it; its buffer stays with the guest. */
 static inline void file_camera_take(struct file_camera *c)
 {
-    assert_true(file_camera_event(c, 5000));
+    assert_true(file_camera_event(c, FILE_CAMERA_PATIENCE));
     assert_int_equal(c->event.hdr.event, VIRTIO_MEDIA_EVT_DQBUF);
     copy_frame(c);
 }
@@ -257,7 +271,7 @@ static inline void file_camera_expect_event(struct file_camera *c, uint32_t type
 {
     struct virtio_media_event_event event;
 
-    assert_true(file_camera_event(c, 5000));
+    assert_true(file_camera_event(c, FILE_CAMERA_PATIENCE));
     memcpy(&event, &c->event, sizeof(event));
     assert_int_equal(event.hdr.event, VIRTIO_MEDIA_EVT_EVENT);
     assert_int_equal(event.event.type, type);

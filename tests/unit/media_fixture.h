@@ -128,7 +128,7 @@ static inline bool media_take(struct media_fixture *f, uint32_t *status);
  * have to end its work first. */
 static inline uint32_t media_await(struct media_fixture *f)
 {
-    uint64_t end = units_now_ns() + 10000000000ull;
+    uint64_t end = units_now_ns() + 60000000000ull;
     uint32_t status;
 
     media_loop(f);

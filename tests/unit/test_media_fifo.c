@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "file_camera.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include "media/file_watch.h"
 
 /* Frames that somebody writes into a FIFO or a socket: writers come late, go, and come back. */
 #define WIDTH 64u
@@ -12,29 +11,58 @@
 #define SIZE (WIDTH * HEIGHT * 3 / 2)
 #define LINE "YUV4MPEG2 W64 H48 F30:1\n"
 
-/* So long the device has to notice that a writer is gone: one that comes before that goes on where
- * the other has stopped, as a FIFO has it. */
-#define NOTICED_MS 120u
-
 static void make_fifo(struct file_camera *c)
 {
     assert_int_equal(mkfifo(c->path, 0600), 0);
 }
 
-/* The device has the other end, but for the moment in which it gets rid of a writer of garbage. */
+/* The device has the other end, but for the time after which it gets rid of a writer of garbage. */
 static int writer(struct file_camera *c)
 {
     int fd;
 
-    for (unsigned i = 0; i < 250; i++) {
-        fd = open(c->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        if (fd >= 0 || errno != ENXIO)
-            break;
-        media_loop_for(c->f, 20);
-    }
-    assert_true(fd >= 0);
+    FILE_CAMERA_AWAIT(c, (fd = open(c->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0);
     fcntl(fd, F_SETFL, 0);
     return fd;
+}
+
+/* Whether a descriptor of this process is the FIFO's end for reading, and has seen writers go. */
+static bool is_forsaken(int fd, const struct stat *fifo)
+{
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_ino == fifo->st_ino && st.st_dev == fifo->st_dev &&
+           poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
+}
+
+/* The device has the FIFO open, and has noticed that its last writer is gone. */
+static bool has_noticed(const struct file_camera *c)
+{
+    struct stat fifo;
+
+    assert_int_equal(stat(c->path, &fifo), 0);
+    for (int fd = 0; fd < 256; fd++)
+        if (is_forsaken(fd, &fifo))
+            return false;
+    return true;
+}
+
+/* The writer goes. One that comes before that is noticed goes on where this one has stopped, as a
+ * FIFO has it. */
+static void writer_goes(struct file_camera *c, int fd)
+{
+    close(fd);
+    FILE_CAMERA_AWAIT(c, has_noticed(c));
+}
+
+/* What was written has been read. */
+static bool is_read(int fd)
+{
+    int unread;
+
+    assert_int_equal(ioctl(fd, FIONREAD, &unread), 0);
+    return unread == 0;
 }
 
 static void raw_fifo(struct file_camera *c)
@@ -46,11 +74,13 @@ static void raw_fifo(struct file_camera *c)
     file_camera_open(c);
 }
 
-/* Nothing wakes the loop, or a thread, for 'ms'. */
+/* What is still to do is done; then nothing wakes the loop, or a thread, for 'ms'. */
 static void assert_asleep(struct file_camera *c, unsigned ms)
 {
-    media_loop_for(c->f, 20);
-    assert_int_equal(sd_event_run(c->f->loop, ms * 1000ull), 0);
+    unsigned wakes = 0;
+
+    while (sd_event_run(c->f->loop, ms * 1000ull) > 0)
+        assert_true(++wakes < 50);
 }
 
 static void test_writers_come_and_go(void **state)
@@ -72,8 +102,8 @@ static void test_writers_come_and_go(void **state)
             file_write_frames(fd, 99, 1, SIZE / 2 + round, false);
             assert_false(file_camera_event(c, 20));
         }
-        close(fd);
-        assert_false(file_camera_event(c, NOTICED_MS));
+        writer_goes(c, fd);
+        assert_false(file_camera_event(c, 0));
         assert_asleep(c, 60);
     }
     file_camera_stop(c);
@@ -122,7 +152,8 @@ static void test_stop_in_a_frame(void **state)
         file_camera_expect(c, 0, n * 2);
         file_bytes(bytes, n * 2 + 1, SIZE);
         file_write(fd, bytes, 1 + n * 500);
-        assert_false(file_camera_event(c, 20));
+        FILE_CAMERA_AWAIT(c, is_read(fd));
+        assert_false(file_camera_event(c, 0));
         file_camera_stop(c);
         file_write(fd, bytes + 1 + n * 500, SIZE - 1 - n * 500);
     }
@@ -207,8 +238,8 @@ static void test_the_size_comes_late(void **state)
     /* The next writer says it all again. */
     file_camera_start(c, 3);
     for (unsigned round = 0; round < 3; round++) {
-        close(fd);
-        assert_false(file_camera_event(c, NOTICED_MS));
+        writer_goes(c, fd);
+        assert_false(file_camera_event(c, 0));
         fd = writer(c);
         file_write_text(fd, LINE);
         file_write_frames(fd, round, 1, SIZE, true);
@@ -216,6 +247,46 @@ static void test_the_size_comes_late(void **state)
     }
     close(fd);
     file_camera_stop(c);
+}
+
+/* There is no end between two writers, as one comes before the other goes: it says what its frames
+ * are where a frame is expected. */
+static void test_a_writer_comes_early(void **state)
+{
+    struct file_camera *c = *state;
+    uint32_t sequence = 0;
+    int fd, next;
+
+    make_fifo(c);
+    file_camera_open(c);
+    file_camera_subscribe(c, V4L2_EVENT_SOURCE_CHANGE);
+    fd = writer(c);
+    file_write_text(fd, LINE);
+    file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
+    file_camera_start(c, 3);
+    for (unsigned round = 0; round < 4; round++) {
+        file_write_frames(fd, round, 2, SIZE, true);
+        next = writer(c);
+        close(fd);
+        file_write_text(next, LINE);
+        file_write_frames(next, round + 10, 1, SIZE, true);
+        file_camera_expect(c, sequence++, round);
+        file_camera_expect(c, sequence++, round + 1);
+        file_camera_expect(c, sequence++, round + 10);
+        fd = next;
+    }
+    /* Other frames: as when another file has taken the place of one. */
+    file_write_text(fd, "YUV4MPEG2 W32 H32 F30:1\n");
+    file_write_frames(fd, 7, 2, 32 * 32 * 3 / 2, true);
+    file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
+    assert_asleep(c, 50);
+    assert_false(file_camera_event(c, 0));
+    file_camera_stop(c);
+    file_camera_start(c, 3);
+    assert_int_equal(c->picture.width, 32);
+    file_camera_expect(c, 0, 7);
+    file_camera_expect(c, 1, 8);
+    close(fd);
 }
 
 /* The next writer has frames of another size: none of them is cut to the old one. */
@@ -233,8 +304,7 @@ static void test_another_size(void **state)
     file_camera_start(c, 3);
     file_write_frames(fd, 0, 1, SIZE, true);
     file_camera_expect(c, 0, 0);
-    close(fd);
-    assert_false(file_camera_event(c, 20));
+    writer_goes(c, fd);
     fd = writer(c);
     file_write_text(fd, "YUV4MPEG2 W32 H32 F30:1\n");
     file_write_frames(fd, 7, 2, 32 * 32 * 3 / 2, true);
@@ -268,14 +338,10 @@ static void test_garbage(void **state)
         if (streams)
             file_camera_start(c, 2);
         file_write_text(fd, garbage[i]);
-        for (unsigned ms = 0; write(fd, "x", 1) == 1; ms += 5) {
-            assert_true(ms < FILE_WATCH_LATER_MS - 100);
-            assert_false(streams ? file_camera_event(c, 5) : false);
-            media_loop_for(c->f, 5);
-        }
+        FILE_CAMERA_AWAIT(c, write(fd, "x", 1) != 1);
         assert_int_equal(errno, EPIPE);
+        assert_false(file_camera_event(c, 0));
         close(fd);
-        media_loop_for(c->f, FILE_WATCH_LATER_MS + 50);
         fd = writer(c);
         file_write_text(fd, LINE);
         if (!streams) {
@@ -302,6 +368,19 @@ static int listen_at(const char *path)
     return fd;
 }
 
+/* Waits for the device to ask. */
+static int next_writer(struct file_camera *c, int listener)
+{
+    struct pollfd asked = {.fd = listener, .events = POLLIN};
+    int fd;
+
+    FILE_CAMERA_AWAIT(c, poll(&asked, 1, 0) == 1);
+    fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_false(file_camera_event(c, 0));
+    return fd;
+}
+
 /* The socket's owner hangs up, goes, and comes back: it is asked again and again. */
 static void test_socket(void **state)
 {
@@ -313,8 +392,7 @@ static void test_socket(void **state)
     c->options.height = HEIGHT;
     file_camera_open(c);
     file_camera_start(c, 3);
-    fd = accept(listener, NULL, NULL);
-    assert_true(fd >= 0);
+    fd = next_writer(c, listener);
     file_write_frames(fd, 0, 2, WIDTH * HEIGHT * 2, false);
     file_camera_expect(c, 0, 0);
     file_camera_expect(c, 1, 1);
@@ -322,11 +400,9 @@ static void test_socket(void **state)
     close(fd);
     close(listener);
     unlink(c->path);
-    assert_false(file_camera_event(c, 300));
+    assert_false(file_camera_event(c, 100));
     listener = listen_at(c->path);
-    assert_false(file_camera_event(c, FILE_WATCH_LATER_MS + 200));
-    fd = accept(listener, NULL, NULL);
-    assert_true(fd >= 0);
+    fd = next_writer(c, listener);
     file_write_frames(fd, 5, 2, WIDTH * HEIGHT * 2, false);
     file_camera_expect(c, 2, 5);
     file_camera_expect(c, 3, 6);
@@ -346,8 +422,7 @@ static void test_socket_comes_late(void **state)
     assert_false(file_camera_event(c, 100));
     unlink(c->path);
     listener = listen_at(c->path);
-    assert_false(file_camera_event(c, FILE_WATCH_LATER_MS + 100));
-    fd = accept(listener, NULL, NULL);
+    fd = next_writer(c, listener);
     file_write_text(fd, LINE);
     file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
     file_camera_start(c, 2);
@@ -367,6 +442,7 @@ int main(void)
         FILE_TEST(test_back_pressure),
         FILE_TEST(test_clocked),
         FILE_TEST(test_the_size_comes_late),
+        FILE_TEST(test_a_writer_comes_early),
         FILE_TEST(test_another_size),
         FILE_TEST(test_garbage),
         FILE_TEST(test_socket),
