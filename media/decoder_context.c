@@ -140,11 +140,16 @@ static const struct m2m_ops ops = {
 /* All but m2m. 0 or -errno; needs an end either way. */
 static int parts_init(struct decoder_context *context, const struct av_library *av)
 {
-    int r = decoder_init(&context->decoder, av, decoder_codec_offered(av, context->codecs, 0));
+    const struct decoder_codec *first = decoder_codec_offered(av, context->codecs, 0);
+    /* To V4L2, a decoder of nothing but JPEG takes pictures one by one, and no program may think
+     * that it keeps some back: v4l2-compliance does not want the control there. */
+    bool stream = first->fourcc != V4L2_PIX_FMT_MJPEG ||
+                  decoder_codec_offered(av, context->codecs, 1) != NULL;
+    int r = decoder_init(&context->decoder, av, first);
 
     if (r == 0)
         r = control_set_init(&context->controls, &context->m2m.context, &controls_ops, specs,
-                             sizeof(specs) / sizeof(specs[0]));
+                             stream ? sizeof(specs) / sizeof(specs[0]) : 0);
     return r;
 }
 

@@ -807,6 +807,35 @@ static void test_user_memory(void **state)
     codec_stream_free(&stream);
 }
 
+/* How many buffers a decoder needs is told by one of streams, and not by one of pictures. */
+static void assert_tells_buffers(struct media_fixture *f, bool does)
+{
+    struct v4l2_query_ext_ctrl query = {.id = V4L2_CID_MIN_BUFFERS_FOR_CAPTURE};
+    struct codec c;
+
+    codec_open(&c, f);
+    assert_int_equal(MEDIA_IOCTL(f, c.session, QUERY_EXT_CTRL, &query), does ? 0 : EINVAL);
+    assert_int_equal(media_close(f, c.session), NO_ANSWER);
+}
+
+static int setup_pictures(void **state)
+{
+    codec_stream_library();
+    return media_setup_with(
+        state, &(struct media_options){.kind = "decoder", .multiplanar = true, .codecs = "mjpeg"},
+        EXPORTER_ARENA);
+}
+
+static void test_controls(void **state)
+{
+    assert_tells_buffers(*state, true);
+}
+
+static void test_controls_pictures(void **state)
+{
+    assert_tells_buffers(*state, false);
+}
+
 /* Many streams at once, each in its own session, on the same threads. */
 static void test_sessions(void **state)
 {
@@ -873,6 +902,8 @@ int main(void)
         DECODER_TEST(test_direct_orphans),
         DECODER_TEST(test_formats),
         DECODER_TEST(test_selection),
+        DECODER_TEST(test_controls),
+        cmocka_unit_test_setup_teardown(test_controls_pictures, setup_pictures, media_teardown),
         DECODER_TEST(test_sessions),
         DECODER_SINGLE_TEST(test_user_memory),
     };
