@@ -224,7 +224,10 @@ static void test_sizes(void **state)
     assert_int_equal(EXT(on, session, G_EXT_CTRLS, &call, 0), ENOSPC);
     assert_int_equal(call.controls[0].size, 12);
     call.controls[0].size = 11;
-    assert_int_equal(EXT(on, session, S_EXT_CTRLS, &call, 0), EFAULT);
+    pieces = place(on, call.sg, "???????????", 11, 11);
+    assert_int_equal(EXT(on, session, S_EXT_CTRLS, &call, pieces), EFAULT);
+    assert_int_equal(EXT(on, session, G_EXT_CTRLS, &call, pieces), ENOSPC);
+    assert_int_equal(call.controls[0].size, 12);
     call.controls[0] = (struct v4l2_ext_control){.id = TITLE, .size = 4}; /* "none" needs 5 */
     pieces = place(on, call.sg, "????", 4, 4);
     assert_int_equal(EXT(on, session, G_EXT_CTRLS, &call, pieces), ENOSPC);
@@ -239,6 +242,29 @@ static void test_sizes(void **state)
     gather(on, call.sg, pieces, bytes);
     assert_int_equal(bytes[11], 0);
     assert_int_equal(bytes[12], '?');
+    /* More data than needed: the rest is not read, wherever it lies. */
+    call.controls[0].size = 32;
+    place(on, call.sg, "\7\0\7\0\7\0\7\0\7\0\7", 12, 12);
+    call.sg[1] = (struct virtio_media_sg){.start = 1ull << 50, .len = 20};
+    assert_int_equal(EXT(on, session, S_EXT_CTRLS, &call, 2), 0);
+    assert_int_equal(control_set_find(&on->set, GRID)->data[10], 7);
+}
+
+/* A driver that says there are more controls than it has sent gets none of an earlier call. */
+static void test_missing_controls(void **state)
+{
+    struct on_device *on = *state;
+    uint32_t session = media_session(on->f);
+    struct ext_payload call = {.head = {.count = 2}};
+
+    call.controls[0] = (struct v4l2_ext_control){.id = V4L2_CID_BRIGHTNESS, .value = 17};
+    call.controls[1] = (struct v4l2_ext_control){.id = V4L2_CID_HFLIP, .value = 1};
+    assert_int_equal(EXT(on, session, TRY_EXT_CTRLS, &call, 0), 0);
+    assert_int_equal(media_ioctl_raw(on->f, session, _IOC_NR(VIDIOC_S_EXT_CTRLS), &call,
+                                     sizeof(call.head) + sizeof(call.controls[0])),
+                     EINVAL);
+    assert_int_equal(call.head.error_idx, 2);
+    assert_int_equal(changes, 0);
 }
 
 static void test_bad_lists(void **state)
@@ -396,11 +422,11 @@ static void test_events_merge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CONTROL_TEST(test_query_walks),  CONTROL_TEST(test_query_describes),
-        CONTROL_TEST(test_small_calls),  CONTROL_TEST(test_data_go_both_ways),
-        CONTROL_TEST(test_sizes),        CONTROL_TEST(test_bad_lists),
-        CONTROL_TEST(test_error_index),  CONTROL_TEST(test_events),
-        CONTROL_TEST(test_events_merge),
+        CONTROL_TEST(test_query_walks), CONTROL_TEST(test_query_describes),
+        CONTROL_TEST(test_small_calls), CONTROL_TEST(test_data_go_both_ways),
+        CONTROL_TEST(test_sizes),       CONTROL_TEST(test_missing_controls),
+        CONTROL_TEST(test_bad_lists),   CONTROL_TEST(test_error_index),
+        CONTROL_TEST(test_events),      CONTROL_TEST(test_events_merge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,11 +123,45 @@ static void test_two_gigabytes_one_by_one(void **state)
     everyone_finds_room(EXPORTER_MEMFD, CODECS / 8);
 }
 
+static void on_done(void *data, int result)
+{
+    *(int *)data = result;
+}
+
+/* A buffer that is let go of while it enters or leaves the window stays in its place until the door
+ * has answered: another one put there would be refused, or taken out in its stead. */
+static void test_place_is_kept_while_it_is_left(void **state)
+{
+    struct media_fixture *f = *state;
+    struct window *window = &f->media->window;
+    struct plane *old = plane_create(window, 4096), *new;
+    int result = 1;
+
+    f->port.hold = true;
+    assert_int_equal(plane_map(old, on_done, &result), -EINPROGRESS);
+    fake_port_answer(&f->port, 0);
+    assert_int_equal(result, 0);
+    assert_int_equal(plane_unmap(old, on_done, &result), -EINPROGRESS);
+    plane_release(old);
+    assert_int_equal(f->census.resources, 1);
+    new = plane_create(window, 4096);
+    assert_non_null(new);
+    assert_int_not_equal(new->place.start, old->place.start);
+    result = 1;
+    fake_port_answer(&f->port, 0);
+    assert_int_equal(result, 0);
+    assert_int_equal(f->census.resources, 1);
+    plane_release(new);
+    media_assert_empty(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(test_two_gigabytes_in_the_arena),
         FD_TEST(test_two_gigabytes_one_by_one),
+        MEDIA_TEST(test_place_is_kept_while_it_is_left),
+        MEDIA_ARENA_TEST(test_place_is_kept_while_it_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
