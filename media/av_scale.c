@@ -19,8 +19,7 @@ void av_scale_finish(struct av_scale *scale)
         scale->av->av_frame_free(&scale->made);
 }
 
-/* The formats that JPEG's decoders name apart, for their range. */
-static enum AVPixelFormat plain(enum AVPixelFormat format)
+enum AVPixelFormat av_scale_plain(int format)
 {
     switch (format) {
     case AV_PIX_FMT_YUVJ420P:
@@ -32,14 +31,14 @@ static enum AVPixelFormat plain(enum AVPixelFormat format)
     case AV_PIX_FMT_YUVJ440P:
         return AV_PIX_FMT_YUV440P;
     default:
-        return format;
+        return (enum AVPixelFormat)format;
     }
 }
 
-static bool is_full(const AVFrame *frame)
+bool av_scale_is_full(const AVFrame *frame)
 {
     return frame->color_range == AVCOL_RANGE_JPEG ||
-           plain((enum AVPixelFormat)frame->format) != (enum AVPixelFormat)frame->format;
+           (int)av_scale_plain(frame->format) != frame->format;
 }
 
 static uint32_t nearest_fourcc(enum AVPixelFormat format)
@@ -67,7 +66,7 @@ static uint32_t nearest_fourcc(enum AVPixelFormat format)
 
 bool av_scale_shape(const AVFrame *frame, struct picture *picture)
 {
-    enum AVPixelFormat format = plain((enum AVPixelFormat)frame->format);
+    enum AVPixelFormat format = av_scale_plain(frame->format);
     int width = frame->width / (int)PICTURE_STEP * (int)PICTURE_STEP;
     int height = frame->height / (int)PICTURE_STEP * (int)PICTURE_STEP;
 
@@ -91,22 +90,21 @@ static void describe(const struct picture *picture, uint8_t *const *planes, uint
     }
 }
 
-static int make_room(struct av_scale *scale, enum AVPixelFormat format,
-                     const struct picture *picture)
+int av_scale_make(struct av_scale *scale, enum AVPixelFormat format, int width, int height)
 {
     AVFrame *made = scale->made;
 
-    if (made != NULL && made->format == format && made->width == (int)picture->width &&
-        made->height == (int)picture->height)
+    if (made != NULL && made->format == (int)format && made->width == width &&
+        made->height == height)
         return 0;
     if (made != NULL)
         scale->av->av_frame_free(&scale->made);
     scale->made = made = scale->av->av_frame_alloc();
     if (made == NULL)
         return -ENOMEM;
-    made->format = format;
-    made->width = (int)picture->width;
-    made->height = (int)picture->height;
+    made->format = (int)format;
+    made->width = width;
+    made->height = height;
     return av_library_failure(scale->av->av_frame_get_buffer(made, 64));
 }
 
@@ -118,24 +116,27 @@ static int matrix_of(const AVFrame *frame)
     return frame->colorspace <= AVCOL_SPC_BT2020_NCL ? (int)frame->colorspace : SWS_CS_DEFAULT;
 }
 
-/* The guest gets limited range. The matrix of YUV stays what it is: another one would change every
- * number, for what nobody sees. */
-static int set_up(struct av_scale *scale, const AVFrame *frame, const struct picture *from)
+int av_scale_fill(struct av_scale *scale, const AVFrame *frame, int width, int height, bool full)
 {
     const struct av_library *av = scale->av;
     const int *matrix = av->sws_getCoefficients(matrix_of(frame));
+    enum AVPixelFormat from = av_scale_plain(frame->format);
     const AVFrame *made = scale->made;
+    int r;
 
-    scale->scaler = av->sws_getCachedContext(scale->scaler, (int)from->width, (int)from->height,
-                                             plain((enum AVPixelFormat)frame->format), made->width,
+    if (!av->sws_isSupportedInput(from))
+        return -ENOTSUP;
+    scale->scaler = av->sws_getCachedContext(scale->scaler, width, height, from, made->width,
                                              made->height, (enum AVPixelFormat)made->format,
                                              SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP,
                                              NULL, NULL, NULL);
     if (scale->scaler == NULL)
-        return -EOPNOTSUPP;
-    av->sws_setColorspaceDetails(scale->scaler, matrix, is_full(frame), matrix, 0, 0, 1 << 16,
-                                 1 << 16);
-    return 0;
+        return -ENOTSUP;
+    av->sws_setColorspaceDetails(scale->scaler, matrix, av_scale_is_full(frame), matrix, full, 0,
+                                 1 << 16, 1 << 16);
+    r = av->sws_scale(scale->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
+                      height, made->data, made->linesize);
+    return av_library_failure(r);
 }
 
 int av_scale_run(struct av_scale *scale, const AVFrame *frame, const struct picture *picture,
@@ -150,7 +151,7 @@ int av_scale_run(struct av_scale *scale, const AVFrame *frame, const struct pict
     if (!av_scale_shape(frame, &from) || to == AV_PIX_FMT_NONE)
         return -EOPNOTSUPP;
     describe(picture, planes, data, lines);
-    if (plain((enum AVPixelFormat)frame->format) == to && !is_full(frame) &&
+    if (av_scale_plain(frame->format) == to && !av_scale_is_full(frame) &&
         from.width == picture->width && from.height == picture->height) {
         for (unsigned i = 0; i < 4; i++)
             source[i] = frame->data[i];
@@ -158,13 +159,11 @@ int av_scale_run(struct av_scale *scale, const AVFrame *frame, const struct pict
                                  (int)picture->height);
         return 0;
     }
-    r = make_room(scale, to, picture);
+    r = av_scale_make(scale, to, (int)picture->width, (int)picture->height);
     if (r == 0)
-        r = set_up(scale, frame, &from);
+        r = av_scale_fill(scale, frame, (int)from.width, (int)from.height, false);
     if (r != 0)
         return r;
-    scale->av->sws_scale(scale->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
-                         (int)from.height, scale->made->data, scale->made->linesize);
     for (unsigned i = 0; i < 4; i++)
         source[i] = scale->made->data[i];
     scale->av->av_image_copy(data, lines, source, scale->made->linesize, to, (int)picture->width,

@@ -9,15 +9,12 @@
 void decoder_output_init(struct decoder_output *output, const struct av_library *av)
 {
     *output = (struct decoder_output){.av = av};
+    av_scale_init(&output->scale, av);
 }
 
 void decoder_output_finish(struct decoder_output *output)
 {
-    if (output->scaler != NULL)
-        output->av->sws_freeContext(output->scaler);
-    output->scaler = NULL;
-    if (output->scaled != NULL)
-        output->av->av_frame_free(&output->scaled);
+    av_scale_finish(&output->scale);
 }
 
 /* ---- what a frame is ---- */
@@ -84,26 +81,9 @@ static uint32_t transfer_of(enum AVColorTransferCharacteristic transfer)
     }
 }
 
-/* Formats that differ from others in their range alone, which is told by other means. */
-static enum AVPixelFormat without_range(int format)
-{
-    switch (format) {
-    case AV_PIX_FMT_YUVJ420P:
-        return AV_PIX_FMT_YUV420P;
-    case AV_PIX_FMT_YUVJ422P:
-        return AV_PIX_FMT_YUV422P;
-    case AV_PIX_FMT_YUVJ444P:
-        return AV_PIX_FMT_YUV444P;
-    case AV_PIX_FMT_YUVJ440P:
-        return AV_PIX_FMT_YUV440P;
-    default:
-        return (enum AVPixelFormat)format;
-    }
-}
-
 static uint32_t range_of(enum AVColorRange range, int format)
 {
-    if (range == AVCOL_RANGE_JPEG || without_range(format) != format)
+    if (range == AVCOL_RANGE_JPEG || (int)av_scale_plain(format) != format)
         return V4L2_QUANTIZATION_FULL_RANGE;
     return range == AVCOL_RANGE_MPEG ? V4L2_QUANTIZATION_LIM_RANGE : V4L2_QUANTIZATION_DEFAULT;
 }
@@ -249,57 +229,28 @@ static void write_p010(const AVFrame *frame, const struct picture *picture, uint
                         half((uint32_t)frame->width));
 }
 
-/* A private frame for libswscale, which writes a little beyond the ends of lines. 0 or -errno. */
-static int make_scaled(struct decoder_output *output, const AVFrame *frame,
-                       enum AVPixelFormat format)
-{
-    const struct av_library *av = output->av;
-    AVFrame *scaled = output->scaled;
-
-    if (scaled == NULL)
-        scaled = output->scaled = av->av_frame_alloc();
-    if (scaled == NULL)
-        return -ENOMEM;
-    if (scaled->width == frame->width && scaled->height == frame->height &&
-        scaled->format == (int)format)
-        return 0;
-    av->av_frame_unref(scaled);
-    scaled->format = (int)format;
-    scaled->width = frame->width;
-    scaled->height = frame->height;
-    return av_library_failure(av->av_frame_get_buffer(scaled, 64));
-}
-
-/* 0 or -errno; output->scaled has the frame then. */
+/* 0 or -errno; output->scale.made has the frame then. */
 static int scale(struct decoder_output *output, const AVFrame *frame, enum AVPixelFormat to)
 {
     const struct av_library *av = output->av;
-    enum AVPixelFormat from = without_range(frame->format);
     int r;
 
     if (!output->told)
         log_debug("decoder: %s is no 4:2:0 that V4L2 has: libswscale makes %s of it",
-                  av->av_get_pix_fmt_name(from), av->av_get_pix_fmt_name(to));
+                  av->av_get_pix_fmt_name(av_scale_plain(frame->format)),
+                  av->av_get_pix_fmt_name(to));
     output->told = true;
-    if (!av->sws_isSupportedInput(from))
-        return -ENOTSUP;
-    r = make_scaled(output, frame, to);
+    r = av_scale_make(&output->scale, to, frame->width, frame->height);
     if (r != 0)
         return r;
-    output->scaler = av->sws_getCachedContext(output->scaler, frame->width, frame->height, from,
-                                              frame->width, frame->height, to,
-                                              SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
-    if (output->scaler == NULL)
-        return -ENOTSUP;
-    r = av->sws_scale(output->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
-                      frame->height, output->scaled->data, output->scaled->linesize);
-    return av_library_failure(r);
+    return av_scale_fill(&output->scale, frame, frame->width, frame->height,
+                         av_scale_is_full(frame));
 }
 
 int decoder_output_write(struct decoder_output *output, const AVFrame *frame,
                          const struct picture *picture, uint8_t *const *planes)
 {
-    enum AVPixelFormat from = without_range(frame->format), to = native_format(picture);
+    enum AVPixelFormat from = av_scale_plain(frame->format), to = native_format(picture);
     int r;
 
     if (from == to) {
@@ -312,7 +263,7 @@ int decoder_output_write(struct decoder_output *output, const AVFrame *frame,
         r = scale(output, frame, to);
         if (r != 0)
             return r;
-        copy_native(output->scaled, picture, planes);
+        copy_native(output->scale.made, picture, planes);
     }
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "media/av_library.h"
+#include "media/av_scale.h"
 #include "media/colours.h"
 #include "media/picture.h"
 
@@ -20,9 +20,8 @@ struct decoder_format {
  * libswscale goes before. */
 struct decoder_output {
     const struct av_library *av; /* borrowed */
-    struct SwsContext *scaler;   /* owned, NULL until it is needed */
-    AVFrame *scaled;             /* likewise */
-    bool told;                   /* that it is needed */
+    struct av_scale scale;
+    bool told; /* that it is needed */
 };
 
 void decoder_output_init(struct decoder_output *output, const struct av_library *av);
