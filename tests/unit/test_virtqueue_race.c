@@ -2,6 +2,9 @@
 #include "guest_ring.h"
 
 #include <pthread.h>
+#include <signal.h>
+
+#include "base/units.h"
 
 #define NEXT VRING_DESC_F_NEXT
 #define WRITE VRING_DESC_F_WRITE
@@ -101,10 +104,51 @@ static void flipping_descriptors_are_survived(void **state)
     guest_ring_finish(&ring);
 }
 
+/* The page of the device's view that its question for a kick goes to. */
+static uint8_t *question;
+
+/* The device is about to write it: the other processor makes a request available at this instant,
+ * and reads the question of before, which says that no kick is needed. */
+static void on_question(int signal_number, siginfo_t *info, void *context)
+{
+    uint8_t *at = info->si_addr;
+
+    if (at < question || at >= question + units_page_size()) {
+        signal(SIGSEGV, SIG_DFL);
+        return;
+    }
+    mprotect(question, units_page_size(), PROT_READ | PROT_WRITE);
+    guest_ring_offer(&ring, 0);
+}
+
+static void a_request_between_two_looks_is_taken(void **state)
+{
+    struct sigaction action = {.sa_sigaction = on_question, .sa_flags = SA_SIGINFO}, before;
+    struct virtqueue_setup setup = guest_ring_setup(8);
+    struct chain *chain;
+    uintptr_t word;
+
+    setup.event_idx = true;
+    guest_ring_init(&ring, setup);
+    guest_ring_put(&ring, 0, GUEST_BYTES, 8, WRITE, 0);
+    /* The last word of the used ring (virtio 1.3, 2.7.8). */
+    word = (uintptr_t)guest_memory_at(&ring.memory, GUEST_USED + 4 + 8 * setup.size, 2);
+    question = (uint8_t *)(word & ~(uintptr_t)(units_page_size() - 1));
+    assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+    assert_int_equal(mprotect(question, units_page_size(), PROT_READ), 0);
+    chain = virtqueue_pop(&ring.queue);
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+    assert_int_equal(ring.avail_idx, 1); /* it did ask */
+    assert_non_null(chain);
+    virtqueue_push(&ring.queue, chain, 0);
+    guest_ring_finish(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(flipping_descriptors_are_survived),
+        FD_TEST(a_request_between_two_looks_is_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
