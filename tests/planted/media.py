@@ -105,4 +105,18 @@ FAULTS = [
     ("an event that does not fit is lost", "media/event_queue.c",
      "        if (!send_in(queue, event, chain))\n            continue;\n",
      "        send_in(queue, event, chain);\n", ["media_stream"]),
+    ("a camera's block ends beyond its memory", "media/pipewire_format.c",
+     "    if (size > data->maxsize - offset)\n", "    if (size > data->maxsize)\n",
+     ["pipewire_format"]),
+    ("a short picture is encoded", "media/encoder_context.c",
+     "        if (work->source[i].size < raw->plane_size[i]) {\n",
+     "        if (work->source[i].size == 0) {\n", ["encoder_sessions"]),
+    ("planes are read that were not sent", "media/v4l2_request_check.c",
+     "    if (buffer->length > VIDEO_MAX_PLANES ||\n"
+     "        call->tail_size < buffer->length * sizeof(request->planes[0]))\n",
+     "    if (buffer->length > VIDEO_MAX_PLANES)\n", ["kind_v4l2"]),
+    ("a driver that fails keeps its buffers", "media/v4l2_context.c",
+     "    v4l2_queue_fail(&context->capture, context->session, events);\n", "", ["kind_v4l2"]),
+    ("a film may have any size", "media/y4m.c",
+     " && *side > 0 && *side <= PICTURE_MAX_SIDE;", " && *side > 0;", ["media_file"]),
 ]

@@ -452,6 +452,9 @@ static void pages_that_are_none_are_refused(void **state)
     assert_int_equal(user_queue(f, session, &u), EFAULT);
     user_fill(&u, pages);
     assert_int_equal(media_ioctl_raw(f, session, _IOC_NR(VIDIOC_QBUF), &u, sizeof(u) - 16), EINVAL);
+    user_fill(&u, pages); /* the planes are not sent: those of before do not count */
+    assert_int_equal(media_ioctl_raw(f, session, _IOC_NR(VIDIOC_QBUF), &u, sizeof(u.buffer)),
+                     EINVAL);
     user_fill(&u, pages);
     u.planes[1].length = 3096; /* too few for the host: what was mapped goes */
     assert_int_equal(user_queue(f, session, &u), EINVAL);

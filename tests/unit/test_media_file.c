@@ -2,6 +2,7 @@
 #include "file_camera.h"
 
 #include "media/file_options.h"
+#include "media/y4m.h"
 
 /* Frames of regular files, byte for byte. */
 #define LINE "YUV4MPEG2 W160 H98 F100:1 Ip C420jpeg XCOMMENT\n"
@@ -408,6 +409,17 @@ static void test_refusals(void **state)
     assert_false(file_options_check(&c->options, text));
 }
 
+/* A plane's size has to fit 32 bits. */
+static void test_largest_size(void **state)
+{
+    static const char good[] = "YUV4MPEG2 W16384 H16384", bad[] = "YUV4MPEG2 W2 H16386";
+    struct y4m y4m;
+
+    assert_null(y4m_parse(&y4m, good, sizeof(good) - 1));
+    assert_int_equal(y4m.picture.plane_size[0], 3u << 27);
+    assert_non_null(y4m_parse(&y4m, bad, sizeof(bad) - 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,7 +429,7 @@ int main(void)
         FILE_TEST(test_loop),         FILE_TEST(test_loop_of_nothing),
         FILE_TEST(test_growing),      FILE_TEST(test_slow_guest),
         FILE_TEST(test_replaced),     FILE_TEST(test_ends_at_any_time),
-        FILE_TEST(test_refusals),
+        FILE_TEST(test_refusals),     cmocka_unit_test(test_largest_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
