@@ -47,22 +47,26 @@ void control_socket_clear(struct control_socket *control)
         control_client_clear(&control->clients[i]);
 }
 
-int control_socket_init(struct control_socket *control, sd_event *loop, const char *path,
-                        const struct control_handler *handler, void *data)
+int control_socket_open(struct control_socket *control, const char *path)
 {
     int r;
 
     control_socket_clear(control);
+    r = listener_init_path(&control->listener, path);
+    if (r == 0)
+        control->fd = listener_take(&control->listener);
+    return r;
+}
+
+int control_socket_serve(struct control_socket *control, sd_event *loop,
+                         const struct control_handler *handler, void *data)
+{
+    int r;
+
     control->loop = loop;
     control->handler = handler;
     control->data = data;
-    r = listener_init_path(&control->listener, path);
-    if (r < 0)
-        return r;
-    control->fd = listener_take(&control->listener);
     r = sd_event_add_io(loop, &control->accept, control->fd, EPOLLIN, on_accept, control);
-    if (r < 0)
-        control_socket_finish(control);
     return r < 0 ? r : 0;
 }
 

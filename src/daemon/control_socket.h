@@ -30,9 +30,12 @@ struct control_socket {
 
 /* Nothing is open: control_socket_finish may be called. */
 void control_socket_clear(struct control_socket *control);
-/* Listens at 'path' (borrowed). 0 or -errno, logged. */
-int control_socket_init(struct control_socket *control, sd_event *loop, const char *path,
-                        const struct control_handler *handler, void *data);
+/* Listens at 'path' (borrowed), and serves nobody yet. 0 or -errno, logged. */
+int control_socket_open(struct control_socket *control, const char *path);
+/* Serves, from now on, by 'loop'. 0 or -errno. */
+int control_socket_serve(struct control_socket *control, sd_event *loop,
+                         const struct control_handler *handler, void *data);
+/* Closes what is open. The name in the file system is removed by the process that made it. */
 void control_socket_finish(struct control_socket *control);
 
 #endif

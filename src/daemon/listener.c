@@ -79,6 +79,7 @@ int listener_init_path(struct listener *l, const char *path)
         return r;
     }
     l->path = path;
+    l->maker = getpid();
     return 0;
 }
 
@@ -113,7 +114,7 @@ int listener_take(struct listener *l)
 void listener_finish(struct listener *l)
 {
     fd_close(&l->fd);
-    if (l->path != NULL)
+    if (l->path != NULL && l->maker == getpid())
         unlink(l->path);
     l->path = NULL;
 }

@@ -3,12 +3,14 @@
 #define DAEMON_LISTENER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* A unix socket that somebody can connect to. */
 struct listener {
     int fd;           /* owned until it is taken; -1 then */
     bool listening;   /* else it is connected already */
     const char *path; /* borrowed; what listener_finish removes; NULL if it was not made here */
+    pid_t maker;      /* of the path: no process that it forks is to remove it */
 };
 
 /* Makes a socket with mode 0600 at 'path' and listens. A socket that nobody answers on any more is
@@ -20,7 +22,7 @@ int listener_init_path(struct listener *listener, const char *path);
 int listener_init_fd(struct listener *listener, int fd);
 /* Gives the descriptor to the caller, who owns it. */
 int listener_take(struct listener *listener);
-/* Closes what was not taken, and removes the path that it made. */
+/* Closes what was not taken, and removes the path if this process made it. */
 void listener_finish(struct listener *listener);
 
 #endif

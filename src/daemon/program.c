@@ -17,17 +17,20 @@
 #include "daemon/listener.h"
 #include "daemon/report.h"
 #include "daemon/self_check.h"
+#include "daemon/starter_process.h"
 #include "door/door.h"
 
 #define WORDS_MAX 254u /* of a command line */
 
-/* What runs in the door's process. */
+/* What is served, in the starter and in the door. */
 struct service {
     const struct program *program;
     const struct options *options;
-    sd_event *loop;
     struct listener listener;
     struct control_socket control;
+    uint64_t watchdog_us; /* 0: nobody wants signs of life */
+    /* The door's alone. */
+    sd_event *loop;
     struct door door;
 };
 
@@ -107,7 +110,8 @@ static const struct control_handler control_handler = {on_report, on_command, on
 
 static void on_status(void *data, const char *text)
 {
-    sd_notifyf(false, "STATUS=%s", text);
+    struct service *s = data;
+    starter_say(&s->door.starter, STARTER_STATUS, text);
 }
 
 static void on_ready(void *data)
@@ -118,7 +122,8 @@ static void on_ready(void *data)
     units_format_size(s->options->window, size);
     log_info("Ready: window of %s, %s.", size,
              s->options->arena ? "own buffers in the arena" : "each buffer mapped by itself");
-    sd_notify(false, "READY=1\nSTATUS=waiting for a front-end");
+    starter_say(&s->door.starter, STARTER_STATUS, "waiting for a front-end");
+    starter_say(&s->door.starter, STARTER_READY, NULL);
 }
 
 static const struct door_handler door_handler = {on_status, on_ready};
@@ -129,50 +134,69 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
     return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
-/* Signals are read by the loop; SIGCHLD is how it hears of the worker. */
+/* The starter has blocked it, and hands it on; Ctrl-C is the starter's too. */
 static int take_signals(sd_event *loop)
 {
-    sigset_t set;
     int r;
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return -errno;
+    signal(SIGINT, SIG_IGN);
     r = sd_event_add_signal(loop, NULL, SIGTERM, on_signal, NULL);
-    if (r >= 0)
-        r = sd_event_add_signal(loop, NULL, SIGINT, on_signal, NULL);
     return r;
 }
 
-static int service_init(struct service *s, char **argv)
+/* Everything that is opened is open already. */
+static int door_begin(struct service *s, int starter_fd)
 {
     struct door_options options = {
         .window_size = s->options->window,
         .arena = s->options->arena,
         .mem_slots = s->options->mem_slots,
-        .argv = argv,
+        .starter_fd = starter_fd,
+        .watchdog_us = s->watchdog_us,
     };
-    bool listening;
-    int r = take_signals(s->loop);
+    bool listening = s->listener.listening;
+    int r = door_init(&s->door, s->loop, &options, &door_handler, s);
+
+    if (r < 0)
+        return r;
+    if (s->control.fd >= 0)
+        r = control_socket_serve(&s->control, s->loop, &control_handler, s);
+    if (r >= 0)
+        r = take_signals(s->loop);
+    if (r >= 0)
+        r = door_serve(&s->door, listener_take(&s->listener), listening);
+    if (r >= 0) {
+        r = sd_event_loop(s->loop);
+        starter_say(&s->door.starter, STARTER_STOPPING, NULL);
+    }
+    control_socket_finish(&s->control);
+    door_finish(&s->door);
+    return r;
+}
+
+/* The life of the door's process. */
+static int run_door(void *data, int starter_fd)
+{
+    struct service *s = data;
+    int r = sd_event_default(&s->loop);
 
     if (r >= 0)
-        r = find_front_end(s);
-    if (r >= 0 && s->options->control_path != NULL)
-        r = control_socket_init(&s->control, s->loop, s->options->control_path, &control_handler,
-                                s);
-    if (r < 0)
-        return r;
-    sd_event_set_watchdog(s->loop, true);
-    r = door_init(&s->door, s->loop, &options, &door_handler, s);
-    if (r < 0)
-        return r;
-    listening = s->listener.listening;
-    return door_serve(&s->door, listener_take(&s->listener), listening);
+        r = door_begin(s, starter_fd);
+    sd_event_unref(s->loop);
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+/* The door has the sockets now; their names are the starter's to remove. */
+static int settle(void *data)
+{
+    struct service *s = data;
+    int front_end = listener_take(&s->listener);
+
+    fd_close(&front_end);
+    fd_close(&s->control.fd);
+    return 0;
 }
 
 /* Memory of others is mapped piece by piece: then all is. */
@@ -209,32 +233,32 @@ static int prepare(const struct program *program, struct options *options, char 
     return 0;
 }
 
-static int run_door(const struct program *program, struct options *options, char **argv)
+static int open_sockets(struct service *s)
 {
-    struct service s = {.program = program, .options = options};
+    int r = find_front_end(s);
+
+    if (r >= 0 && s->options->control_path != NULL)
+        r = control_socket_open(&s->control, s->options->control_path);
+    return r;
+}
+
+static int run_device(const struct program *program, struct options *options, char **argv)
+{
+    struct service s = {.program = program, .options = options, .listener.fd = -1};
     char *words[WORDS_MAX + 3];
-    int r;
+    struct starter_process starter = {words, run_door, settle, &s};
+    int status = EXIT_FAILURE;
 
     log_init(program->options.name, NULL, options->log_level);
-    r = prepare(program, options, argv, words);
-    if (r < 0)
+    if (prepare(program, options, argv, words) < 0)
         return EXIT_FAILURE;
-    s.listener.fd = -1;
     control_socket_clear(&s.control);
-    r = sd_event_default(&s.loop);
-    if (r < 0)
-        return EXIT_FAILURE;
-    r = service_init(&s, words);
-    if (r >= 0) {
-        r = sd_event_loop(s.loop);
-        sd_notify(false, "STOPPING=1");
-    }
+    sd_watchdog_enabled(false, &s.watchdog_us);
+    if (open_sockets(&s) >= 0)
+        status = starter_process_run(&starter);
     control_socket_finish(&s.control);
-    if (r >= 0)
-        door_finish(&s.door);
     listener_finish(&s.listener);
-    sd_event_unref(s.loop);
-    return r < 0 ? EXIT_FAILURE : r;
+    return status;
 }
 
 /* What is asked for besides serving a front-end. -1: nothing. */
@@ -269,5 +293,5 @@ int program_main(const struct program *program, int argc, char **argv)
     if (status >= 0)
         return status;
     fd_raise_limit();
-    return options.is_worker ? run_worker(program, &options) : run_door(program, &options, argv);
+    return options.is_worker ? run_worker(program, &options) : run_device(program, &options, argv);
 }

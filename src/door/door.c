@@ -187,9 +187,11 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
         .handler = handler,
         .data = data,
     };
-    keeper_init(&door->keeper, loop, &keeper_handler, door, options->argv);
+    r = starter_init(&door->starter, loop, options->starter_fd, options->watchdog_us);
+    keeper_init(&door->keeper, loop, &keeper_handler, door, &door->starter);
     errands_init(&door->errands, loop, &door->keeper);
-    r = journal_create(&door->journal);
+    if (r == 0)
+        r = journal_create(&door->journal);
     if (r == 0 && options->arena) {
         door->arena_fd = fd_memfd("hostblob-arena", options->window_size);
         r = door->arena_fd < 0 ? door->arena_fd : 0;
@@ -221,6 +223,7 @@ void door_finish(struct door *door)
     }
     errands_finish(&door->errands);
     keeper_finish(&door->keeper);
+    starter_finish(&door->starter);
     fd_close(&door->arrived);
     fd_close(&door->listen_fd);
     fd_close(&door->arena_fd);

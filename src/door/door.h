@@ -20,7 +20,8 @@ struct door_options {
     uint64_t window_size; /* bytes */
     bool arena;           /* own buffers lie in one mapping */
     bool mem_slots;       /* offer CONFIGURE_MEM_SLOTS */
-    char *const *argv;    /* what this program was started with, for the worker */
+    int starter_fd;       /* the line to the starter, see door/starter.h; door_init owns it */
+    uint64_t watchdog_us; /* how often whoever started us wants a sign of life; 0: never */
 };
 
 struct door {
@@ -28,6 +29,7 @@ struct door {
     sd_event *loop;
     struct journal journal;
     int arena_fd; /* owned; -1 without arena */
+    struct starter starter;
     struct keeper keeper;
     struct errands errands; /* for whoever speaks with people */
     bool known;             /* the worker has said what the device is */
@@ -48,10 +50,10 @@ struct door_handler {
     void (*ready)(void *data);
 };
 
-/* Makes the memory and starts the worker. 0 or -errno, logged. */
+/* Makes the memory and has the worker started. 0 or -errno, logged. */
 int door_init(struct door *door, sd_event *loop, const struct door_options *options,
               const struct door_handler *handler, void *data);
-/* Ends the session and the worker. */
+/* Ends the session, and has the worker killed. */
 void door_finish(struct door *door);
 /*
  * Serves 'fd', a listening stream socket (again and again) or a connected one (then the loop exits

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -20,7 +19,6 @@
 #define YOUNG_NS UINT64_C(5000000000)
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
-#define ARGUMENTS_MAX 256u
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 /* 0: there is nothing to wait for. */
@@ -42,11 +40,11 @@ static void hang_up(struct keeper *k)
 
 void keeper_replace(struct keeper *k, const char *reason)
 {
-    if (k->pid == 0)
+    if (!k->running)
         return;
     log_error("The worker is replaced: %s.", reason);
     hang_up(k);
-    kill(k->pid, SIGKILL);
+    starter_say(k->starter, STARTER_KILL, NULL);
 }
 
 static int on_limit(sd_event_source *source, uint64_t now, void *data)
@@ -55,56 +53,87 @@ static int on_limit(sd_event_source *source, uint64_t now, void *data)
     return 0;
 }
 
+static void start_later(struct keeper *k, int error)
+{
+    log_error("The worker cannot be started: %s. Trying again.", strerror(-error));
+    sd_event_source_set_time_relative(k->again, BACK_OFF_MOST_US);
+    sd_event_source_set_enabled(k->again, SD_EVENT_ONESHOT);
+}
+
 static int on_again(sd_event_source *source, uint64_t now, void *data)
 {
     struct keeper *k = data;
     int r = keeper_start(k);
 
-    if (r < 0) {
-        log_error("The worker cannot be started: %s. Trying again.", strerror(-r));
-        sd_event_source_set_time_relative(k->again, BACK_OFF_MOST_US);
-        sd_event_source_set_enabled(k->again, SD_EVENT_ONESHOT);
-    }
+    if (r < 0)
+        start_later(k, r);
     return 0;
 }
 
-static void describe_death(const siginfo_t *si, char *text, size_t size)
+static void describe_death(int code, int status, char *text, size_t size)
 {
-    if (si->si_code == CLD_EXITED)
-        snprintf(text, size, "ended with status %d", si->si_status);
+    if (code == CLD_EXITED)
+        snprintf(text, size, "ended with status %d", status);
+    else if (status == SIGSYS)
+        snprintf(text, size,
+                 "was killed by its sandbox (SIGSYS: a system call that it may not make; "
+                 "--sandbox-log names it)");
     else
-        snprintf(text, size, "was killed by signal %d (%s)", si->si_status,
-                 sigabbrev_np(si->si_status) ? sigabbrev_np(si->si_status) : "?");
+        snprintf(text, size, "was killed by signal %d (%s)", status,
+                 sigabbrev_np(status) ? sigabbrev_np(status) : "?");
 }
 
-static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
+/* How long to wait for the next one. */
+static uint64_t back_off(struct keeper *k)
 {
-    struct keeper *k = data;
-    char how[64];
     uint64_t wait_us;
 
-    describe_death(si, how, sizeof(how));
+    k->young_deaths = units_now_ns() - k->started_ns < YOUNG_NS ? k->young_deaths + 1 : 0;
+    if (k->young_deaths < 2)
+        return 0;
+    wait_us = BACK_OFF_FIRST_US << (k->young_deaths < 8 ? k->young_deaths : 8);
+    return wait_us < BACK_OFF_MOST_US ? wait_us : BACK_OFF_MOST_US;
+}
+
+static void on_started(void *data, int pid)
+{
+    struct keeper *k = data;
+
+    if (pid > 0) {
+        k->pid = pid;
+        return;
+    }
     hang_up(k);
-    k->child = sd_event_source_disable_unref(k->child);
+    k->running = false;
+    start_later(k, pid);
+}
+
+static void on_ended(void *data, int pid, int code, int status)
+{
+    struct keeper *k = data;
+    char how[128];
+    uint64_t wait_us;
+
+    describe_death(code, status, how, sizeof(how));
+    hang_up(k);
+    k->running = false;
     k->pid = 0;
     if (k->stopping)
-        return 0;
-    if (!k->proven && si->si_code == CLD_EXITED && si->si_status == EX_CONFIG) {
+        return;
+    if (!k->proven && code == CLD_EXITED && status == EX_CONFIG) {
         log_error("The device cannot be what was asked for: see the lines above.");
-        return sd_event_exit(k->loop, EXIT_FAILURE);
+        sd_event_exit(k->loop, EXIT_FAILURE);
+        return;
     }
-    k->young_deaths = units_now_ns() - k->started_ns < YOUNG_NS ? k->young_deaths + 1 : 0;
-    wait_us =
-        k->young_deaths < 2 ? 0 : BACK_OFF_FIRST_US << (k->young_deaths < 8 ? k->young_deaths : 8);
-    if (wait_us > BACK_OFF_MOST_US)
-        wait_us = BACK_OFF_MOST_US;
-    log_error("The worker (pid %d) %s. Another is started in %u ms.", (int)si->si_pid, how,
+    wait_us = back_off(k);
+    log_error("The worker (pid %d) %s. Another is started in %u ms.", pid, how,
               (unsigned)(wait_us / 1000));
     k->handler->died(k->data);
     sd_event_source_set_time_relative(k->again, wait_us);
     sd_event_source_set_enabled(k->again, SD_EVENT_ONESHOT);
-    return 0;
 }
+
+static const struct starter_handler starter_handler = {on_started, on_ended};
 
 static void take_ack(struct keeper *k, const struct link_message *m)
 {
@@ -141,7 +170,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
         return 0;
     if (n <= 0) {
         hang_up(k); /* its death is reported when it is reaped */
-        kill(k->pid, SIGKILL);
+        starter_say(k->starter, STARTER_KILL, NULL);
         return 0;
     }
     reason = link_check(&m, (uint32_t)n, fds.count, LINK_WORKER);
@@ -153,40 +182,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
     return 0;
 }
 
-/* In the child: becomes the worker. */
-static void become_worker(struct keeper *k, int link_fd)
-{
-    char argument[64];
-    char *argv[ARGUMENTS_MAX + 2];
-    unsigned n = 0;
-    sigset_t none;
-
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (fd_set_inherited(link_fd) < 0 || fd_set_inherited(k->journal_fd) < 0 ||
-        (k->arena_fd >= 0 && fd_set_inherited(k->arena_fd) < 0))
-        _exit(127);
-    snprintf(argument, sizeof(argument), "--worker=%d,%d,%d", link_fd, k->journal_fd, k->arena_fd);
-    for (; k->argv[n] != NULL && n < ARGUMENTS_MAX; n++)
-        argv[n] = k->argv[n];
-    argv[n++] = argument;
-    argv[n] = NULL;
-    execv("/proc/self/exe", argv);
-    _exit(127);
-}
-
-static int watch_worker(struct keeper *k)
-{
-    int r = fd_set_nonblock(k->fd);
-
-    if (r == 0)
-        r = sd_event_add_io(k->loop, &k->io, k->fd, EPOLLIN, on_io, k);
-    if (r >= 0)
-        r = sd_event_add_child(k->loop, &k->child, k->pid, WEXITED, on_child, k);
-    return r;
-}
-
 int keeper_start(struct keeper *k)
 {
     int pair[2];
@@ -194,42 +189,42 @@ int keeper_start(struct keeper *k)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
-    k->pid = fork();
-    if (k->pid == 0)
-        become_worker(k, pair[1]);
-    r = -errno;
+    k->fd = pair[0];
+    r = fd_set_nonblock(k->fd);
+    if (r == 0)
+        r = sd_event_add_io(k->loop, &k->io, k->fd, EPOLLIN, on_io, k);
+    if (r >= 0)
+        r = starter_worker(k->starter, pair[1], k->journal_fd, k->arena_fd);
     close(pair[1]);
-    if (k->pid < 0) {
-        k->pid = 0;
-        close(pair[0]);
+    if (r < 0) {
+        hang_up(k);
         return r;
     }
-    k->fd = pair[0];
+    k->running = true;
     k->started_ns = units_now_ns();
     k->starts++;
-    r = watch_worker(k);
-    if (r < 0) {
-        keeper_finish(k);
-        return r;
-    }
     limit_set(k, k->start_limit_us);
     return 0;
 }
 
 void keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *handler, void *data,
-                 char *const *argv)
+                 struct starter *starter)
 {
     *k = (struct keeper){
         .loop = loop,
         .handler = handler,
         .data = data,
-        .argv = argv,
+        .starter = starter,
         .journal_fd = -1,
         .arena_fd = -1,
         .limit_us = 3000000,
         .start_limit_us = 60000000,
         .fd = -1,
     };
+    if (starter != NULL) {
+        starter->handler = &starter_handler;
+        starter->data = k;
+    }
     sd_event_add_time_relative(loop, &k->limit, CLOCK_MONOTONIC, 0, 0, on_limit, k);
     sd_event_source_set_enabled(k->limit, SD_EVENT_OFF);
     sd_event_add_time_relative(loop, &k->again, CLOCK_MONOTONIC, 0, ACCURACY_US, on_again, k);
@@ -240,19 +235,18 @@ void keeper_finish(struct keeper *k)
 {
     k->stopping = true;
     hang_up(k);
-    k->child = sd_event_source_disable_unref(k->child);
-    if (k->pid > 0) {
-        kill(k->pid, SIGKILL);
-        waitpid(k->pid, NULL, 0);
-        k->pid = 0;
-    }
+    if (k->running)
+        starter_say(k->starter, STARTER_KILL, NULL);
+    k->running = false;
+    if (k->starter != NULL)
+        k->starter->handler = NULL;
     k->limit = sd_event_source_disable_unref(k->limit);
     k->again = sd_event_source_disable_unref(k->again);
 }
 
 bool keeper_ending(const struct keeper *k)
 {
-    return k->pid > 0 && k->fd < 0;
+    return k->running && k->fd < 0;
 }
 
 int64_t keeper_send(struct keeper *k, struct link_message *message, const int *fds, unsigned count,

@@ -9,13 +9,14 @@
 #include <systemd/sd-event.h>
 
 #include "base/fd.h"
+#include "door/starter.h"
 #include "protocol/link.h"
 
 /*
- * The keeper of the worker: starts it, speaks the link with it, and replaces it when it dies, hangs
- * or talks nonsense. A worker that dies young is started again ever later (up to 5 s). Only the
- * first of all ends the loop, with EXIT_FAILURE, when it ends with EX_CONFIG: what it was asked for
- * is not to be had here, and the person who asked is still there to be told.
+ * The keeper of the worker: has it started, speaks the link with it, and has it replaced when it
+ * dies, hangs or talks nonsense. A worker that dies young is started again ever later (up to 5 s).
+ * Only the first of all ends the loop, with EXIT_FAILURE, when it ends with EX_CONFIG: what it was
+ * asked for is not to be had here, and the person who asked is still there to be told.
  */
 struct keeper_handler {
     /* The worker is there and says what it is: bring it up to date. */
@@ -32,12 +33,13 @@ struct keeper {
     sd_event *loop;
     const struct keeper_handler *handler;
     void *data;
-    char *const *argv;       /* of this program, borrowed */
+    struct starter *starter; /* borrowed; NULL: no worker can be started */
     int journal_fd;          /* borrowed */
     int arena_fd;            /* borrowed, -1 if there is none */
     uint64_t limit_us;       /* for an answer */
     uint64_t start_limit_us; /* for hello: a worker first tries drivers, each with a limit */
-    pid_t pid;               /* 0: none runs */
+    bool running;            /* one was asked for, and its end has not been told */
+    pid_t pid;               /* 0: none runs, or it is not known yet */
     int fd;                  /* the link, owned; -1: none */
     bool ready;              /* it said hello */
     bool proven;             /* one has said hello before: what was asked for can be had */
@@ -47,15 +49,15 @@ struct keeper {
     unsigned young_deaths;
     uint64_t started_ns;
     unsigned starts;
-    sd_event_source *io, *child, *limit, *again;
+    sd_event_source *io, *limit, *again;
 };
 
-/* 'argv' is what the door was started with; the worker gets it too, with --worker added. */
+/* Makes itself the handler of 'starter'. */
 void keeper_init(struct keeper *keeper, sd_event *loop, const struct keeper_handler *handler,
-                 void *data, char *const *argv);
-/* Kills the worker, if one runs, and waits for it. */
+                 void *data, struct starter *starter);
+/* Has the worker killed, if one runs. Nobody waits for its end here. */
 void keeper_finish(struct keeper *keeper);
-/* Starts the worker. 0 or -errno. */
+/* Asks for the worker. 0 or -errno. */
 int keeper_start(struct keeper *keeper);
 /*
  * Sends 'message' (type and payload are filled in) with 'count' borrowed descriptors. If

@@ -67,10 +67,10 @@ static int spawn(struct daemon_process *daemon, const char *variable, const char
     }
     argv[count] = NULL;
     fflush(NULL);
-    daemon->pid = fork();
-    if (daemon->pid == 0)
+    daemon->program = fork();
+    if (daemon->program == 0)
         run(daemon, program, argv);
-    return daemon->pid < 0 ? -errno : 0;
+    return daemon->program < 0 ? -errno : 0;
 }
 
 int daemon_process_connect(const struct daemon_process *daemon)
@@ -94,13 +94,31 @@ static int await_file(struct daemon_process *daemon, const char *path)
     for (int waited = 0; waited < 20000000; waited += STEP_US) {
         if (access(path, F_OK) == 0)
             return 0;
-        if (waitpid(daemon->pid, NULL, WNOHANG) == daemon->pid) {
-            daemon->pid = 0;
+        if (waitpid(daemon->program, NULL, WNOHANG) == daemon->program) {
+            daemon->program = 0;
             return -ESRCH;
         }
         usleep(STEP_US);
     }
     return -ETIMEDOUT;
+}
+
+/* The process that answers; the socket is there a moment before it. */
+static int find_door(struct daemon_process *daemon)
+{
+    int r = await_file(daemon, daemon->control_path);
+
+    for (int waited = 0; r == 0 && waited < 20000000; waited += STEP_US) {
+        daemon->pid = (pid_t)daemon_process_number(daemon, "/door/pid");
+        if (daemon->pid > 0)
+            return 0;
+        if (waitpid(daemon->program, NULL, WNOHANG) == daemon->program) {
+            daemon->program = 0;
+            return -ESRCH;
+        }
+        usleep(STEP_US);
+    }
+    return r < 0 ? r : -ETIMEDOUT;
 }
 
 int daemon_process_start(struct daemon_process *daemon, const char *variable,
@@ -115,7 +133,7 @@ int daemon_process_start(struct daemon_process *daemon, const char *variable,
     r = spawn(daemon, variable, where, arguments);
     if (r == 0)
         r = await_file(daemon, daemon->socket_path);
-    return r < 0 ? r : await_file(daemon, daemon->control_path);
+    return r < 0 ? r : find_door(daemon);
 }
 
 int daemon_process_start_fd(struct daemon_process *daemon, const char *variable,
@@ -133,18 +151,18 @@ int daemon_process_start_fd(struct daemon_process *daemon, const char *variable,
     r = spawn(daemon, variable, where, arguments);
     close(pair[1]);
     *socket = pair[0];
-    return r < 0 ? r : await_file(daemon, daemon->control_path);
+    return r < 0 ? r : find_door(daemon);
 }
 
 int daemon_process_wait(struct daemon_process *daemon, int milliseconds)
 {
     int status;
 
-    if (daemon->pid == 0)
+    if (daemon->program == 0)
         return -ECHILD;
     for (int waited = 0; waited <= milliseconds * 1000; waited += STEP_US) {
-        if (waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
-            daemon->pid = 0;
+        if (waitpid(daemon->program, &status, WNOHANG) == daemon->program) {
+            daemon->program = 0;
             return status;
         }
         usleep(STEP_US);
@@ -156,12 +174,12 @@ int daemon_process_stop(struct daemon_process *daemon, int milliseconds)
 {
     int status;
 
-    if (daemon->pid == 0)
+    if (daemon->program == 0)
         return -ECHILD;
-    kill(daemon->pid, SIGTERM);
+    kill(daemon->program, SIGTERM);
     status = daemon_process_wait(daemon, milliseconds);
     if (status == -ETIMEDOUT) {
-        kill(daemon->pid, SIGKILL);
+        kill(daemon->program, SIGKILL);
         status = daemon_process_wait(daemon, 5000);
     }
     if (status < 0)
@@ -173,7 +191,7 @@ void daemon_process_finish(struct daemon_process *daemon, bool print_log)
 {
     char command[192];
 
-    if (daemon->pid != 0)
+    if (daemon->program != 0)
         daemon_process_stop(daemon, 5000);
     if (daemon->dir[0] == '\0')
         return;

@@ -14,7 +14,8 @@
 #define DAEMON_PROCESS_ARGUMENTS 16u
 
 struct daemon_process {
-    pid_t pid; /* of the door; 0 when it does not run */
+    pid_t program; /* what was started, and has the others started; 0 when it does not run */
+    pid_t pid;     /* of the door */
     char dir[64];
     char socket_path[96], control_path[96], log_path[96];
 };

@@ -62,7 +62,8 @@ static void begin(void)
     waiting = NULL;
     snprintf(path, sizeof(path), PATH_FORM, (int)getpid());
     assert_true(sd_event_new(&loop) >= 0);
-    assert_int_equal(control_socket_init(&control, loop, path, &handler, NULL), 0);
+    assert_int_equal(control_socket_open(&control, path), 0);
+    assert_int_equal(control_socket_serve(&control, loop, &handler, NULL), 0);
 }
 
 static void end(void)

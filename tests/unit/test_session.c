@@ -291,11 +291,11 @@ static void the_end_of_a_worker_is_waited_for(void **state)
     link = keeper.fd; /* as keeper_replace does it */
     keeper.fd = -1;
     keeper.ready = false;
-    keeper.pid = 999999999;
+    keeper.running = true;
     tell(VHOST_USER_GET_VRING_BASE, &ring, sizeof(ring), -1);
     assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), -1);
     ring_record_take(record, 2);
-    keeper.pid = 0;
+    keeper.running = false;
     conversation_worker_died(&session);
     assert_int_equal(answered(VHOST_USER_GET_VRING_BASE), INT64_C(2) << 32);
     keeper.fd = link;
