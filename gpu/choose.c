@@ -113,13 +113,13 @@ static void try_rows(struct trial *t, unsigned renderers, char *const *argv)
     *t = (struct trial){0};
     for (size_t i = 0; i < ROWS; i++) {
         t->tried[i] = (rows[i].needs & ~renderers) == 0;
+        t->probes[i] = (struct probe){.pid_fd = -1, .out = -1, .err = -1};
         if (!t->tried[i])
             continue;
         if (rows[i].probe != NULL) {
             probe_start(&t->probes[i], rows[i].name, argv);
             continue;
         }
-        t->probes[i] = (struct probe){.pid_fd = -1, .out = -1, .err = -1};
         t->probes[i].name = rows[i].name;
         t->probes[i].report = json_object_new_object();
         snprintf(t->probes[i].why, PROBE_WHY, "this program was built without it");

@@ -14,6 +14,7 @@
 #include "gpu/context.h"
 #include "gpu/display_person.h"
 #include "gpu/gpu.h"
+#include "gpu/guest_buffer.h"
 #include "gpu/renderer_cross_domain.h"
 #ifdef HAVE_VIRGLRENDERER
 #include "gpu/renderer_virgl.h"
@@ -223,6 +224,7 @@ static int gpu_add_virgl(struct gpu *gpu, const struct gpu_options *options, uns
         .virgl = (renderers & CHOOSE_VIRGL) != 0,
         .venus = (renderers & CHOOSE_VENUS) != 0,
         .render_node = options->render_node,
+        .shut_server = options->shut_server,
     };
 
     return gpu_add_renderer(gpu, renderer_virgl_create(gpu->device.host->loop, &plan));
@@ -256,6 +258,7 @@ static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
     int result = gpu_choose_outputs(gpu, options);
 
     gpu_choose_limits(gpu, options);
+    guest_buffer_prepare();
     if (result == 0)
         result = control_init(&gpu->control, gpu, VIRTIO_GPU_CONTROLQ);
     if (result == 0)
@@ -271,6 +274,7 @@ static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 static void gpu_free(struct gpu *gpu)
 {
     display_finish(&gpu->display);
+    guest_buffer_finish();
     control_finish(&gpu->control);
     control_finish(&gpu->cursor);
     for (unsigned i = 0; i < gpu->renderer_count; i++)

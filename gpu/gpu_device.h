@@ -21,6 +21,8 @@ struct gpu_options {
     unsigned output_count;
     bool no_outputs;     /* a Linux guest says 'KMS disabled' then, and has its render node only */
     const char *display; /* "file:FOLDER"; NULL: nobody looks */
+    /* Shuts a render server in, between fork and exec; see render_spawn.h. NULL: it is not. */
+    int (*shut_server)(void);
     uint32_t max_resources;
     uint32_t max_contexts;
     uint64_t max_bytes; /* of host memory for blobs; the default is four times the window */

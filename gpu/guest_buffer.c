@@ -1,27 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/guest_buffer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/units.h"
 
 #define DEVICE "/dev/udmabuf"
 
-/* Opened at each use: nobody has to close it, and it is not often. Says once what comes of it. */
-static int open_device(void)
+static int device = -1;
+static int reason; /* why there is none: an errno */
+
+void guest_buffer_prepare(void)
+{
+    if (device >= 0)
+        return;
+    device = open(DEVICE, O_RDWR | O_CLOEXEC);
+    reason = errno;
+}
+
+void guest_buffer_finish(void)
+{
+    fd_close(&device);
+}
+
+/* Says once what comes of it, when it matters. */
+static bool has_device(void)
 {
     static bool said;
-    int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
-    if (!said)
-        log_info(fd >= 0 ? "Guest pages are shown in place, as dmabufs of " DEVICE "."
-                         : "Guest pages are copied to be shown: " DEVICE " cannot be used: %m.");
+    if (!said && device >= 0)
+        log_info("Guest pages are shown in place, as dmabufs of " DEVICE ".");
+    else if (!said)
+        log_info("Guest pages are copied to be shown: " DEVICE " cannot be used: %s.",
+                 strerror(reason));
     said = true;
-    return fd;
+    return device >= 0;
 }
 
 static bool is_whole(const struct buffer_piece *piece)
@@ -58,14 +77,12 @@ struct buffer *guest_buffer_create(const struct guest_memory *memory, const stru
 {
     struct buffer_piece *pieces = calloc(BUFFER_MAX_PIECES, sizeof(*pieces));
     unsigned count = pieces != NULL ? find_pieces(memory, pins, pieces) : 0;
-    int device = count > 0 ? open_device() : -1;
     struct buffer *buffer = NULL;
 
-    if (device >= 0) {
+    if (count > 0 && has_device()) {
         buffer = buffer_udmabuf_list_create(device, pieces, count);
         if (buffer == NULL)
             log_stranger("%u pieces of guest memory make no dmabuf: %m", count);
-        close(device);
     }
     free(pieces);
     return buffer;

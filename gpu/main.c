@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/program.h"
 #include "gpu/choose.h"
 #include "gpu/gpu_device.h"
+#include "gpu/render_environment.h"
+#include "gpu/render_spawn.h"
 
 static struct gpu_options gpu_options;
 
@@ -84,15 +90,17 @@ static struct device *create(struct device_host *host, const void *options)
     return gpu_device_create(host, options);
 }
 
+/* What was asked for, or what 'auto' came to. */
+static char chosen[CHOOSE_WORDS];
+
 /* What a library renders into is memory of its own. */
 static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
 {
-    char words[CHOOSE_WORDS];
-    int result = choose_renderers(options, argv, words);
+    int result = choose_renderers(options, argv, chosen);
 
     if (result == 0)
-        snprintf(word, PROGRAM_WORD, "--renderer=%s", words);
-    *foreign = result == 0 && choose_parse(words) > 0;
+        snprintf(word, PROGRAM_WORD, "--renderer=%s", chosen);
+    *foreign = result == 0 && choose_parse(chosen) > 0;
     return result;
 }
 
@@ -106,6 +114,88 @@ static int probe(const char *name, const void *options)
     probe_fn *fn = choose_probe(name);
 
     return fn != NULL ? probe_run(fn, options) : EXIT_FAILURE;
+}
+
+/* Devices of the drivers that there are; NVIDIA's are names beneath /dev. */
+static void add_devices(struct sandbox_plan *plan)
+{
+    static const char *const devices[] = {
+        "/dev/dri",       "/dev/udmabuf",        "/dev/kfd",        "/dev/nvidia0",
+        "/dev/nvidiactl", "/dev/nvidia-modeset", "/dev/nvidia-uvm", "/dev/shm",
+    };
+
+    for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+        sandbox_allow(plan, devices[i], SANDBOX_READ | SANDBOX_WRITE);
+}
+
+/* The folder of --display=file:FOLDER, made if it is not there. */
+static void add_folder(struct sandbox_plan *plan, const char *display)
+{
+    static char folder[PATH_MAX], absolute[PATH_MAX + 8];
+
+    if (display == NULL)
+        return;
+    mkdir(display + 5, 0777); /* whoever opens it says what is wrong */
+    if (realpath(display + 5, folder) == NULL)
+        return;
+    sandbox_allow(plan, folder, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE);
+    /* Relative to what it is shut in, it would be another one. */
+    snprintf(absolute, sizeof(absolute), "file:%s", folder);
+    gpu_options.display = absolute;
+}
+
+/* The render server, what loads it, and this program itself, which is started once more for a
+ * self-test; with the layer that lies beside it when it was not installed. */
+static void add_server(struct sandbox_plan *plan)
+{
+    static const char *const loaders[] = {"/lib64/ld-linux-x86-64.so.2",
+                                          "/lib/ld-linux-aarch64.so.1"};
+    static char self[PATH_MAX], folder[PATH_MAX];
+    const char *server = render_spawn_program(), *layer = render_environment_layer();
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    plan->role = SANDBOX_GPU_VENUS;
+    for (unsigned i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++)
+        sandbox_allow(plan, loaders[i], SANDBOX_READ | SANDBOX_EXECUTE);
+    if (server != NULL)
+        sandbox_allow(plan, server, SANDBOX_READ | SANDBOX_EXECUTE);
+    if (layer != NULL && realpath(layer, folder) != NULL)
+        sandbox_allow(plan, folder, SANDBOX_READ);
+    if (n > 0)
+        sandbox_allow(plan, self, SANDBOX_READ | SANDBOX_EXECUTE);
+    sandbox_child_prepare(plan);
+    gpu_options.shut_server = sandbox_child_enter;
+}
+
+static bool has_venus(const char *words)
+{
+    int renderers = choose_parse(words);
+
+    return renderers > 0 && (renderers & CHOOSE_VENUS) != 0;
+}
+
+static void sandbox(const void *options, struct sandbox_plan *plan)
+{
+    const struct gpu_options *o = options;
+
+    if (plan->role == SANDBOX_STARTER) {
+        if (has_venus(chosen))
+            plan->role = SANDBOX_STARTER_VENUS;
+        return;
+    }
+
+    plan->role = o->display != NULL ? SANDBOX_GPU_PICTURES : SANDBOX_GPU_MEMORY;
+    add_folder(plan, o->display);
+    if (choose_parse(o->renderer) == 0)
+        return;
+    plan->role = SANDBOX_GPU_3D;
+    if (has_venus(o->renderer))
+        add_server(plan);
+    plan->early = true;
+    /* There is no place to keep compiled shaders in. */
+    setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
+    sandbox_allow_system(plan);
+    add_devices(plan);
 }
 
 int main(int argc, char **argv)
@@ -124,6 +214,7 @@ int main(int argc, char **argv)
         .capabilities = choose_capabilities(),
         .create = create,
         .drm_node = &gpu_options.render_node,
+        .sandbox = sandbox,
         .prepare = prepare,
         .check = check,
         .probe = probe,

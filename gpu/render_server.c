@@ -167,6 +167,7 @@ static int spawn(struct render_server *s)
         .program = s->options.program,
         .environment = s->options.environment,
         .output = s->output.in,
+        .shut = s->options.shut,
     };
     int pair[2];
     pid_t pid;

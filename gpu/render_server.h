@@ -26,6 +26,7 @@ struct render_server_options {
     /* "NAME=value", ended by NULL, borrowed: set for the server beside our environment. NULL: what
      * render_environment says. */
     const char *const *environment;
+    int (*shut)(void); /* see render_spawn.h; NULL: nothing */
 };
 
 /* What may be behind a call of the library that does not come back. */

@@ -110,6 +110,8 @@ static void become_server(const struct render_spawn *spawn, char **environment, 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     arrange_descriptors(spawn);
+    if (spawn->shut != NULL && spawn->shut() < 0)
+        _exit(126);
     execve(spawn->program, argv, environment);
     _exit(127);
 }

@@ -11,6 +11,9 @@ struct render_spawn {
     const char *const *environment;
     int socket; /* its end; stays the caller's */
     int output; /* its standard output and error; -1: ours */
+    /* Called last in the child, to shut it in: with system calls alone. 0 or -errno, which is its
+     * end with status 126. NULL: nothing. */
+    int (*shut)(void);
 };
 
 /*

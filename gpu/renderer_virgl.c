@@ -220,7 +220,7 @@ static int connect_server(void *data)
 static int start_server(struct virgl *virgl, sd_event *loop)
 {
     static char *const words[] = {(char *)"hostblob-gpu", NULL};
-    static const struct render_server_options options = {0};
+    const struct render_server_options options = {.shut = virgl->plan.shut_server};
 
     opaque_layout_find(&virgl->layout, words);
     virgl->server = render_server_create(loop, &options, virgl_context_lost, virgl);

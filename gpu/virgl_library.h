@@ -30,9 +30,10 @@ enum virgl_library_version {
 
 /* What it shall do. */
 struct virgl_library_plan {
-    bool virgl;              /* OpenGL, in this process */
-    bool venus;              /* Vulkan, in processes that a render server starts */
-    const char *render_node; /* of virgl, a path; NULL: no device (surfaceless) */
+    bool virgl;               /* OpenGL, in this process */
+    bool venus;               /* Vulkan, in processes that a render server starts */
+    const char *render_node;  /* of virgl, a path; NULL: no device (surfaceless) */
+    int (*shut_server)(void); /* of venus; see render_spawn.h. NULL: nothing */
 };
 
 /* What it says. With venus this comes from threads of its own as well. */

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/trial.h"
+#include "daemon/opener.h"
 #include "daemon/program.h"
 #include "media/codec_list.h"
 #include "media/file_options.h"
 #include "media/job.h"
 #include "media/media_device.h"
 #include "media/media_kind.h"
+#include "media/v4l2_node.h"
 
 static struct media_options media_options;
 
@@ -212,6 +217,87 @@ static void check(const void *options, char *const *argv, struct json_object *ro
     json_object_object_add(root, "kinds", kinds);
 }
 
+/* The folder that the file lies in, since it may be made, or replaced, later; and where it is in
+ * truth. Its path becomes an absolute one: folders are others when the worker is shut in. */
+static void add_file(struct sandbox_plan *plan, const char *file)
+{
+    static char folder[PATH_MAX], target[PATH_MAX];
+    static char *absolute;
+    char copy[PATH_MAX], name[PATH_MAX];
+
+    if (file == NULL)
+        return;
+    snprintf(copy, sizeof(copy), "%s", file);
+    snprintf(name, sizeof(name), "%s", file);
+    if (realpath(dirname(copy), folder) != NULL) {
+        sandbox_allow(plan, folder, SANDBOX_READ);
+        if (asprintf(&absolute, "%s/%s", folder, basename(name)) > 0)
+            media_options.file = absolute;
+    }
+    if (realpath(file, target) != NULL)
+        sandbox_allow(plan, target, SANDBOX_READ);
+}
+
+/* The daemon's socket, and what libpipewire reads of the home folder. */
+static void add_desktop(struct sandbox_plan *plan)
+{
+    static const char *const variables[] = {"PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR",
+                                            "PIPEWIRE_CONFIG_DIR", "XDG_CONFIG_HOME"};
+
+    for (unsigned i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *folder = getenv(variables[i]);
+
+        if (folder != NULL && folder[0] == '/')
+            sandbox_allow(plan, folder, SANDBOX_READ);
+    }
+    sandbox_allow(plan, "/run/pipewire", SANDBOX_READ);
+}
+
+/* The opener knows its path and flags, and no others. */
+static int open_node(const char *path, int flags)
+{
+    return opener_open();
+}
+
+/* From now on the node is opened by another process. */
+static void add_node(struct sandbox_plan *plan, const char *node)
+{
+    static struct v4l2_calls calls;
+    int r;
+
+    plan->role = SANDBOX_MEDIA_V4L2;
+    plan->early = true;
+    if (node == NULL || plan->mode == SANDBOX_NONE)
+        return;
+    r = opener_start(plan, node, O_RDWR | O_NONBLOCK);
+    if (r < 0)
+        log_error("There is no process to open %s: %s.", node, strerror(-r));
+    calls = v4l2_calls_real;
+    calls.open = open_node;
+    media_options.v4l2_calls = &calls;
+}
+
+static void sandbox(const void *options, struct sandbox_plan *plan)
+{
+    const struct media_options *o = options;
+    const char *kind = chosen_kind(o)->name;
+
+    if (plan->role == SANDBOX_STARTER)
+        return;
+    plan->role = SANDBOX_MEDIA;
+    if (strcmp(kind, "file") == 0) {
+        plan->role = SANDBOX_MEDIA_FILE;
+        add_file(plan, o->file);
+    } else if (strcmp(kind, "v4l2") == 0) {
+        add_node(plan, o->node);
+    } else if (strcmp(kind, "pipewire") == 0) {
+        plan->role = SANDBOX_MEDIA_PIPEWIRE;
+        plan->early = true;
+        sandbox_allow_system(plan);
+        add_desktop(plan);
+    }
+}
+
 /* QEMU's schema names none for this type. */
 static const char *const capabilities[] = {NULL};
 
@@ -229,6 +315,7 @@ int main(int argc, char **argv)
         .type = "media",
         .capabilities = capabilities,
         .create = create,
+        .sandbox = sandbox,
         .prepare = prepare,
         .check = check,
     };

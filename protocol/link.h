@@ -106,7 +106,7 @@ struct link_hello {
     uint32_t queues;
     uint32_t shmid;
     uint32_t config_size;
-    uint32_t pad;
+    uint32_t sandbox; /* the layers that the worker has around it, for people */
     uint8_t config[LINK_MAX_CONFIG];
 };
 

@@ -25,6 +25,7 @@ enum starter_type {
     /* The starter's news. */
     STARTER_STARTED, /* 'pid'; or 'status', a negative errno: none was started */
     STARTER_ENDED,   /* 'pid', 'code' and 'status', as waitid tells them */
+    STARTER_SETTLED, /* 'status': the layers of its own sandbox, for people */
     STARTER_TYPES,
 };
 

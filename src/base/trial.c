@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,16 @@ static void bury(pid_t pid, int *status)
         ;
 }
 
+/* By its pidfd, since a sandbox may refuse kill(2). It is not reaped yet, so it is no other's. */
+static void end(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+
+    if (fd >= 0)
+        pidfd_send_signal(fd, SIGKILL, NULL, 0);
+    fd_close(&fd);
+}
+
 static void describe_end(int status, char *text, size_t size)
 {
     if (WIFSIGNALED(status))
@@ -71,14 +82,14 @@ static int hear(pid_t pid, int pipe, unsigned seconds, char *text, size_t size)
     ssize_t got = result < 0 ? 0 : read(pipe, &outcome, sizeof(outcome));
 
     if (got == sizeof(outcome)) {
-        kill(pid, SIGKILL); /* it has said all; what a library does at its end is of no interest */
+        end(pid); /* it has said all; what a library does at its end is of no interest */
         bury(pid, &status);
         outcome.text[TRIAL_TEXT - 1] = '\0';
         snprintf(text, size, "%s", outcome.text);
         return outcome.result;
     }
     if (result < 0)
-        kill(pid, SIGKILL);
+        end(pid);
     bury(pid, &status);
     if (result == -ETIMEDOUT)
         snprintf(text, size, "the trial did not end within %u s", seconds);

@@ -104,6 +104,19 @@ static const char *take_mem_slots(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_sandbox(void *target, const char *argument)
+{
+    return sandbox_mode_parse(argument, &((struct options *)target)->sandbox) < 0
+               ? "it must be 'auto', 'strict' or 'none'"
+               : NULL;
+}
+
+static const char *take_sandbox_log(void *target, const char *argument)
+{
+    ((struct options *)target)->sandbox_log = true;
+    return NULL;
+}
+
 static const char *take_log_level(void *target, const char *argument)
 {
     if (log_level_parse(argument, &((struct options *)target)->log_level) < 0)
@@ -159,6 +172,13 @@ static const struct options_row shared_rows[] = {
      "about the device (what is mapped, counters, processes), or, to a line such as\n"
      "'outputs', with what came of it. 'hostblob list' and its like speak to it.",
      take_control_path},
+    {"sandbox", "MODE",
+     "auto: each process gives up every right that it does not need, as far as this host\n"
+     "permits, and says what it could not give up (the default). strict: it refuses to start\n"
+     "then. none: it keeps them all.",
+     take_sandbox},
+    {"sandbox-log", NULL, "Name the system call when the sandbox ends a process for it.",
+     take_sandbox_log},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
     {"worker", "FDS", NULL, take_worker},
     {"probe", "NAME", NULL, take_probe},

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "buffer/exporter.h"
+#include "daemon/sandbox.h"
 
 /* One option of a device program: its own, beside those that all share. */
 struct options_row {
@@ -30,6 +31,8 @@ struct options {
     enum exporter_kind exporter;
     bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;
+    enum sandbox_mode sandbox;
+    bool sandbox_log;
     enum log_level log_level;
     bool is_worker;
     int link_fd, journal_fd, arena_fd; /* --worker */

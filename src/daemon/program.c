@@ -53,8 +53,27 @@ static int print_capabilities(const struct program *program)
     return ferror(stdout) || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static struct sandbox_plan plan_of(const struct options *options, enum sandbox_role role)
+{
+    return (struct sandbox_plan){
+        .role = role,
+        .mode = options->sandbox,
+        .log = options->sandbox_log,
+    };
+}
+
+static int shut_worker(void *data, bool last, unsigned *layers)
+{
+    const struct sandbox_plan *plan = data;
+
+    if (plan->early)
+        return last ? sandbox_filter(plan, layers) : sandbox_enclose(plan, layers);
+    return last ? sandbox_enter(plan, layers) : 0;
+}
+
 static int run_worker(const struct program *program, const struct options *o)
 {
+    struct sandbox_plan plan = plan_of(o, SANDBOX_ROLES);
     struct worker_options options = {
         .link_fd = o->link_fd,
         .journal_fd = o->journal_fd,
@@ -64,12 +83,15 @@ static int run_worker(const struct program *program, const struct options *o)
         .drm_node = program->drm_node != NULL ? *program->drm_node : NULL,
         .create = program->create,
         .device_options = program->options.target,
+        .shut = shut_worker,
+        .shut_data = &plan,
     };
 
     log_init(program->options.name, "worker", o->log_level);
-    /* A Ctrl-C reaches both; the door says when it is over, by hanging up. */
+    /* A Ctrl-C reaches all; the door says when it is over, by hanging up. */
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
+    program->sandbox(program->options.target, &plan);
     return worker_run(&options);
 }
 
@@ -156,6 +178,7 @@ static int door_begin(struct service *s, int starter_fd)
         .starter_fd = starter_fd,
         .watchdog_us = s->watchdog_us,
     };
+    const struct sandbox_plan plan = plan_of(s->options, SANDBOX_DOOR);
     bool listening = s->listener.listening;
     int r = door_init(&s->door, s->loop, &options, &door_handler, s);
 
@@ -167,6 +190,8 @@ static int door_begin(struct service *s, int starter_fd)
         r = take_signals(s->loop);
     if (r >= 0)
         r = door_serve(&s->door, listener_take(&s->listener), listening);
+    if (r >= 0)
+        r = sandbox_enter(&plan, &s->door.layers);
     if (r >= 0) {
         r = sd_event_loop(s->loop);
         starter_say(&s->door.starter, STARTER_STOPPING, NULL);
@@ -192,11 +217,19 @@ static int run_door(void *data, int starter_fd)
 static int settle(void *data)
 {
     struct service *s = data;
+    struct sandbox_plan plan = plan_of(s->options, SANDBOX_STARTER);
     int front_end = listener_take(&s->listener);
+    unsigned layers = 0;
+    int r;
 
     fd_close(&front_end);
     fd_close(&s->control.fd);
-    return 0;
+    if (s->options->sandbox == SANDBOX_NONE)
+        log_warning("--sandbox=none: a guest that takes over this device has all rights of its "
+                    "user.");
+    s->program->sandbox(s->program->options.target, &plan);
+    r = sandbox_enter(&plan, &layers);
+    return r < 0 ? r : (int)layers;
 }
 
 /* Memory of others is mapped piece by piece: then all is. */

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "daemon/options.h"
+#include "daemon/sandbox.h"
 #include "worker/worker.h"
 
 #define PROGRAM_WORD 64u /* bytes */
@@ -18,6 +19,9 @@ struct program {
     /* Where options.target has the DRM node that a person named, which is the exporter's as well;
      * NULL: the program has no such option. */
     const char *const *drm_node;
+    /* In the worker: its role, and the paths that it needs when it is shut in. In the starter
+     * (SANDBOX_STARTER is set): the role that its worker takes of it. */
+    void (*sandbox)(const void *options, struct sandbox_plan *plan);
     /*
      * The rest may be NULL; 'options' is options.target, 'argv' this program's own words. They run
      * before anyone is served, and may block.

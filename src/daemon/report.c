@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "buffer/buffer.h"
+#include "daemon/sandbox.h"
 
 static void put_text(struct json_object *to, const char *key, const char *value)
 {
@@ -92,6 +93,14 @@ static void put_shared(struct json_object *root, const struct session *session)
     put_number(root, "shared_objects", session != NULL ? session->objects.count : 0);
 }
 
+static void put_sandbox(struct json_object *to, unsigned layers)
+{
+    char text[128];
+
+    sandbox_describe(layers, text, sizeof(text));
+    put_text(to, "sandbox", text);
+}
+
 static void put_processes(struct json_object *root, const struct door *door)
 {
     struct json_object *o = put_object(root, "worker");
@@ -99,8 +108,13 @@ static void put_processes(struct json_object *root, const struct door *door)
     put_number(o, "pid", (uint64_t)door->keeper.pid);
     put_number(o, "starts", door->keeper.starts);
     put_number(o, "ready", door->keeper.ready);
+    put_sandbox(o, door->known ? door->facts.sandbox : 0);
     o = put_object(root, "door");
     put_number(o, "pid", (uint64_t)getpid());
+    put_sandbox(o, door->layers);
+    o = put_object(root, "starter");
+    put_number(o, "pid", (uint64_t)getppid());
+    put_sandbox(o, door->starter.layers);
 }
 
 char *report_create(const struct door *door, const char *program)

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/trial.h"
 #include "buffer/exporter.h"
+#include "daemon/sandbox.h"
 
 /* The kinds of memory that are mapped by themselves; the arena needs nothing. */
 static struct json_object *check_exporters(const char *drm_node)
@@ -26,6 +28,25 @@ static struct json_object *check_exporters(const char *drm_node)
     return all;
 }
 
+/* The layers of the processes' sandbox. */
+static struct json_object *check_sandbox(void)
+{
+    struct json_object *all = json_object_new_object();
+    char text[TRIAL_TEXT];
+    const char *name;
+    bool works;
+
+    for (unsigned i = 0; (name = sandbox_try(i, &works, text, sizeof(text))) != NULL; i++) {
+        struct json_object *item = json_object_new_object();
+
+        json_object_object_add(item, "in", json_object_new_boolean(works));
+        if (!works)
+            json_object_object_add(item, "why", json_object_new_string(text));
+        json_object_object_add(all, name, item);
+    }
+    return all;
+}
+
 int self_check(const struct program *program, char *const *argv)
 {
     const char *drm_node = program->drm_node != NULL ? *program->drm_node : NULL;
@@ -36,6 +57,7 @@ int self_check(const struct program *program, char *const *argv)
     if (program->check != NULL)
         program->check(program->options.target, argv, root);
     json_object_object_add(root, "exporters", check_exporters(drm_node));
+    json_object_object_add(root, "sandbox", check_sandbox());
     puts(json_object_to_json_string_ext(root,
                                         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(root);

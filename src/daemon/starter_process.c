@@ -116,11 +116,9 @@ static void start_worker(struct starting *s, const struct fd_list *fds)
         m.pid = pid;
         m.status = child_init(&s->worker, pid);
     }
-    if (pid > 0 && m.status < 0) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+    /* The door hangs up then, at which a worker ends by itself. */
+    if (m.status < 0)
         s->worker.pid = m.pid = 0;
-    }
     tell(s, &m);
 }
 
@@ -299,6 +297,19 @@ static int start_door(struct starting *s)
     return r < 0 ? r : child_init(&s->door, pid);
 }
 
+static void settle(struct starting *s)
+{
+    struct starter_message m = {.type = STARTER_SETTLED};
+    int r = s->process->settle(s->process->data);
+
+    if (r < 0) {
+        child_signal(&s->door, SIGKILL);
+        return;
+    }
+    m.status = r;
+    tell(s, &m);
+}
+
 int starter_process_run(const struct starter_process *process)
 {
     struct starting s = {
@@ -315,8 +326,8 @@ int starter_process_run(const struct starter_process *process)
         r = start_door(&s);
     if (r < 0)
         log_error("The door cannot be started: %s.", strerror(-r));
-    else if (process->settle(process->data) < 0)
-        child_signal(&s.door, SIGKILL);
+    else
+        settle(&s);
     if (r == 0)
         serve(&s);
     fd_close(&s.line);

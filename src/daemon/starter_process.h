@@ -18,8 +18,8 @@ struct starter_process {
     /* The door's life, in a process of its own; 'fd' is its line to the starter, which it owns.
      * Returns its exit status. */
     int (*door)(void *data, int fd);
-    /* In the starter, when the door runs: lets go of what is the door's, and shuts itself in. 0 or
-     * -errno after a line in the log: then everything ends. */
+    /* In the starter, when the door runs: lets go of what is the door's, and shuts itself in. The
+     * layers of its sandbox, or -errno after a line in the log: then everything ends. */
     int (*settle)(void *data);
     void *data;
 };

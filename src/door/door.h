@@ -28,7 +28,8 @@ struct door {
     struct door_options options;
     sd_event *loop;
     struct journal journal;
-    int arena_fd; /* owned; -1 without arena */
+    int arena_fd;    /* owned; -1 without arena */
+    unsigned layers; /* of this process's sandbox, for people */
     struct starter starter;
     struct keeper keeper;
     struct errands errands; /* for whoever speaks with people */

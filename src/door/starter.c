@@ -43,6 +43,8 @@ int starter_worker(struct starter *s, int link_fd, int journal_fd, int arena_fd)
 
 static void take_message(struct starter *s, const struct starter_message *m)
 {
+    if (m->type == STARTER_SETTLED)
+        s->layers = (unsigned)m->status;
     if (s->handler == NULL)
         return;
     if (m->type == STARTER_STARTED)

@@ -26,6 +26,7 @@ struct starter {
     sd_event_source *io;
     sd_event_source *alive; /* for the watchdog */
     uint64_t alive_us;
+    unsigned layers;                       /* of the starter's sandbox, as it says */
     const struct starter_handler *handler; /* of whoever keeps the worker */
     void *data;
 };

@@ -53,6 +53,7 @@ struct worker {
     struct device *device;
     struct worker_commands commands;
     struct worker_objects objects;
+    unsigned layers; /* of the sandbox, for the door */
 };
 
 static struct worker *worker_of(struct device_host *host)
@@ -429,6 +430,7 @@ static void say_hello(struct worker *w)
         .queues = w->facts.queues,
         .shmid = w->facts.shmid,
         .config_size = w->facts.config_size,
+        .sandbox = w->layers,
     };
     memcpy(m.hello.config, w->facts.config, sizeof(m.hello.config));
     send_message(w, &m);
@@ -458,6 +460,11 @@ static void lend(struct worker *w)
     }
 }
 
+static int shut(struct worker *w, const struct worker_options *options, bool last)
+{
+    return options->shut != NULL ? options->shut(options->shut_data, last, &w->layers) : 0;
+}
+
 /* Takes what the door handed over. 0 or -errno. */
 static int worker_init(struct worker *w, const struct worker_options *options)
 {
@@ -482,12 +489,16 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     lend(w);
     worker_commands_init(&w->commands, w->link_fd);
     worker_objects_init(&w->objects, w->link_fd);
+    r = shut(w, options, false);
+    if (r < 0)
+        return r;
     w->device = options->create(&w->host, options->device_options);
     if (w->device == NULL)
         return -errno;
     w->device->impl->facts(w->device, &w->facts);
     w->device->impl->reset(w->device);
-    return sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
+    r = sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
+    return r < 0 ? r : shut(w, options, true);
 }
 
 static void worker_finish(struct worker *w, const struct worker_options *options)

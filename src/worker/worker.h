@@ -2,6 +2,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <systemd/sd-event.h>
@@ -21,6 +22,11 @@ struct worker_options {
     const char *drm_node; /* for the exporter; NULL: it looks for one */
     worker_create_device *create;
     const void *device_options;
+    /* Shuts the worker in, before a byte of a stranger is read: once before the device is made, and
+     * once (last) when it is. Returns 0 or -errno after a line in the log; adds to *layers what the
+     * door is told in its hello. NULL: the worker stays open. */
+    int (*shut)(void *data, bool last, unsigned *layers);
+    void *shut_data;
 };
 
 /*

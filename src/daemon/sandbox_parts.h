@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_SANDBOX_PARTS_H
+#define DAEMON_SANDBOX_PARTS_H
+
+#include <stdint.h>
+
+#include "daemon/sandbox.h"
+
+/* The layers one by one, for sandbox.c and the tests. Each returns 0, or -errno with *what naming
+ * the step that failed ("unshare"). */
+
+/* No core file, as many descriptors as now and no more. */
+int sandbox_limits(const struct sandbox_plan *plan, const char **what);
+/* Network, System V objects and mounts of its own; with a user namespace where that takes one.
+ * Only while the process has one thread. */
+int sandbox_namespaces(const struct sandbox_plan *plan, const char **what);
+/*
+ * For the starter, which is about to give up its capabilities: a user namespace, where it may do so
+ * for good whoever its user is. Root has another number there: without capabilities nobody may have
+ * a namespace with a user 0 of the one before, and the starter's children are to have some. Where
+ * it cannot be, it is they who say what they do without.
+ */
+void sandbox_step_down(void);
+/* An empty root with the plan's paths, after sandbox_namespaces. */
+int sandbox_root(const struct sandbox_plan *plan, const char **what);
+/* The plan's paths, for this thread and its children. */
+int sandbox_landlock(const struct sandbox_plan *plan, const char **what);
+/* The version of landlock's interface here, or -errno. */
+int sandbox_landlock_version(void);
+/* No capabilities, no_new_privs, not dumpable. */
+int sandbox_privileges(const struct sandbox_plan *plan, const char **what);
+/* The list of the role, for all threads. */
+int sandbox_seccomp(const struct sandbox_plan *plan, const char **what);
+
+/* Keeps the list of the role for sandbox_child_enter. */
+int sandbox_seccomp_child(const struct sandbox_plan *plan, const char **what);
+
+/* What a list says of one system call. */
+enum sandbox_rule {
+    SANDBOX_ALLOW,
+    SANDBOX_ALLOW_EQUAL,   /* if argument 'argument' is 'value' */
+    SANDBOX_ALLOW_MASKED,  /* if argument 'argument', under 'mask', is 'value' */
+    SANDBOX_REFUSE,        /* answered with errno 'value': libraries try it, and do without */
+    SANDBOX_KILL,          /* where the list's default is milder */
+    SANDBOX_ALLOW_OWN_PID, /* if argument 'argument' is this process */
+};
+
+struct sandbox_call {
+    const char *name; /* NULL ends the list */
+    enum sandbox_rule rule;
+    unsigned argument;
+    uint64_t mask, value;
+};
+
+/* The lists of a role, ended by NULL. */
+const struct sandbox_call *const *sandbox_tables(enum sandbox_role role);
+/* Whether a call that is in none of them is death; else it is refused with EPERM. */
+bool sandbox_is_closed(enum sandbox_role role);
+
+#endif

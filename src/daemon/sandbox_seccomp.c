@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "daemon/sandbox_parts.h"
+
+#define SIGSYS_STATUS (128 + SIGSYS)
+
+/* Names the system call, for whoever asked by --sandbox-log, and ends as the kernel would have. */
+static void on_sigsys(int number, siginfo_t *info, void *context)
+{
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, info->si_syscall);
+
+    log_error("The sandbox refuses system call %d (%s).", info->si_syscall,
+              name != NULL ? name : "unknown");
+    _exit(SIGSYS_STATUS);
+}
+
+/* What an earlier row said of the call stays; libseccomp would not have the two together. */
+static bool said_before(const struct sandbox_call *const *tables, const struct sandbox_call *call,
+                        int number)
+{
+    for (; *tables != NULL; tables++)
+        for (const struct sandbox_call *c = *tables; c->name != NULL; c++) {
+            if (c == call)
+                return false;
+            if (seccomp_syscall_resolve_name(c->name) == number &&
+                (c->rule != call->rule || c->rule == SANDBOX_ALLOW || c->rule == SANDBOX_REFUSE ||
+                 c->rule == SANDBOX_KILL))
+                return true;
+        }
+    return false;
+}
+
+static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c, int number,
+                    uint32_t death)
+{
+    struct scmp_arg_cmp only = {.arg = c->argument, .op = SCMP_CMP_EQ, .datum_a = c->value};
+
+    switch (c->rule) {
+    case SANDBOX_ALLOW:
+        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 0, NULL);
+    case SANDBOX_ALLOW_OWN_PID:
+        only.datum_a = (scmp_datum_t)getpid();
+        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &only);
+    case SANDBOX_ALLOW_EQUAL:
+        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &only);
+    case SANDBOX_ALLOW_MASKED:
+        only.op = SCMP_CMP_MASKED_EQ;
+        only.datum_a = c->mask;
+        only.datum_b = c->value;
+        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &only);
+    case SANDBOX_REFUSE:
+        return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint16_t)c->value), number, 0, NULL);
+    case SANDBOX_KILL:
+        return seccomp_rule_add_array(filter, death, number, 0, NULL);
+    }
+    return -EINVAL;
+}
+
+static int add_tables(scmp_filter_ctx filter, enum sandbox_role role, bool closed, uint32_t death)
+{
+    const struct sandbox_call *const *tables = sandbox_tables(role);
+
+    for (const struct sandbox_call *const *t = tables; *t != NULL; t++)
+        for (const struct sandbox_call *c = *t; c->name != NULL; c++) {
+            int number = seccomp_syscall_resolve_name(c->name);
+            int r;
+
+            if (number == __NR_SCMP_ERROR || number < 0 || said_before(tables, c, number))
+                continue;
+            /* What comes of all other calls needs no rule, and may have none. */
+            if (closed ? c->rule == SANDBOX_KILL : c->rule == SANDBOX_REFUSE && c->value == EPERM)
+                continue;
+            r = add_call(filter, c, number, death);
+            if (r < 0 && r != -EDOM)
+                return r;
+        }
+    return 0;
+}
+
+/* The list of the role; NULL with *error. */
+static scmp_filter_ctx make_filter(const struct sandbox_plan *plan, int *error)
+{
+    bool closed = sandbox_is_closed(plan->role);
+    uint32_t death = plan->log ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
+    scmp_filter_ctx filter = seccomp_init(closed ? death : SCMP_ACT_ERRNO(EPERM));
+
+    *error = -ENOMEM;
+    if (filter == NULL)
+        return NULL;
+    *error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (*error == 0)
+        *error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (*error == 0)
+        *error = add_tables(filter, plan->role, closed, death);
+    if (*error == 0)
+        return filter;
+    seccomp_release(filter);
+    return NULL;
+}
+
+int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
+{
+    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};
+    scmp_filter_ctx filter;
+    int r;
+
+    *what = "seccomp";
+    filter = make_filter(plan, &r);
+    if (filter == NULL)
+        return r;
+    if (plan->log)
+        sigaction(SIGSYS, &action, NULL);
+    r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r;
+}
+
+/* ---- of a child ---- */
+
+static struct sock_fprog child_filter;
+
+int sandbox_seccomp_child(const struct sandbox_plan *plan, const char **what)
+{
+    static struct sock_filter program[BPF_MAXINSNS];
+    scmp_filter_ctx filter;
+    int fd = memfd_create("seccomp", MFD_CLOEXEC);
+    ssize_t size;
+    int r;
+
+    *what = "seccomp";
+    filter = make_filter(plan, &r);
+    if (filter != NULL)
+        r = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+    seccomp_release(filter);
+    if (r == 0) {
+        size = pread(fd, program, sizeof(program), 0);
+        r = size < 0 ? -errno : 0;
+        child_filter.len = (unsigned short)((size_t)(size < 0 ? 0 : size) / sizeof(program[0]));
+        child_filter.filter = program;
+    }
+    fd_close(&fd);
+    return r;
+}
+
+int sandbox_child_enter(void)
+{
+    if (child_filter.len == 0)
+        return 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &child_filter) < 0 ? -errno : 0;
+}
