@@ -99,6 +99,11 @@ int encoder_finish(struct encoder *encoder)
     return r == -ENODATA ? 0 : r;
 }
 
+bool encoder_is_empty(const struct encoder *encoder)
+{
+    return encoder->inside == 0 && encoder->ready_count == 0;
+}
+
 bool encoder_has_output(const struct encoder *encoder)
 {
     return encoder->ready_count > 0;

@@ -77,6 +77,8 @@ int encoder_finish(struct encoder *encoder);
 /* Forgets all that is inside; the next picture begins anew. */
 void encoder_forget(struct encoder *encoder);
 
+/* Whether nothing is inside: nothing would come of encoder_finish and encoder_take. */
+bool encoder_is_empty(const struct encoder *encoder);
 /* Whether encoder_take would give something. */
 bool encoder_has_output(const struct encoder *encoder);
 /* Copies the next compressed picture into 'size' bytes at 'to'. -ENODATA: there is none; -ENOSPC:

@@ -140,10 +140,16 @@ static void stop(struct m2m *m2m, struct buffer_queue *queue)
         context->key_count = 0; /* with their sources; the stream begins anew with one */
 }
 
+static bool is_empty(const struct m2m *m2m)
+{
+    return encoder_is_empty(M2M_OF(m2m, const struct encoder_context)->encoder);
+}
+
 static const struct m2m_ops encoder_m2m = {
     .both = true,
     .work = work_on,
     .prepare = prepare,
+    .is_empty = is_empty,
     .start = start,
     .stop = stop,
 };

@@ -28,44 +28,6 @@ void m2m_wake(struct m2m *m2m)
     sd_event_source_set_enabled(m2m->later, SD_EVENT_ONESHOT);
 }
 
-static void raise_event(struct m2m *m2m, uint32_t type, uint32_t changes)
-{
-    struct v4l2_event event = {.type = type};
-
-    event.u.src_change.changes = changes;
-    subscription_raise(&m2m->context, NULL, &event);
-}
-
-/* The output before it is out: the guest takes no buffer after this one until it has answered. */
-static void last_is_out(struct m2m *m2m)
-{
-    m2m->owes_last = false;
-    m2m->stopped = true;
-    if (m2m->changing)
-        return;
-    m2m->draining = false;
-    raise_event(m2m, V4L2_EVENT_EOS, 0);
-}
-
-/*
- * The LAST buffer is always an empty one, though V4L2 lets the last picture be it: FFmpeg (7.1)
- * asks once more after that one, and the guest's driver wakes nobody up then, as it has no buffer
- * to give. After an empty one FFmpeg asks no more.
- */
-static void give_last(struct m2m *m2m)
-{
-    struct queue_buffer *buffer = buffer_queue_take(&m2m->capture);
-
-    if (buffer == NULL)
-        return;
-    memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
-    buffer->timestamp = 0;
-    buffer->flags = V4L2_BUF_FLAG_LAST;
-    buffer->sequence = m2m->capture_sequence++;
-    buffer_queue_done(&m2m->capture, buffer);
-    last_is_out(m2m);
-}
-
 /* Gets hold of the buffer's bytes. 0 or -errno. */
 static int open_buffer(struct queue_buffer *buffer, struct m2m_plane *planes)
 {
@@ -163,8 +125,7 @@ static void next_step(struct m2m *m2m)
 
     if (job_busy(&m2m->job) || !m2m->output_on || (m2m->ops->both && !m2m->capture_on))
         return;
-    if (m2m->owes_last)
-        give_last(m2m);
+    m2m_give_last(m2m);
     if (m2m->owes_last || m2m->stopped || m2m->changing)
         return;
     if (m2m->pending && !m2m->placed && next_target(m2m) == NULL)
@@ -241,10 +202,12 @@ static void target_done(struct m2m *m2m)
 static void format_changed(struct m2m *m2m)
 {
     bool unfit = m2m->ops->changed(m2m);
+    struct v4l2_event event = {.type = V4L2_EVENT_SOURCE_CHANGE};
 
     m2m->changing = unfit || !m2m->capture_on;
     m2m->owes_last = unfit && m2m->capture_on;
-    raise_event(m2m, V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_SRC_CH_RESOLUTION);
+    event.u.src_change.changes = V4L2_EVENT_SRC_CH_RESOLUTION;
+    subscription_raise(&m2m->context, NULL, &event);
 }
 
 static void done(struct job *job)
@@ -262,6 +225,7 @@ static void done(struct job *job)
     target_done(m2m);
     if (work->changed)
         format_changed(m2m);
+    m2m_give_last(m2m);
     m2m_wake(m2m);
     context_settled(&m2m->context); /* may close the session, and with it end this */
 }

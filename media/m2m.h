@@ -77,6 +77,9 @@ struct m2m_ops {
      * that stream do not fit. The guest is told; if they do not fit (or none stream), nothing is
      * done until the capture queue has begun anew. */
     bool (*changed)(struct m2m *m2m);
+    /* Whether the codec has nothing inside that a drain would bring out; NULL: it is to be asked by
+     * a step. */
+    bool (*is_empty)(const struct m2m *m2m);
     /* STREAMON of either queue; 0 or -errno. */
     int (*start)(struct m2m *m2m, struct buffer_queue *queue);
     /* STREAMOFF of either. */
@@ -115,6 +118,9 @@ void m2m_finish(struct m2m *m2m);
 struct m2m *m2m_of(struct context *context);
 /* Looks soon what is to be done next, from the loop. */
 void m2m_wake(struct m2m *m2m);
+/* If it owes a LAST buffer, gives it to the guest as soon as there is one; and says that the drain
+ * is over. */
+void m2m_give_last(struct m2m *m2m);
 /* V4L2_CAP_* of a codec's node. */
 uint32_t m2m_caps(bool multiplanar);
 

@@ -1,7 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 
 #include "media/m2m.h"
+#include "media/subscription.h"
+
+/* The output before it is out: the guest takes no buffer after this one until it has answered. */
+static void last_is_out(struct m2m *m2m)
+{
+    const struct v4l2_event event = {.type = V4L2_EVENT_EOS};
+
+    m2m->owes_last = false;
+    m2m->stopped = true;
+    if (m2m->changing)
+        return;
+    m2m->draining = false;
+    subscription_raise(&m2m->context, NULL, &event);
+}
+
+/*
+ * The LAST buffer is always an empty one, though V4L2 lets the last picture be it: FFmpeg (7.1)
+ * asks once more after that one, and the guest's driver wakes nobody up then, as it has no buffer
+ * to give. After an empty one FFmpeg asks no more.
+ */
+void m2m_give_last(struct m2m *m2m)
+{
+    struct queue_buffer *buffer = m2m->owes_last ? buffer_queue_take(&m2m->capture) : NULL;
+
+    if (buffer == NULL)
+        return;
+    memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
+    buffer->timestamp = 0;
+    buffer->flags = V4L2_BUF_FLAG_LAST;
+    buffer->sequence = m2m->capture_sequence++;
+    buffer_queue_done(&m2m->capture, buffer);
+    last_is_out(m2m);
+}
+
+/* Whether the drain that begins has nothing to wait for. */
+static bool is_drained(const struct m2m *m2m)
+{
+    return m2m->drain_left == 0 && !job_busy(&m2m->job) && !m2m->pending && !m2m->flush &&
+           m2m->ops->is_empty != NULL && m2m->ops->is_empty(m2m);
+}
 
 /* Everything that is queued now is to come out, and then a LAST buffer. */
 static int command_stop(struct m2m *m2m)
@@ -18,6 +59,11 @@ static int command_stop(struct m2m *m2m)
     m2m->drain_left = m2m->source != NULL;
     TAILQ_FOREACH(buffer, &m2m->output.queued, entry)
     m2m->drain_left++;
+    /* Before the answer: the guest's driver lets v4l2-ctl (1.30) wait for an output buffer if it
+     * has not heard of the end by then, and none will come. */
+    if (is_drained(m2m))
+        m2m->owes_last = true;
+    m2m_give_last(m2m);
     m2m_wake(m2m);
     return 0;
 }

@@ -36,6 +36,31 @@ static void test_drain_and_start(void **state)
     film_free(&film);
 }
 
+/* Where nothing is left inside the guest has heard of the end when its STOP is answered. */
+static void test_drain_at_once(void **state)
+{
+    struct virtio_media_event_dqbuf event;
+    struct film film;
+    struct recorder r;
+    struct codec *c = &r.codec;
+
+    film_make(&film, 320, 240, 5);
+    recorder_open(&r, *state, &film, V4L2_PIX_FMT_H264);
+    recorder_begin(&r);
+    recorder_send(&r, 5);
+    wait_for(&r, &r.given_back, 5);
+    wait_for(&r, &r.came, 5);
+    assert_int_equal(codec_encoder_cmd(c, V4L2_ENC_CMD_STOP), 0);
+    assert_true(codec_event_within(c, 0, &event));
+    assert_int_equal(codec_event_type(&event), c->capture);
+    assert_true(event.buffer.flags & V4L2_BUF_FLAG_LAST);
+    assert_int_equal(codec_used(&event, 0), 0);
+    assert_true(codec_event_within(c, 0, &event));
+    assert_int_equal(codec_event_type(&event), V4L2_EVENT_EOS | CODEC_IS_EVENT);
+    recorder_close(&r);
+    film_free(&film);
+}
+
 /* A stream after a stop of the capture queue can be decoded by itself. */
 static void test_capture_restart(void **state)
 {
@@ -212,10 +237,10 @@ static void test_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ENCODER_TEST(test_drain_and_start), ENCODER_TEST(test_capture_restart),
-        ENCODER_TEST(test_capture_count),   ENCODER_TEST(test_too_large),
-        ENCODER_TEST(test_too_short),       ENCODER_TEST(test_reset),
-        ENCODER_TEST(test_sessions),
+        ENCODER_TEST(test_drain_and_start), ENCODER_TEST(test_drain_at_once),
+        ENCODER_TEST(test_capture_restart), ENCODER_TEST(test_capture_count),
+        ENCODER_TEST(test_too_large),       ENCODER_TEST(test_too_short),
+        ENCODER_TEST(test_reset),           ENCODER_TEST(test_sessions),
     };
 
     return cmocka_run_group_tests(tests, NULL, unmake);
