@@ -56,7 +56,7 @@ int display_wire_send(struct display_wire *wire, const struct iovec *parts, unsi
 
     if (r < 0)
         return r;
-    sent = fd_send_parts(wire->fd, parts, count, &fd, fd >= 0);
+    sent = fd_send_parts_now(wire->fd, parts, count, &fd, fd >= 0);
     if (sent < 0)
         return (int)sent;
     if ((size_t)sent < size_of(parts, count))
@@ -79,8 +79,8 @@ int display_wire_say(struct display_wire *wire, uint32_t request, const void *pa
 int display_wire_flush(struct display_wire *wire)
 {
     while (wire->rest_at < wire->rest_size) {
-        ssize_t sent =
-            fd_send(wire->fd, wire->rest + wire->rest_at, wire->rest_size - wire->rest_at, NULL, 0);
+        ssize_t sent = fd_send_now(wire->fd, wire->rest + wire->rest_at,
+                                   wire->rest_size - wire->rest_at, NULL, 0);
         if (sent < 0)
             return (int)sent;
         wire->rest_at += (size_t)sent;
@@ -98,8 +98,8 @@ static ssize_t look_ahead(struct display_wire *wire, const char **reason)
     struct vhost_user_gpu_header header = wire->in.header;
 
     if (wire->have < sizeof(header)) {
-        ssize_t n =
-            recv(wire->fd, (uint8_t *)&header + wire->have, sizeof(header) - wire->have, MSG_PEEK);
+        ssize_t n = recv(wire->fd, (uint8_t *)&header + wire->have, sizeof(header) - wire->have,
+                         MSG_PEEK | MSG_DONTWAIT);
         if (n <= 0)
             return n == 0 ? -ECONNRESET : -errno;
         if (wire->have + (size_t)n < sizeof(header))
@@ -128,7 +128,7 @@ int display_wire_receive(struct display_wire *wire, const char **reason)
         }
         if (whole > 0) {
             n = recv(wire->fd, (uint8_t *)&wire->in.header + wire->have, (size_t)whole - wire->have,
-                     0);
+                     MSG_DONTWAIT);
             whole = n < 0 ? -errno : n == 0 ? -ECONNRESET : n;
         }
         if (whole < 0)

@@ -299,6 +299,7 @@ static int start(struct render_thread *t)
     int error;
 
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* guest memory may be cut short: guest/guest_fault.h */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&t->thread, NULL, thread_main, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

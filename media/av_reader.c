@@ -175,6 +175,7 @@ static int start_thread(struct av_reader *r)
     int n;
 
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* guest memory may be cut short: guest/guest_fault.h */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     n = pthread_create(&r->thread, NULL, thread_main, r);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -108,6 +108,7 @@ static int start_thread(struct job_pool *pool)
     int r;
 
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* guest memory may be cut short: guest/guest_fault.h */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&pool->threads[pool->started], NULL, thread_main, pool);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

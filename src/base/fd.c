@@ -74,8 +74,8 @@ int fd_set_inherited(int fd)
     return 0;
 }
 
-ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count, const int *fds,
-                      unsigned count)
+static ssize_t send_parts(int socket, const struct iovec *parts, unsigned part_count,
+                          const int *fds, unsigned count, int flags)
 {
     union control control = {0};
     struct msghdr message = {
@@ -95,9 +95,21 @@ ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count
         memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
     }
     do {
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | flags);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
+}
+
+ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count, const int *fds,
+                      unsigned count)
+{
+    return send_parts(socket, parts, part_count, fds, count, 0);
+}
+
+ssize_t fd_send_parts_now(int socket, const struct iovec *parts, unsigned part_count,
+                          const int *fds, unsigned count)
+{
+    return send_parts(socket, parts, part_count, fds, count, MSG_DONTWAIT);
 }
 
 ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count)
@@ -105,6 +117,13 @@ ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsig
     struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
 
     return fd_send_parts(socket, &iov, 1, fds, count);
+}
+
+ssize_t fd_send_now(int socket, const void *data, size_t size, const int *fds, unsigned count)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+
+    return fd_send_parts_now(socket, &iov, 1, fds, count);
 }
 
 /* Puts 'fd' into the list, or closes it where there is no room. Returns whether there was. */
@@ -139,7 +158,7 @@ static bool collect(struct msghdr *message, struct fd_list *list)
     return fits;
 }
 
-ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list)
+static ssize_t receive(int socket, void *data, size_t size, struct fd_list *list, int flags)
 {
     union control control;
     struct iovec iov = {.iov_base = data, .iov_len = size};
@@ -154,7 +173,7 @@ ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list)
             .msg_control = control.bytes,
             .msg_controllen = sizeof(control.bytes),
         };
-        received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+        received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
     } while (received < 0 && errno == EINTR);
     if (received < 0)
         return -errno;
@@ -164,6 +183,16 @@ ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list)
         return -EMSGSIZE;
     }
     return received;
+}
+
+ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list)
+{
+    return receive(socket, data, size, list, 0);
+}
+
+ssize_t fd_receive_now(int socket, void *data, size_t size, struct fd_list *list)
+{
+    return receive(socket, data, size, list, MSG_DONTWAIT);
 }
 
 bool fd_leaves_room(int fd)

@@ -44,6 +44,12 @@ ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsig
 ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count, const int *fds,
                       unsigned count);
 
+/* The same, and never waits for room, whatever the descriptor says: whoever shares a socket may
+ * clear its O_NONBLOCK at any time. For a stranger's. */
+ssize_t fd_send_now(int socket, const void *data, size_t size, const int *fds, unsigned count);
+ssize_t fd_send_parts_now(int socket, const struct iovec *parts, unsigned part_count,
+                          const int *fds, unsigned count);
+
 /*
  * Receives up to 'size' bytes and appends the descriptors that came with them to 'list',
  * close-on-exec. A truncated control message, or more descriptors than the list holds, gives
@@ -51,6 +57,8 @@ ssize_t fd_send_parts(int socket, const struct iovec *parts, unsigned part_count
  * of the stream, or -errno.
  */
 ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
+/* The same, and never waits for bytes. */
+ssize_t fd_receive_now(int socket, void *data, size_t size, struct fd_list *list);
 
 /*
  * A memfd of exactly 'size' bytes (the caller rounds to pages) that can neither shrink nor grow

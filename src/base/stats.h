@@ -16,6 +16,7 @@
     X(commands)         /* answered to the guest */                                                \
     X(command_errors)   /* of them with an error */                                                \
     X(chains_bad)       /* descriptor chains that broke the rules */                               \
+    X(memory_lost)      /* mappings of guest memory whose file was cut short */                    \
     X(front_end_errors) /* requests of the front-end that were refused */                          \
     X(connections)      /* front-ends that came */                                                 \
     X(left_mapped)      /* buffers that were in the window when a front-end left */                \

@@ -97,7 +97,7 @@ static void fail_soon(struct back_channel *ch, ssize_t n)
 
 static bool send_bytes(struct back_channel *ch, const void *bytes, size_t size, int fd)
 {
-    ssize_t n = fd_send(ch->fd, bytes, size, &fd, fd >= 0);
+    ssize_t n = fd_send_now(ch->fd, bytes, size, &fd, fd >= 0);
 
     if (n != (ssize_t)size)
         fail_soon(ch, n);
@@ -250,7 +250,7 @@ static bool looks_for_one(const struct back_channel *ch)
 static void read_answer(struct back_channel *ch)
 {
     struct fd_list fds = {0};
-    ssize_t n = fd_receive(ch->fd, ch->answer + ch->have, sizeof(ch->answer) - ch->have, &fds);
+    ssize_t n = fd_receive_now(ch->fd, ch->answer + ch->have, sizeof(ch->answer) - ch->have, &fds);
     unsigned count = fds.count;
 
     if (count > 0 && ch->answer_fd < 0 && looks_for_one(ch)) {

@@ -50,7 +50,7 @@ static void deliver(struct connection *c)
 /* Reads a piece. Returns whether a whole message is there. */
 static bool read_piece(struct connection *c)
 {
-    ssize_t n = fd_receive(c->fd, next_byte(c), bytes_wanted(c), &c->fds);
+    ssize_t n = fd_receive_now(c->fd, next_byte(c), bytes_wanted(c), &c->fds);
     const char *reason;
 
     if (n == -EAGAIN || n == -EINTR)
@@ -142,7 +142,7 @@ void connection_answer_fd(struct connection *c, const struct vhost_user_message 
     memcpy(answer, &header, sizeof(header));
     if (size > 0)
         memcpy(answer + sizeof(header), payload, size);
-    n = fd_send(c->fd, answer, total, &fd, fd >= 0);
+    n = fd_send_now(c->fd, answer, total, &fd, fd >= 0);
     if (n != (ssize_t)total)
         connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)
                                                   : "it does not read its answers");

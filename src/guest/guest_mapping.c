@@ -41,6 +41,11 @@ static int map(struct guest_mapping *mapping, int fd, uint64_t offset, uint64_t 
         return -errno;
     /* The guest's memory is no part of our crash. */
     madvise(start, mapping->mapped, MADV_DONTDUMP);
+    mapping->place = guest_fault_watch(start, mapping->mapped);
+    if (mapping->place == NULL) {
+        munmap(start, mapping->mapped);
+        return -ENOMEM;
+    }
     mapping->data = (uint8_t *)start + mapping->lead;
     return 0;
 }
@@ -69,6 +74,7 @@ void guest_mapping_unref(struct guest_mapping *mapping)
 {
     if (mapping == NULL || --mapping->refs > 0)
         return;
+    guest_fault_forget(mapping->place);
     munmap(mapping->data - mapping->lead, mapping->mapped);
     free(mapping);
 }

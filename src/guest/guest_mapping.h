@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "guest/guest_fault.h"
+
 /*
  * A piece of a file of the guest's memory, mapped. The region that it was made for holds one
  * reference, and so does everything that needs the bytes to stay where they are when the front-end
@@ -11,9 +13,10 @@
  */
 struct guest_mapping {
     unsigned refs;
-    uint8_t *data;   /* the first byte that was asked for */
-    uint64_t lead;   /* bytes mapped before 'data', for page alignment */
-    uint64_t mapped; /* bytes of the whole mapping */
+    uint8_t *data;                   /* the first byte that was asked for */
+    uint64_t lead;                   /* bytes mapped before 'data', for page alignment */
+    uint64_t mapped;                 /* bytes of the whole mapping */
+    struct guest_fault_place *place; /* its watch for bytes that go */
 };
 
 /* Maps 'size' bytes from 'offset' of 'fd' (borrowed: the mapping needs it no more) to read and

@@ -120,6 +120,24 @@ static bool region_same(const struct guest_region *a, const struct guest_region 
            a->fd_offset == b->fd_offset && a->dev == b->dev && a->ino == b->ino;
 }
 
+/* A region that lost bytes is no memory any more, until the front-end tells it anew. Its mapping
+ * stays as long: someone may be in the middle of using it. */
+static void leave_lost(struct guest_memory *memory, unsigned faults)
+{
+    memory->faults = faults;
+    for (unsigned i = 0; i < memory->count; i++) {
+        struct guest_region *region = &memory->regions[i];
+
+        if (region->mapping == NULL || region->broken || !guest_fault_lost(region->mapping->place))
+            continue;
+        log_stranger("the front-end has cut the memory region at 0x%" PRIx64
+                     " short: it is used no more",
+                     region->gpa);
+        region->data = NULL;
+        region->broken = true;
+    }
+}
+
 /* Moves the mappings of what did not change from the old table to the new one. */
 static void keep_mappings(struct guest_memory *next, struct guest_memory *old)
 {
@@ -156,7 +174,9 @@ int guest_memory_set(struct guest_memory *memory, const struct guest_region_spec
         guest_memory_finish(&next);
         return ret;
     }
+    leave_lost(memory, __atomic_load_n(&guest_fault_count, __ATOMIC_ACQUIRE));
     keep_mappings(&next, memory);
+    next.faults = memory->faults;
     guest_memory_finish(memory);
     *memory = next;
     return 0;
@@ -191,9 +211,12 @@ static void region_map(struct guest_region *region)
 struct guest_region *guest_memory_region(struct guest_memory *memory, uint64_t gpa)
 {
     struct guest_region *region = &memory->regions[memory->last];
+    unsigned faults = __atomic_load_n(&guest_fault_count, __ATOMIC_ACQUIRE);
 
     if (memory->count == 0)
         return NULL;
+    if (memory->faults != faults)
+        leave_lost(memory, faults);
     if (gpa < region->gpa || gpa - region->gpa >= region->size) {
         unsigned at = region_index(memory, gpa);
 

@@ -26,12 +26,14 @@ struct guest_region {
     uint64_t dev, ino;             /* of the file */
     struct guest_mapping *mapping; /* one reference; NULL until something points there */
     uint8_t *data;                 /* of the mapping, or NULL */
-    bool broken;                   /* it could not be mapped: do not try at each descriptor */
+    bool
+        broken; /* it could not be mapped, or bytes of it are gone: do not try at each descriptor */
 };
 
 struct guest_memory {
     unsigned count;
-    unsigned last; /* where the last address was found: the next one is mostly there too */
+    unsigned last;   /* where the last address was found: the next one is mostly there too */
+    unsigned faults; /* guest_fault_count, when the mappings were last looked at */
     struct guest_region regions[GUEST_MEMORY_MAX_REGIONS]; /* ordered by gpa */
 };
 
@@ -56,8 +58,8 @@ int guest_memory_add(struct guest_memory *memory, const struct guest_region_spec
 /* Removes the region with that gpa, size and user address. 0 or -ENOENT. */
 int guest_memory_remove(struct guest_memory *memory, const struct guest_region_spec *spec);
 
-/* The region that holds 'gpa', mapped; NULL if there is none or it cannot be mapped. Valid until
- * the table changes. */
+/* The region that holds 'gpa', mapped; NULL if there is none, it cannot be mapped, or the front-end
+ * has cut its file short. Valid until the table changes. */
 struct guest_region *guest_memory_region(struct guest_memory *memory, uint64_t gpa);
 /* The pointer to [gpa, gpa + size), which must lie inside one region; NULL otherwise. */
 void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);

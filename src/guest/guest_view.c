@@ -146,6 +146,12 @@ static int show_stretch(const struct guest_memory *memory, const struct guest_st
     return -EOPNOTSUPP;
 }
 
+static void unmap(struct guest_view *view)
+{
+    guest_fault_forget(view->place);
+    munmap(view->start, view->mapped);
+}
+
 /* Several stretches, one behind the other in a place reserved for all. */
 static int show_many(struct guest_view *view, const struct guest_memory *memory)
 {
@@ -160,6 +166,11 @@ static int show_many(struct guest_view *view, const struct guest_memory *memory)
     start = mmap(NULL, view->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
         return -errno;
+    view->place = guest_fault_watch(start, view->mapped);
+    if (view->place == NULL) {
+        munmap(start, view->mapped);
+        return -ENOMEM;
+    }
     view->start = at = start;
     view->data = at + lead;
     for (unsigned i = 0; i < view->count && r == 0; i++) {
@@ -167,7 +178,7 @@ static int show_many(struct guest_view *view, const struct guest_memory *memory)
         at += (i == 0 ? lead : 0) + view->stretches[i].size;
     }
     if (r != 0) {
-        munmap(view->start, view->mapped);
+        unmap(view);
         return r;
     }
     madvise(view->start, view->mapped,
@@ -213,7 +224,7 @@ void guest_view_destroy(struct guest_view *view)
     if (view->mapping != NULL) {
         guest_mapping_unref(view->mapping);
     } else {
-        munmap(view->start, view->mapped);
+        unmap(view);
         stretches_mapped -= view->count;
     }
     free(view);
@@ -226,7 +237,8 @@ bool guest_view_shows(const struct guest_view *view, struct guest_memory *memory
     unsigned room;
     bool same;
 
-    if (count > GUEST_VIEW_MAX_STRETCHES)
+    if (count > GUEST_VIEW_MAX_STRETCHES ||
+        guest_fault_lost(view->mapping != NULL ? view->mapping->place : view->place))
         return false;
     now = view_alloc(count, &room);
     if (now == NULL)

@@ -30,7 +30,8 @@ struct guest_view {
     uint64_t size;                 /* bytes */
     struct guest_mapping *mapping; /* when it is one stretch, else NULL: what is mapped is ours */
     uint8_t *start;
-    uint64_t mapped; /* bytes from 'start' on */
+    uint64_t mapped;                 /* bytes from 'start' on */
+    struct guest_fault_place *place; /* of what is ours */
     unsigned count;
     struct guest_stretch stretches[];
 };
@@ -45,7 +46,8 @@ struct guest_view *guest_view_create(struct guest_memory *memory, const struct g
                                      unsigned count);
 /* Takes NULL. */
 void guest_view_destroy(struct guest_view *view);
-/* Whether it shows just these pieces, as they lie in the guest's memory now. */
+/* Whether it shows just these pieces, as they lie in the guest's memory now. Not once bytes of it
+ * were gone. */
 bool guest_view_shows(const struct guest_view *view, struct guest_memory *memory,
                       const struct guest_piece *pieces, unsigned count);
 

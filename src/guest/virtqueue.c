@@ -191,6 +191,12 @@ static int break_queue(struct virtqueue *queue, const char *reason)
     return -EINVAL;
 }
 
+void virtqueue_break(struct virtqueue *queue)
+{
+    if (queue->started)
+        queue->broken = true;
+}
+
 /* A chain for the next request, empty. NULL when memory is out. */
 static struct chain *chain_take(struct virtqueue *queue)
 {

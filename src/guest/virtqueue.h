@@ -73,6 +73,8 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
 /* Stops it, and returns the base to go on from: behind everything that was taken. The chains in
  * flight stay the device's. */
 uint16_t virtqueue_stop(struct virtqueue *queue);
+/* Nothing more is taken from it and nothing given back until it is started anew. */
+void virtqueue_break(struct virtqueue *queue);
 /* The driver of a stopped queue begins anew: what is in flight is forgotten. */
 void virtqueue_reset(struct virtqueue *queue);
 

@@ -2,9 +2,11 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -39,7 +41,7 @@ struct worker_ring {
 struct worker {
     sd_event *loop;
     int link_fd;
-    sd_event_source *link_io;
+    sd_event_source *link_io, *lost_io;
     struct journal journal;
     struct arena arena;
     struct exporter exporter;
@@ -63,11 +65,15 @@ static struct worker *worker_of(struct device_host *host)
 
 /* ---- what a device is lent ---- */
 
+/* The descriptor is the front-end's too, who may have made it one that waits for room. */
 static void call_driver(const struct worker_ring *ring)
 {
+    struct pollfd room = {.fd = ring->call, .events = POLLOUT};
     uint64_t one = 1;
 
-    if (ring->call >= 0 && write(ring->call, &one, sizeof(one)) < 0 && errno != EAGAIN)
+    if (ring->call < 0 || poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0)
+        return;
+    if (write(ring->call, &one, sizeof(one)) < 0 && errno != EAGAIN)
         log_stranger("Ring %u's call descriptor cannot be written: %s.", ring->index,
                      strerror(errno));
 }
@@ -131,11 +137,21 @@ static void run_queues(struct worker *w)
         run_queue(w, i);
 }
 
+/* The descriptor is the front-end's too, who may have emptied it, and made it one that waits. */
+static ssize_t read_kick(int fd, uint64_t *count)
+{
+    struct iovec iov = {.iov_base = count, .iov_len = sizeof(*count)};
+    ssize_t n = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
+
+    /* Older kernels do not know that of an eventfd. */
+    return n < 0 && errno == EOPNOTSUPP ? read(fd, count, sizeof(*count)) : n;
+}
+
 static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
 {
     struct worker_ring *ring = data;
     uint64_t count;
-    ssize_t n = read(fd, &count, sizeof(count));
+    ssize_t n = read_kick(fd, &count);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -145,6 +161,22 @@ static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
         return 0;
     }
     run_queue(ring->worker, ring->index);
+    return 0;
+}
+
+/* The front-end took memory away under us: what a driver finds in its rings now means nothing. */
+static int on_memory_lost(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+    struct worker *w = data;
+    uint64_t count;
+
+    if (read(fd, &count, sizeof(count)) != sizeof(count))
+        return 0;
+    stats_add(&w->journal.page->stats.memory_lost, count);
+    log_stranger("The front-end has cut guest memory short that the device was using: the rings "
+                 "stand still until a driver begins anew.");
+    for (unsigned i = 0; i < w->facts.queues; i++)
+        virtqueue_break(&w->queues[i]);
     return 0;
 }
 
@@ -469,7 +501,7 @@ static int shut(struct worker *w, const struct worker_options *options, bool las
 static int worker_init(struct worker *w, const struct worker_options *options)
 {
     bool arena = options->arena_fd >= 0;
-    int r;
+    int r, lost_fd;
 
     *w = (struct worker){.link_fd = options->link_fd};
     w->journal.fd = -1;
@@ -497,7 +529,13 @@ static int worker_init(struct worker *w, const struct worker_options *options)
         return -errno;
     w->device->impl->facts(w->device, &w->facts);
     w->device->impl->reset(w->device);
-    r = sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
+    r = guest_fault_init(&lost_fd);
+    if (r == 0)
+        r = sd_event_add_io(w->loop, &w->lost_io, lost_fd, EPOLLIN, on_memory_lost, w);
+    if (r >= 0) /* before an answer goes out that was made of nothing */
+        r = sd_event_source_set_priority(w->lost_io, SD_EVENT_PRIORITY_IMPORTANT);
+    if (r >= 0)
+        r = sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
     return r < 0 ? r : shut(w, options, true);
 }
 
@@ -521,6 +559,7 @@ static void worker_finish(struct worker *w, const struct worker_options *options
     guest_memory_finish(&w->memory);
     journal_finish(&w->journal);
     w->link_io = sd_event_source_disable_unref(w->link_io);
+    w->lost_io = sd_event_source_disable_unref(w->lost_io);
     sd_event_unref(w->loop);
     fd_close(&w->link_fd);
 }

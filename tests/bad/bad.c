@@ -6,10 +6,19 @@
 
 #define MOST_FDS 64u
 
+static struct unharmed before;
+
+void bad_start(struct story *s)
+{
+    story_start(s, NULL);
+    unharmed_take(&before, s);
+}
+
 void bad_join(struct story *s, bool start)
 {
     struct frontend_plan plan;
 
+    subject_forget();
     frontend_plan_init(&plan, s->cast.habit);
     story_connect(s, &plan);
     assert_int_equal(frontend_negotiate(&s->frontend), 0);
@@ -66,13 +75,20 @@ void bad_expect(struct story *s, const struct bad_message *message, enum bad_end
     assert_int_equal(answer.u64 != 0, end == BAD_REFUSED);
 }
 
+void bad_told(struct story *s, const char *counter, const char *words)
+{
+    unharmed_said(s, words);
+    unharmed_counted(&before, s, counter);
+}
+
 void bad_afterwards(struct story *s)
 {
     if (s->joined)
         story_leave(s);
+    unharmed_check(&before, s);
     story_join(s);
-    gpu_story_bind(s);
-    gpu_story_create_mapped(s, 1, MIB, MIB);
-    gpu_story_verify_up(s, 1, MIB, MIB, 1);
+    subject_bind(s);
+    assert_true(subject_map(s));
+    subject_verify(s);
     story_leave(s);
 }

@@ -3,6 +3,8 @@
 #define TESTS_BAD_BAD_H
 
 #include "tests/session/gpu_story.h"
+#include "tests/session/subject.h"
+#include "tests/session/unharmed.h"
 
 /*
  * A front-end that sends what it should not. A message that breaks its rule ends the connection;
@@ -27,13 +29,17 @@ struct bad_message {
 #define BAD_ALL UINT32_MAX
 #define BAD_FLAGS (1u << 31)
 
+/* story_start, and notes what may not change. */
+void bad_start(struct story *s);
 /* Connects a front-end that has negotiated; 'start': and has started the rings. */
 void bad_join(struct story *s, bool start);
 /* Sends the message, with guest memory's descriptor 'fds' times over. */
 int bad_send(struct story *s, const struct bad_message *message);
 /* Sends it, and fails the test unless it ends like this. */
 void bad_expect(struct story *s, const struct bad_message *message, enum bad_end end);
-/* The next front-end finds a device that works, and no descriptor more than at the beginning. */
+/* The program said why, in these words, and counted it ("chains_bad"). */
+void bad_told(struct story *s, const char *counter, const char *words);
+/* Both processes are what they were, and the next front-end finds a device that works. */
 void bad_afterwards(struct story *s);
 
 #endif

@@ -25,7 +25,7 @@ static void wrong_sizes_end_the_connection(void **state)
 {
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     for (uint32_t request = 0; request < VHOST_USER_REQUESTS; request++) {
         const struct vhost_user_rule *rule = vhost_user_rule(request);
 
@@ -44,7 +44,7 @@ static void surplus_descriptors_end_the_connection(void **state)
 {
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     for (uint32_t request = 0; request < VHOST_USER_REQUESTS; request++) {
         const struct vhost_user_rule *rule = vhost_user_rule(request);
 
@@ -64,7 +64,7 @@ static void unknown_requests_end_the_connection(void **state)
     const uint32_t more[] = {VHOST_USER_REQUESTS, 100, 1000, 1u << 31, UINT32_MAX};
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     for (uint32_t request = 0; request < VHOST_USER_REQUESTS; request++)
         if (!exists(request)) {
             closes_on(s, (struct bad_message){request, 0, 0, BAD_ALL, 0});
@@ -91,7 +91,7 @@ static void wrong_headers_end_the_connection(void **state)
     };
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         closes_on(s, rows[i]);
     bad_afterwards(s);
@@ -104,7 +104,7 @@ static void messages_that_were_not_negotiated_end_the_connection(void **state)
     struct story *s = story(state);
     struct frontend_plan plan;
 
-    story_start(s, NULL);
+    bad_start(s);
     frontend_plan_init(&plan, s->cast.habit);
     for (uint32_t request = 0; request < VHOST_USER_REQUESTS; request++) {
         const struct vhost_user_rule *rule = vhost_user_rule(request);
@@ -133,13 +133,13 @@ static void half_a_message_stalls_nobody(void **state)
     struct story *s = story(state);
     uint8_t header[5] = {1, 0, 0, 0, 1};
 
-    story_start(s, NULL);
+    bad_start(s);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bad_join(s, true);
-        gpu_story_bind(s);
+        subject_bind(s);
         assert_int_equal(bad_send(s, &rows[i]), 0);
         /* The rings and the control socket are served meanwhile. */
-        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        subject_serves(s);
         assert_true(daemon_process_number(&s->daemon, "/worker/pid") > 0);
         story_leave(s);
     }
@@ -158,7 +158,7 @@ static void a_message_may_come_in_pieces(void **state)
     struct story *s = story(state);
     struct vhost_user_message answer;
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, false);
     for (size_t i = 0; i < sizeof(bytes); i++) {
         assert_int_equal(frontend_send_raw(&s->frontend, &bytes[i], 1, NULL, 0), 0);
@@ -176,7 +176,7 @@ static void messages_may_come_together(void **state)
     struct vhost_user_header headers[100];
     struct vhost_user_message answer;
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     for (unsigned i = 0; i < 100; i++)
         headers[i] = (struct vhost_user_header){
@@ -196,7 +196,7 @@ static void a_storm_of_messages_leaks_nothing(void **state)
     int fds[2], before, after;
     uint64_t ring = 1;
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     before = daemon_process_fds(s->daemon.pid);
     for (unsigned i = 0; i < 1000; i++) {
@@ -211,7 +211,7 @@ static void a_storm_of_messages_leaks_nothing(void **state)
     }
     after = daemon_process_await_fds(s->daemon.pid, before + 1, 2000);
     assert_in_range(after, before, before + 1); /* SET_VRING_ERR of ring 1 may be new */
-    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    subject_serves(s);
     story_leave(s);
     /* Another back-end channel each time: the old one is closed. */
     bad_join(s, false);
@@ -239,7 +239,7 @@ static void a_front_end_that_does_not_read_is_left(void **state)
     unsigned sent = 0;
     int r = 0;
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, false);
     writable = (struct pollfd){.fd = s->frontend.socket, .events = POLLOUT};
     while (r == 0 && sent < 100000 && poll(&writable, 1, 1000) == 1 &&
@@ -260,7 +260,7 @@ static void noise_ends_the_connection(void **state)
     uint64_t seed = 1;
     uint8_t noise[512];
 
-    story_start(s, NULL);
+    bad_start(s);
     frontend_plan_init(&plan, s->cast.habit);
     for (unsigned i = 0; i < 50; i++) {
         for (unsigned k = 0; k < sizeof(noise); k++)
@@ -279,17 +279,28 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(wrong_sizes_end_the_connection, gpu_qemu_arena),
+        STORY(wrong_sizes_end_the_connection, media_qemu),
         STORY(surplus_descriptors_end_the_connection, gpu_qemu_arena),
+        STORY(surplus_descriptors_end_the_connection, media_qemu),
         STORY(unknown_requests_end_the_connection, gpu_qemu_arena),
+        STORY(unknown_requests_end_the_connection, media_qemu),
         STORY(wrong_headers_end_the_connection, gpu_qemu_arena),
+        STORY(wrong_headers_end_the_connection, media_qemu),
         STORY(messages_that_were_not_negotiated_end_the_connection, gpu_qemu_arena),
+        STORY(messages_that_were_not_negotiated_end_the_connection, media_qemu),
         STORY(half_a_message_stalls_nobody, gpu_qemu_arena),
+        STORY(half_a_message_stalls_nobody, media_qemu),
         STORY(a_message_may_come_in_pieces, gpu_qemu_arena),
+        STORY(a_message_may_come_in_pieces, media_qemu),
         STORY(messages_may_come_together, gpu_qemu_arena),
+        STORY(messages_may_come_together, media_qemu),
         STORY(a_storm_of_messages_leaks_nothing, gpu_qemu_arena),
+        STORY(a_storm_of_messages_leaks_nothing, media_qemu),
         STORY(a_storm_of_messages_leaks_nothing, gpu_qemu_single),
         STORY(a_front_end_that_does_not_read_is_left, gpu_qemu_arena),
+        STORY(a_front_end_that_does_not_read_is_left, media_qemu),
         STORY(noise_ends_the_connection, gpu_qemu_arena),
+        STORY(noise_ends_the_connection, media_qemu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

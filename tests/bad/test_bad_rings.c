@@ -17,7 +17,7 @@ static void rings_that_are_not_there_are_refused(void **state)
                                  VHOST_USER_SET_VRING_ENABLE};
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     for (size_t i = 0; i < NO_RINGS; i++) {
         struct vhost_user_vring_addr addr = {.index = no_rings[i]};
@@ -32,7 +32,7 @@ static void rings_that_are_not_there_are_refused(void **state)
             bad_expect(s, &message, BAD_REFUSED);
         }
     }
-    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    subject_serves(s);
     bad_afterwards(s);
     story_end(s);
 }
@@ -45,7 +45,7 @@ static void descriptors_for_rings_that_are_not_there_are_refused(void **state)
     const uint64_t rings[] = {2, 4, 200, 255, 2 | VHOST_USER_VRING_NO_FD};
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
         for (unsigned k = 0; k < 3; k++) {
@@ -54,7 +54,7 @@ static void descriptors_for_rings_that_are_not_there_are_refused(void **state)
 
             bad_expect(s, &message, BAD_REFUSED);
         }
-    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    subject_serves(s);
     bad_afterwards(s);
     story_end(s);
 }
@@ -67,7 +67,7 @@ static void a_descriptor_too_many_or_too_few_is_refused(void **state)
     struct story *s = story(state);
     uint64_t with = 0, without = VHOST_USER_VRING_NO_FD;
 
-    story_start(s, NULL);
+    bad_start(s);
     for (unsigned k = 0; k < 3; k++) {
         struct bad_message missing = {requests[k], 0, 8, BAD_ALL, 0, &with};
         struct bad_message surplus = {requests[k], 0, 8, BAD_ALL, 1, &without};
@@ -89,7 +89,7 @@ static void sizes_that_no_ring_has_are_refused(void **state)
     const uint32_t good[] = {1, 2, 64, 256, 1024, 32768};
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, false);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct vhost_user_vring_state ring = {0, sizes[i]};
@@ -113,7 +113,7 @@ static void half_a_ring_does_not_start(void **state)
     struct story *s = story(state);
     uint64_t ring = 0;
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, false);
     /* Neither memory, size nor addresses. */
     frontend_tell(&s->frontend, VHOST_USER_SET_VRING_KICK, &ring, 8, &s->frontend.queues[0].kick, 1,
@@ -152,13 +152,13 @@ static void a_ring_may_be_stopped_twice(void **state)
 {
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     assert_int_equal(frontend_stop(&s->frontend), 0);
     assert_int_equal(frontend_stop_ring(&s->frontend, 0), 0);
     assert_int_equal(frontend_stop_ring(&s->frontend, 1), 0);
     assert_int_equal(frontend_start(&s->frontend), 0);
-    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    subject_serves(s);
     for (size_t i = 0; i < NO_RINGS; i++) {
         struct vhost_user_vring_state ring = {no_rings[i], 0};
 
@@ -176,7 +176,7 @@ static void things_may_come_twice(void **state)
 {
     struct story *s = story(state);
 
-    story_start(s, NULL);
+    bad_start(s);
     bad_join(s, true);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(frontend_enable_ring(&s->frontend, 0, true), 0);
@@ -186,7 +186,7 @@ static void things_may_come_twice(void **state)
         assert_int_equal(frontend_tell(&s->frontend, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0, true),
                          0);
         assert_int_equal(frontend_tell_memory(&s->frontend), 0);
-        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        subject_serves(s);
     }
     bad_afterwards(s);
     story_end(s);
@@ -216,7 +216,7 @@ static void a_kick_that_is_no_eventfd_burns_nothing(void **state)
     uint64_t ring = 1;
     int pipes[2];
 
-    story_start(s, NULL);
+    bad_start(s);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     for (unsigned i = 0; i < 3; i++) {
         int fd = i == 0   ? open("/dev/zero", O_RDWR | O_CLOEXEC)
@@ -236,7 +236,7 @@ static void a_kick_that_is_no_eventfd_burns_nothing(void **state)
         usleep(500000);
         /* Of 50 ticks, a busy loop takes nearly all. */
         assert_in_range(cpu_ticks(story_worker(s)) + cpu_ticks(s->daemon.pid) - before, 0, 15);
-        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        subject_serves(s);
         close(fd);
         story_leave(s);
     }
@@ -249,12 +249,13 @@ static void a_call_that_cannot_be_made_blocks_nobody(void **state)
 {
     const uint64_t no_call = 0 | VHOST_USER_VRING_NO_FD;
     const uint64_t most = UINT64_MAX - 1;
-    struct virtio_gpu_ctrl_hdr ping = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
     struct story *s = story(state);
-    struct driver_queue *queue = &s->frontend.queues[0];
+    struct driver_queue *queue = &s->frontend.queues[SUBJECT_QUEUE];
+    uint8_t request[64];
+    size_t size, space;
     int fd, flags;
 
-    story_start(s, NULL);
+    bad_start(s);
     for (unsigned i = 0; i < 2; i++) {
         uint64_t ring = 0;
         int slot;
@@ -270,7 +271,9 @@ static void a_call_that_cannot_be_made_blocks_nobody(void **state)
                 0);
         else
             assert_int_equal(write(fd, &most, 8), 8);
-        slot = gpu_guest_begin(&s->frontend, &ping, sizeof(ping), 408);
+        size = subject_request(s, request, &space);
+        slot = frontend_submit(&s->frontend, SUBJECT_QUEUE, request, size, space);
+        assert_true(slot >= 0);
         for (unsigned waited = 0; waited < 5000 && !queue->slot[slot].answered; waited += 5) {
             assert_int_equal(frontend_pump(&s->frontend, -1, 5), 0);
             driver_queue_collect(queue);
@@ -283,7 +286,7 @@ static void a_call_that_cannot_be_made_blocks_nobody(void **state)
                 frontend_tell(&s->frontend, VHOST_USER_SET_VRING_CALL, &ring, 8, &fd, 1, true), 0);
         else
             assert_int_equal(read(fd, &ring, 8), 8);
-        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        subject_serves(s);
         story_leave(s);
     }
     bad_afterwards(s);
@@ -298,7 +301,7 @@ static void config_reads_past_the_end_are_errors(void **state)
     struct vhost_user_message answer;
     int r;
 
-    story_start(s, NULL);
+    bad_start(s);
     for (size_t i = 0; i < 4; i++) {
         struct vhost_user_config config = {.offset = pieces[i][0], .size = pieces[i][1]};
 
@@ -320,15 +323,25 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(rings_that_are_not_there_are_refused, gpu_qemu_arena),
+        STORY(rings_that_are_not_there_are_refused, media_qemu),
         STORY(descriptors_for_rings_that_are_not_there_are_refused, gpu_qemu_arena),
+        STORY(descriptors_for_rings_that_are_not_there_are_refused, media_qemu),
         STORY(a_descriptor_too_many_or_too_few_is_refused, gpu_qemu_arena),
+        STORY(a_descriptor_too_many_or_too_few_is_refused, media_qemu),
         STORY(sizes_that_no_ring_has_are_refused, gpu_qemu_arena),
+        STORY(sizes_that_no_ring_has_are_refused, media_qemu),
         STORY(half_a_ring_does_not_start, gpu_qemu_arena),
+        STORY(half_a_ring_does_not_start, media_qemu),
         STORY(a_ring_may_be_stopped_twice, gpu_qemu_arena),
+        STORY(a_ring_may_be_stopped_twice, media_qemu),
         STORY(things_may_come_twice, gpu_qemu_arena),
+        STORY(things_may_come_twice, media_qemu),
         STORY(a_kick_that_is_no_eventfd_burns_nothing, gpu_qemu_arena),
+        STORY(a_kick_that_is_no_eventfd_burns_nothing, media_qemu),
         STORY(a_call_that_cannot_be_made_blocks_nobody, gpu_qemu_arena),
+        STORY(a_call_that_cannot_be_made_blocks_nobody, media_qemu),
         STORY(config_reads_past_the_end_are_errors, gpu_qemu_arena),
+        STORY(config_reads_past_the_end_are_errors, media_qemu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ const struct story_cast gpu_crosvm_arena = {STORY_GPU, HABIT_CROSVM, "--mapping=
 const struct story_cast gpu_crosvm_single = {STORY_GPU, HABIT_CROSVM, "--mapping=single"};
 const struct story_cast media_qemu = {STORY_MEDIA, HABIT_QEMU, NULL};
 const struct story_cast media_crosvm = {STORY_MEDIA, HABIT_CROSVM, NULL, true};
+const struct story_cast media_qemu_single = {STORY_MEDIA, HABIT_QEMU, "--mapping=single"};
+const struct story_cast media_crosvm_single = {STORY_MEDIA, HABIT_CROSVM, "--mapping=single"};
 
 static int64_t now_ms(void)
 {

@@ -75,6 +75,6 @@ int story_teardown(void **state);
 
 /* The usual casts. */
 extern const struct story_cast gpu_qemu_arena, gpu_qemu_single, gpu_crosvm_arena, gpu_crosvm_single,
-    media_qemu, media_crosvm;
+    media_qemu, media_crosvm, media_qemu_single, media_crosvm_single;
 
 #endif
