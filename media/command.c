@@ -62,8 +62,7 @@ static void context_answers(struct media *media, int result, size_t tail_answer)
 
     if (command->chain == NULL || command->call.row == NULL)
         return;
-    log_debug("session %u: %s gives %d", command->call.session->id.id, command->call.row->name,
-              -result);
+    command_ioctl_log(&command->call, result);
     command->call.tail_answer = tail_answer;
     command_ioctl_size(command);
     command_settle(media, result, true);

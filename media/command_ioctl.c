@@ -41,6 +41,25 @@ void command_ioctl_size(struct command *command)
         command->error_size = command->reply_size;
 }
 
+/* Who lists things learns by an error that there are no more, and who asks whether the device can
+ * do something may learn that it cannot. */
+static bool is_usual(const struct ioctl_call *call, int result)
+{
+    const char *name = call->row->name;
+
+    return result == 0 || result == -ENOTTY || strstr(name, "ENUM") != NULL ||
+           strstr(name, "QUERY") != NULL || strstr(name, "TRY_") != NULL;
+}
+
+void command_ioctl_log(const struct ioctl_call *call, int result)
+{
+    unsigned id = call->session->id.id;
+
+    log_debug("session %u: %s gives %d", id, call->row->name, -result);
+    if (!is_usual(call, result))
+        log_stranger("session %u: %s is refused: %s", id, call->row->name, strerror(-result));
+}
+
 int command_ioctl(struct media *media, struct command *command)
 {
     struct virtio_media_cmd_ioctl head;
@@ -51,10 +70,14 @@ int command_ioctl(struct media *media, struct command *command)
     *call = (struct ioctl_call){.row = v4l2_ioctl_find(head.code),
                                 .number = head.code,
                                 .session = session_find(&media->sessions, head.session_id)};
-    if (call->session == NULL)
+    if (call->session == NULL) {
+        log_stranger("an ioctl for session %u, which is not open", head.session_id);
         return -EINVAL;
-    if (call->row == NULL)
+    }
+    if (call->row == NULL) {
+        log_stranger("ioctl %u is none that there is", head.code);
         return -ENOTTY;
+    }
     if (ioctl_waits(head.code) && command_wait_for_context(command, call->session))
         return COMMAND_LATER;
     r = prepare_ioctl(command, &head);
@@ -63,7 +86,7 @@ int command_ioctl(struct media *media, struct command *command)
     r = ioctl_run(media, call);
     if (r == COMMAND_LATER)
         return r;
-    log_debug("session %u: %s gives %d", head.session_id, call->row->name, -r);
+    command_ioctl_log(call, r);
     command_ioctl_size(command);
     return r;
 }

@@ -76,8 +76,10 @@ static int run_close(struct media *media, struct command *command)
 
     memcpy(&close, command->request, sizeof(close));
     session = session_find(&media->sessions, close.session_id);
-    if (session == NULL)
+    if (session == NULL) {
+        log_stranger("a CLOSE of session %u, which is not open", close.session_id);
         return -EINVAL;
+    }
     if (command_wait_for_context(command, session))
         return COMMAND_LATER;
     media_close_session(media, session);
@@ -99,11 +101,12 @@ static int run_mmap(struct media *media, struct command *command)
 
     memcpy(&mmap, command->request, sizeof(mmap));
     session = session_find(&media->sessions, mmap.session_id);
-    if (session == NULL)
+    plane = session != NULL ? context_plane(session->context, mmap.session_id, mmap.offset) : NULL;
+    if (plane == NULL) {
+        log_stranger("an MMAP of session %u at offset 0x%x, where it has no buffer",
+                     mmap.session_id, mmap.offset);
         return -EINVAL;
-    plane = context_plane(session->context, mmap.session_id, mmap.offset);
-    if (plane == NULL)
-        return -EINVAL;
+    }
     /* Always readable and writable: the guest's own page tables keep what is read-only so. */
     answer.shm_offset = plane->place.start;
     answer.len = plane->size;
@@ -119,8 +122,11 @@ static int run_munmap(struct media *media, struct command *command)
 
     memcpy(&munmap, command->request, sizeof(munmap));
     plane = window_mapped_at(&media->window, munmap.shm_offset);
-    if (plane == NULL)
+    if (plane == NULL) {
+        log_stranger("a MUNMAP at 0x%llx, where nothing is mapped",
+                     (unsigned long long)munmap.shm_offset);
         return -EINVAL;
+    }
     return plane_unmap(plane, mapping_settled, media);
 }
 

@@ -33,6 +33,8 @@ bool command_wait_for_context(struct command *command, const struct session *ses
 
 /* command_ioctl.c: the handler of VIRTIO_MEDIA_CMD_IOCTL. */
 command_handler command_ioctl;
+/* Says what came of an ioctl, if a guest that means well does not get such an answer. */
+void command_ioctl_log(const struct ioctl_call *call, int result);
 /* How much of the payload is answered, now that it is known: command::call has it. */
 void command_ioctl_size(struct command *command);
 

@@ -108,7 +108,7 @@ static void give_step(struct m2m *m2m, bool with_source, bool drain)
     if (r == 0 && m2m->target != NULL)
         r = open_target(m2m);
     if (r != 0) {
-        log_warning("a codec's buffers have no memory to work on: error %d", -r);
+        log_stranger("a codec's buffers have no memory to work on: error %d", -r);
         untake(m2m);
         return;
     }

@@ -232,8 +232,8 @@ static void plane_left(void *data, int result)
     if (result == -ENOENT || result == -ECANCELED)
         result = 0;
     if (result != 0 && plane->window != NULL)
-        log_warning("a media buffer at 0x%llx cannot be taken out of the window: error %d",
-                    (unsigned long long)plane->place.start, -result);
+        log_stranger("a media buffer at 0x%llx cannot be taken out of the window: error %d",
+                     (unsigned long long)plane->place.start, -result);
     plane_answered(plane, result == 0 ? PLANE_OUT : PLANE_LOST, result);
 }
 

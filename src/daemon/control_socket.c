@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 
@@ -29,7 +27,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *dat
 {
     struct control_socket *control = data;
     struct control_client *client = free_client(control);
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int peer = accepting_take(&control->accepting, "Who asks at the control socket");
 
     if (peer < 0)
         return 0;
@@ -61,18 +59,15 @@ int control_socket_open(struct control_socket *control, const char *path)
 int control_socket_serve(struct control_socket *control, sd_event *loop,
                          const struct control_handler *handler, void *data)
 {
-    int r;
-
     control->loop = loop;
     control->handler = handler;
     control->data = data;
-    r = sd_event_add_io(loop, &control->accept, control->fd, EPOLLIN, on_accept, control);
-    return r < 0 ? r : 0;
+    return accepting_init(&control->accepting, loop, control->fd, on_accept, control);
 }
 
 void control_socket_finish(struct control_socket *control)
 {
-    control->accept = sd_event_source_disable_unref(control->accept);
+    accepting_finish(&control->accepting);
     for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
         control_client_finish(&control->clients[i]);
     fd_close(&control->fd);

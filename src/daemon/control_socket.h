@@ -6,6 +6,7 @@
 
 #include "daemon/control_client.h"
 #include "daemon/listener.h"
+#include "door/accepting.h"
 
 #define CONTROL_SOCKET_CLIENTS 8u
 
@@ -22,7 +23,7 @@ struct control_socket {
     sd_event *loop;
     struct listener listener;
     int fd; /* owned */
-    sd_event_source *accept;
+    struct accepting accepting;
     const struct control_handler *handler;
     void *data;
     struct control_client clients[CONTROL_SOCKET_CLIENTS];

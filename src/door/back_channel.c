@@ -54,7 +54,7 @@ static void detach(struct back_channel *ch)
 
 static void channel_break(struct back_channel *ch, int result, const char *reason)
 {
-    log_warning("The back-end channel is closed: %s. Buffers can no longer be mapped.", reason);
+    log_stranger("The back-end channel is closed: %s. Buffers can no longer be mapped.", reason);
     detach(ch);
     fail_all(ch, result);
 }

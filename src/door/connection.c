@@ -18,6 +18,23 @@ static void connection_break(struct connection *c, const char *reason)
     c->handler->closed(c->data, reason);
 }
 
+/* The same for what no front-end should do. */
+static void connection_refuse(struct connection *c, const char *reason)
+{
+    if (!c->broken)
+        c->handler->refused(c->data, reason);
+    connection_break(c, reason);
+}
+
+/* Nothing more can be read or written: 'error' is -errno. */
+static void connection_fail(struct connection *c, int error, const char *otherwise)
+{
+    if (error == -ECONNRESET || error == -EPIPE)
+        connection_break(c, "it hung up");
+    else
+        connection_refuse(c, otherwise);
+}
+
 /* How many bytes to read next: the header first, then its payload and not a byte more, because the
  * descriptors of the next message come with its first byte. */
 static size_t bytes_wanted(const struct connection *c)
@@ -56,16 +73,17 @@ static bool read_piece(struct connection *c)
     if (n == -EAGAIN || n == -EINTR)
         return false;
     if (n <= 0) {
-        connection_break(c, n == 0 ? (c->have == 0 ? "it hung up" : "it hung up in mid-message")
-                            : n == -EMSGSIZE ? "it sent more descriptors than any message has"
-                                             : strerror((int)-n));
+        connection_fail(c, n == 0 && c->have == 0 ? -ECONNRESET : (int)n,
+                        n == 0           ? "it hung up in mid-message"
+                        : n == -EMSGSIZE ? "it sent more descriptors than can be taken"
+                                         : strerror((int)-n));
         return false;
     }
     c->have += (size_t)n;
     if (c->have == VHOST_USER_HEADER_SIZE) {
         reason = vhost_user_check_header(&c->in.header);
         if (reason != NULL) {
-            connection_break(c, reason);
+            connection_refuse(c, reason);
             return false;
         }
     }
@@ -144,8 +162,8 @@ void connection_answer_fd(struct connection *c, const struct vhost_user_message 
         memcpy(answer + sizeof(header), payload, size);
     n = fd_send_now(c->fd, answer, total, &fd, fd >= 0);
     if (n != (ssize_t)total)
-        connection_break(c, n < 0 && n != -EAGAIN ? strerror((int)-n)
-                                                  : "it does not read its answers");
+        connection_fail(c, n < 0 ? (int)n : -EAGAIN,
+                        n < 0 && n != -EAGAIN ? strerror((int)-n) : "it does not read its answers");
 }
 
 void connection_ack(struct connection *c, const struct vhost_user_message *request, bool reply_ack,

@@ -19,9 +19,12 @@ struct connection;
 
 /* Whole messages go to 'message' (whoever takes a descriptor out of 'fds' owns it; the rest is
  * closed after the call); 'closed' comes once, when the peer is gone or cannot be trusted any more:
- * the handler finishes the connection. */
+ * the handler finishes the connection. 'refused' comes before it if the peer did what it should
+ * not.
+ */
 struct connection_handler {
     void (*message)(void *data, const struct vhost_user_message *message, struct fd_list *fds);
+    void (*refused)(void *data, const char *reason);
     void (*closed)(void *data, const char *reason);
 };
 

@@ -12,11 +12,19 @@
 
 static void on_closed(void *data, const char *reason)
 {
+    static struct log_limit limit;
     struct session *s = data;
 
-    log_info("The front-end is gone: %s.", reason);
+    if (log_limit_allows(&limit))
+        log_info("The front-end is gone: %s.", reason);
     connection_hold(&s->connection, true);
     s->closed(s->data);
+}
+
+static void on_refused(void *data, const char *reason)
+{
+    stats_add(&session_stats(data)->front_end_errors, 1);
+    log_stranger("The front-end broke the protocol: %s.", reason);
 }
 
 static void answer_waiting(struct session *s, int result, uint64_t value)
@@ -103,7 +111,7 @@ static void on_message(void *data, const struct vhost_user_message *m, struct fd
     back_channel_poke(&s->window.channel);
 }
 
-static const struct connection_handler connection_handler = {on_message, on_closed};
+static const struct connection_handler connection_handler = {on_message, on_refused, on_closed};
 
 /* ---- the window's news ---- */
 
@@ -286,6 +294,7 @@ static void dismiss(struct session *s)
 static void count_left(struct session *s)
 {
     struct shm_mapping *m;
+    static struct log_limit limit;
     struct journal_loan loan;
     uint32_t slot = 0;
     unsigned left = 0;
@@ -299,7 +308,7 @@ static void count_left(struct session *s)
             left++;
     }
     stats_add(&session_stats(s)->left_mapped, left);
-    if (left > 0)
+    if (left > 0 && log_limit_allows(&limit))
         log_info("The front-end left with %u buffers mapped.", left);
 }
 

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -51,6 +49,7 @@ static void session_begin(struct door *door, int fd)
         .arena_fd = door->arena_fd,
         .mem_slots = door->options.mem_slots,
     };
+    static struct log_limit limit;
     int r = -ENOMEM;
 
     door->session = calloc(1, sizeof(*door->session));
@@ -64,7 +63,8 @@ static void session_begin(struct door *door, int fd)
             sd_event_source_set_enabled(door->leave, SD_EVENT_ONESHOT);
         return;
     }
-    log_info("A front-end is there.");
+    if (log_limit_allows(&limit))
+        log_info("A front-end is there.");
     say(door, "serving a front-end");
 }
 
@@ -84,12 +84,10 @@ static void admit(struct door *door, int fd)
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *data)
 {
     struct door *door = data;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int peer = accepting_take(&door->accepting, "A front-end");
 
     if (peer >= 0)
         admit(door, peer);
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        log_stranger("A front-end cannot be let in: %s.", strerror(errno));
     return 0;
 }
 
@@ -105,8 +103,7 @@ int door_serve(struct door *door, int fd, bool listening)
     r = fd_set_nonblock(fd);
     if (r < 0)
         return r;
-    r = sd_event_add_io(door->loop, &door->accept, fd, EPOLLIN, on_accept, door);
-    return r < 0 ? r : 0;
+    return accepting_init(&door->accepting, door->loop, fd, on_accept, door);
 }
 
 /* ---- the worker ---- */
@@ -214,7 +211,7 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
 
 void door_finish(struct door *door)
 {
-    door->accept = sd_event_source_disable_unref(door->accept);
+    accepting_finish(&door->accepting);
     door->leave = sd_event_source_disable_unref(door->leave);
     if (door->session != NULL) {
         conversation_end(door->session);

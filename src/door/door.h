@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "door/accepting.h"
 #include "door/errands.h"
 #include "door/keeper.h"
 #include "door/session.h"
@@ -36,7 +37,7 @@ struct door {
     bool known;             /* the worker has said what the device is */
     struct link_hello facts;
     int listen_fd; /* owned; -1 when it serves one given connection */
-    sd_event_source *accept;
+    struct accepting accepting;
     int arrived;             /* a front-end that waits for the worker's first hello, owned */
     struct session *session; /* NULL: nobody is there */
     sd_event_source *leave;  /* finishes a session from outside its own calls */

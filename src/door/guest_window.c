@@ -104,6 +104,10 @@ static void unmapped(void *data, int result)
         stats_add(&w->stats->shmem_refused, 1);
         log_stranger("The front-end refused to unmap %#llx+%#llx: it has no such mapping.",
                      (unsigned long long)r->offset, (unsigned long long)r->size);
+    } else if (result == -ETIMEDOUT) {
+        stats_add(&w->stats->shmem_refused, 1);
+        log_stranger("The front-end does not say whether it unmapped %#llx+%#llx.",
+                     (unsigned long long)r->offset, (unsigned long long)r->size);
     }
     /* Refused: it is not there, so it is gone. Not sent: it is still there, to be unmapped later.
      */

@@ -43,26 +43,29 @@ static bool put_zeros(uintptr_t start, uintptr_t end)
                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
+/* What was cut off is the end of the file. Huge pages cannot be replaced in part. */
+static bool replace(const struct guest_fault_place *place, uintptr_t at)
+{
+    uintptr_t page = at & page_mask;
+
+    return put_zeros(page > place->start ? page : place->start, place->end) ||
+           put_zeros(place->start, place->end);
+}
+
 /* Only what may be called in the middle of anything: mmap and write are bare system calls. */
 static void on_fault(int number, siginfo_t *info, void *context)
 {
-    int saved_errno = errno;
-    uintptr_t at = (uintptr_t)info->si_addr & page_mask;
-    struct guest_fault_place *place = info->si_code > 0 ? find((uintptr_t)info->si_addr) : NULL;
+    uintptr_t at = (uintptr_t)info->si_addr;
+    struct guest_fault_place *place = info->si_code > 0 ? find(at) : NULL;
     uint64_t one = 1;
+    int saved_errno = errno;
 
-    if (at < (place != NULL ? place->start : 0))
-        at = place->start;
-    /* What was cut off is the end of the file. Huge pages cannot be replaced in part. */
-    if (place == NULL || (!put_zeros(at, place->end) && !put_zeros(place->start, place->end))) {
+    if (place == NULL || !replace(place, at)) {
         signal(SIGBUS, SIG_DFL); /* and the access is tried again */
-        errno = saved_errno;
-        return;
-    }
-    if (!__atomic_exchange_n(&place->lost, true, __ATOMIC_RELAXED)) {
+    } else if (!__atomic_exchange_n(&place->lost, true, __ATOMIC_RELAXED)) {
         __atomic_add_fetch(&guest_fault_count, 1, __ATOMIC_RELEASE);
         if (write(wake_fd, &one, sizeof(one)) < 0)
-            errno = saved_errno; /* it is readable already */
+            errno = saved_errno; /* it can be read already */
     }
     errno = saved_errno;
 }

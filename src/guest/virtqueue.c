@@ -138,7 +138,7 @@ static int take_up(struct virtqueue *queue, const struct virtqueue_setup *setup,
     if (queue->record != NULL)
         ring_record_begin(queue->record, &place, setup->base);
     if (used_idx != setup->base)
-        log_info("a queue starts at entry %u, but %u were answered", setup->base, used_idx);
+        log_stranger("a queue starts at entry %u, but %u were answered", setup->base, used_idx);
     return 0;
 }
 
@@ -327,7 +327,7 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
     ret = chain != NULL ? collect(queue, chain, head) : -ENOMEM;
     if (ret < 0) {
         if (ret == -ENOMEM)
-            log_error("no memory for a request of the guest");
+            log_stranger("no memory for a request of the guest");
         if (chain != NULL)
             chain_recycle(queue, chain);
         return NULL;
@@ -394,7 +394,7 @@ void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t writt
         written = (uint32_t)chain->writable_size;
     if (chain_land(queue, chain)) {
         if (!queue->started)
-            log_error("an answer to a stopped queue is lost");
+            log_stranger("an answer to a stopped queue is lost");
         if (queue->started && !queue->broken)
             put_used(queue, chain->head, written);
         else

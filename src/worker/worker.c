@@ -397,7 +397,7 @@ static void take_display(struct worker *w, const struct link_message *m, struct 
     if (w->device->impl->take_display != NULL)
         w->device->impl->take_display(w->device, fd_list_take(fds, 0));
     else
-        log_info("The front-end's display socket is not used: this device shows nothing.");
+        log_stranger("The front-end's display socket is not used: this device shows nothing.");
 }
 
 static void take_command(struct worker *w, const struct link_message *m, struct fd_list *fds)

@@ -2,6 +2,7 @@
 #include "bad.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_FDS 64u
@@ -11,6 +12,11 @@ static struct unharmed before;
 void bad_start(struct story *s)
 {
     story_start(s, NULL);
+    unharmed_take(&before, s);
+}
+
+void bad_note(struct story *s)
+{
     unharmed_take(&before, s);
 }
 
@@ -73,6 +79,28 @@ void bad_expect(struct story *s, const struct bad_message *message, enum bad_end
                  message->request, r);
     assert_int_equal(answer.header.size, 8);
     assert_int_equal(answer.u64 != 0, end == BAD_REFUSED);
+}
+
+unsigned long bad_cpu_ticks(pid_t pid)
+{
+    char path[32];
+    unsigned long user = 0, system = 0;
+    FILE *stat;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    stat = fopen(path, "r");
+    assert_non_null(stat);
+    assert_int_equal(fscanf(stat,
+                            "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                            &user, &system),
+                     2);
+    fclose(stat);
+    return user + system;
+}
+
+void bad_told_counter(struct story *s, const char *counter)
+{
+    unharmed_counted(&before, s, counter);
 }
 
 void bad_told(struct story *s, const char *counter, const char *words)

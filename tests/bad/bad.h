@@ -31,6 +31,8 @@ struct bad_message {
 
 /* story_start, and notes what may not change. */
 void bad_start(struct story *s);
+/* Notes it again: what is opened at a first use is open now. */
+void bad_note(struct story *s);
 /* Connects a front-end that has negotiated; 'start': and has started the rings. */
 void bad_join(struct story *s, bool start);
 /* Sends the message, with guest memory's descriptor 'fds' times over. */
@@ -39,6 +41,10 @@ int bad_send(struct story *s, const struct bad_message *message);
 void bad_expect(struct story *s, const struct bad_message *message, enum bad_end end);
 /* The program said why, in these words, and counted it ("chains_bad"). */
 void bad_told(struct story *s, const char *counter, const char *words);
+/* Only the counter: there is nothing to say. */
+void bad_told_counter(struct story *s, const char *counter);
+/* The processor's time that a process has used, in ticks of 10 ms. */
+unsigned long bad_cpu_ticks(pid_t pid);
 /* Both processes are what they were, and the next front-end finds a device that works. */
 void bad_afterwards(struct story *s);
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "bad.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/frontend/media_guest.h"
 
 #define HALF (32 * MIB) /* of guest memory */
 #define HIGH (UINT64_C(1) << 32)
@@ -47,6 +52,7 @@ static void lying_tables_are_refused(void **state)
         bad_expect(s, &message, BAD_REFUSED);
         subject_serves(s);
     }
+    bad_told(s, "front_end_errors", "SET_MEM_TABLE is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -74,6 +80,7 @@ static void miscounted_tables_are_refused(void **state)
         bad_expect(s, &message, BAD_REFUSED);
         story_leave(s);
     }
+    bad_told(s, "front_end_errors", "SET_MEM_TABLE is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -117,6 +124,7 @@ static void what_is_no_memory_is_refused_or_harmless(void **state)
         close(fds[i]);
     }
     close(pipes[1]);
+    bad_told(s, "front_end_errors", "SET_MEM_TABLE is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -133,8 +141,8 @@ static void kick_in_vain(struct story *s)
     }
 }
 
-/* The file behind guest memory shrinks under the running device. Its rings stand still, and when the
- * front-end has told its memory anew, a driver finds all in order, in the same conversation. */
+/* The file behind guest memory shrinks under the running device. Its rings stand still, and when
+ * the front-end has told its memory anew, a driver finds all in order, in the same conversation. */
 static void guest_memory_may_shrink(void **state)
 {
     struct story *s = story(state);
@@ -163,6 +171,109 @@ static void guest_memory_may_shrink(void **state)
     story_end(s);
 }
 
+/* Who gets a buffer or the arena can neither shrink nor grow it. */
+static void what_is_lent_keeps_its_size(void **state)
+{
+    struct story *s = story(state);
+    struct guest_window_mapping *m;
+    unsigned seen = 0;
+    struct stat st;
+
+    bad_start(s);
+    bad_join(s, true);
+    subject_bind(s);
+    assert_true(subject_map(s));
+    for (m = s->frontend.window.mappings; m != NULL; m = m->next, seen++) {
+        assert_int_equal(fstat(m->fd, &st), 0);
+        assert_true(ftruncate(m->fd, 0) < 0 && errno == EPERM);
+        assert_true(ftruncate(m->fd, st.st_size + 4096) < 0 && errno == EPERM);
+        assert_true(fcntl(m->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0);
+    }
+    assert_true(seen > 0);
+    subject_verify(s);
+    bad_afterwards(s);
+    story_end(s);
+}
+
+#define WIDTH 320u
+#define HEIGHT 240u
+#define FRAME (WIDTH * HEIGHT * 2)
+#define PAGE 4096u
+
+struct user_call {
+    struct v4l2_buffer buffer;
+    struct virtio_media_sg list[FRAME / PAGE + 1];
+};
+
+/* USERPTR: pages from the last to the first, so that they are shown one by one. */
+static int queue_users_pages(struct story *s, uint32_t session, uint64_t gpa, uint32_t index)
+{
+    struct user_call call = {.buffer = {.index = index,
+                                        .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+                                        .memory = V4L2_MEMORY_USERPTR,
+                                        .length = FRAME,
+                                        .m.userptr = 0x7f0000000000ull}};
+    unsigned pages = (FRAME + PAGE - 1) / PAGE;
+
+    for (unsigned i = 0; i < pages; i++)
+        call.list[i] =
+            (struct virtio_media_sg){.start = gpa + (uint64_t)(pages - 1 - i) * PAGE,
+                                     .len = i + 1 < pages ? PAGE : FRAME - (pages - 1) * PAGE};
+    return media_guest_ioctl_sized(&s->frontend, session, _IOC_NR(VIDIOC_QBUF), &call, sizeof(call),
+                                   sizeof(call.buffer));
+}
+
+/* A stream into pages of a program's, at '*gpa' when it has begun. */
+static void stream_into_pages(struct story *s, uint64_t *gpa)
+{
+    struct v4l2_format format = {
+        .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+        .fmt.pix = {.width = WIDTH, .height = HEIGHT, .pixelformat = V4L2_PIX_FMT_YUYV}};
+    struct v4l2_requestbuffers request = {
+        .count = 2, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_USERPTR};
+    int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    uint32_t session;
+
+    bad_join(s, true);
+    assert_int_equal(media_guest_open(&s->frontend, &session), 0);
+    assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_S_FMT, &format), 0);
+    assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_REQBUFS, &request), 0);
+    *gpa = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, 4 * FRAME, PAGE);
+    assert_true(*gpa != UINT64_MAX);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(queue_users_pages(s, session, *gpa + i * 2ull * FRAME, i), 0);
+    assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_STREAMON, &type), 0);
+}
+
+/* A camera draws into a program's pages, in a thread and a mapping of their own, and they go. The
+ * rings lie below, and stay. */
+static void a_programs_memory_may_shrink(void **state)
+{
+    struct story *s = story(state);
+    uint64_t gpa;
+    off_t end;
+
+    bad_start(s);
+    stream_into_pages(s, &gpa);
+    assert_int_equal(frontend_pump(&s->frontend, -1, 200), 0);
+    story_leave(s);
+    bad_note(s);
+    stream_into_pages(s, &gpa);
+    end = (uint8_t *)guest_ram_at(&s->frontend.ram, gpa) - s->frontend.ram.data;
+    assert_int_equal(ftruncate(s->frontend.ram.fd, end), 0);
+    assert_int_equal(frontend_pump(&s->frontend, -1, 300), 0);
+    assert_int_equal(ftruncate(s->frontend.ram.fd, (off_t)s->frontend.plan.ram_size), 0);
+    assert_int_equal(frontend_reset(&s->frontend), 0);
+    assert_int_equal(frontend_tell_memory(&s->frontend), 0);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    subject_bind(s);
+    subject_serves(s);
+    story_leave(s);
+    bad_told(s, "memory_lost", "cut guest memory short");
+    bad_afterwards(s);
+    story_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +285,11 @@ int main(void)
         STORY(an_empty_table_is_no_lie, media_qemu),
         STORY(what_is_no_memory_is_refused_or_harmless, gpu_qemu_arena),
         STORY(what_is_no_memory_is_refused_or_harmless, media_qemu),
+        STORY(what_is_lent_keeps_its_size, gpu_qemu_arena),
+        STORY(what_is_lent_keeps_its_size, gpu_qemu_single),
+        STORY(what_is_lent_keeps_its_size, media_qemu),
+        STORY(what_is_lent_keeps_its_size, media_qemu_single),
+        STORY(a_programs_memory_may_shrink, media_qemu),
         STORY(guest_memory_may_shrink, gpu_qemu_arena),
         STORY(guest_memory_may_shrink, media_qemu),
         STORY(guest_memory_may_shrink, gpu_qemu_single),

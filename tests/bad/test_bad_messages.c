@@ -36,6 +36,7 @@ static void wrong_sizes_end_the_connection(void **state)
             closes_on(s,
                       (struct bad_message){request, 0, rule->min_size - 1, BAD_ALL, rule->min_fds});
     }
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -55,6 +56,7 @@ static void surplus_descriptors_end_the_connection(void **state)
         if (rule->min_fds > 0)
             closes_on(s, (struct bad_message){request, 0, rule->min_size, BAD_ALL, 0});
     }
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -72,6 +74,7 @@ static void unknown_requests_end_the_connection(void **state)
         }
     for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
         closes_on(s, (struct bad_message){more[i], 0, 8, BAD_ALL, 3});
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -94,6 +97,7 @@ static void wrong_headers_end_the_connection(void **state)
     bad_start(s);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         closes_on(s, rows[i]);
+    bad_told(s, "front_end_errors", "The front-end broke the protocol: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -118,6 +122,7 @@ static void messages_that_were_not_negotiated_end_the_connection(void **state)
         bad_expect(s, &message, BAD_CLOSED);
         story_leave(s);
     }
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -147,6 +152,7 @@ static void half_a_message_stalls_nobody(void **state)
     assert_int_equal(frontend_send_raw(&s->frontend, header, sizeof(header), NULL, 0), 0);
     usleep(50000);
     assert_true(daemon_process_number(&s->daemon, "/worker/pid") > 0);
+    bad_told(s, "front_end_errors", "The front-end broke the protocol: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -230,6 +236,50 @@ static void a_storm_of_messages_leaks_nothing(void **state)
     story_end(s);
 }
 
+/* Of what carries no descriptor and of what does, as fast as they can be sent. */
+static void a_hundred_thousand_messages_leak_nothing(void **state)
+{
+    struct story *s = story(state);
+    struct vhost_user_vring_state num = {1, 256}, base = {1, 0};
+    int before;
+
+    bad_start(s);
+    bad_join(s, true);
+    subject_bind(s);
+    assert_int_equal(frontend_enable_ring(&s->frontend, 1, false), 0);
+    assert_int_equal(frontend_stop_ring(&s->frontend, 1), 0);
+    before = daemon_process_fds(s->daemon.pid);
+    for (unsigned i = 0; i < 100000; i++) {
+        const uint64_t ring = 1;
+        bool ask = i % 1000 == 999; /* so that it is no race */
+
+        if (i % 4 == 0)
+            assert_int_equal(
+                frontend_tell(&s->frontend, VHOST_USER_SET_VRING_NUM, &num, 8, NULL, 0, ask), 0);
+        else if (i % 4 == 1)
+            assert_int_equal(
+                frontend_tell(&s->frontend, VHOST_USER_SET_VRING_BASE, &base, 8, NULL, 0, ask), 0);
+        else
+            assert_int_equal(
+                frontend_tell(&s->frontend,
+                              i % 4 == 2 ? VHOST_USER_SET_VRING_CALL : VHOST_USER_SET_VRING_ERR,
+                              &ring, 8, &s->frontend.queues[1].call, 1, ask),
+                0);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        const uint64_t ring = 1;
+
+        assert_int_equal(frontend_tell(&s->frontend, VHOST_USER_SET_VRING_KICK, &ring, 8,
+                                       &s->frontend.queues[1].kick, 1, true),
+                         0);
+        assert_int_equal(frontend_stop_ring(&s->frontend, 1), 0);
+    }
+    assert_in_range(daemon_process_await_fds(s->daemon.pid, before, 2000), before, before + 1);
+    subject_serves(s);
+    bad_afterwards(s);
+    story_end(s);
+}
+
 /* A front-end that asks and never reads the answers. */
 static void a_front_end_that_does_not_read_is_left(void **state)
 {
@@ -248,6 +298,7 @@ static void a_front_end_that_does_not_read_is_left(void **state)
         sent++;
     }
     assert_true(daemon_process_number(&s->daemon, "/worker/pid") > 0);
+    bad_told(s, "front_end_errors", "The front-end broke the protocol: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -271,6 +322,7 @@ static void noise_ends_the_connection(void **state)
         assert_int_equal(frontend_await_close(&s->frontend, 5000), 0);
         story_leave(s);
     }
+    bad_told(s, "front_end_errors", "The front-end broke the protocol: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -297,6 +349,8 @@ int main(void)
         STORY(a_storm_of_messages_leaks_nothing, gpu_qemu_arena),
         STORY(a_storm_of_messages_leaks_nothing, media_qemu),
         STORY(a_storm_of_messages_leaks_nothing, gpu_qemu_single),
+        STORY(a_hundred_thousand_messages_leak_nothing, gpu_qemu_arena),
+        STORY(a_hundred_thousand_messages_leak_nothing, media_qemu),
         STORY(a_front_end_that_does_not_read_is_left, gpu_qemu_arena),
         STORY(a_front_end_that_does_not_read_is_left, media_qemu),
         STORY(noise_ends_the_connection, gpu_qemu_arena),

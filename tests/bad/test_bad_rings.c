@@ -2,7 +2,6 @@
 #include "bad.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,6 +32,7 @@ static void rings_that_are_not_there_are_refused(void **state)
         }
     }
     subject_serves(s);
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -55,6 +55,7 @@ static void descriptors_for_rings_that_are_not_there_are_refused(void **state)
             bad_expect(s, &message, BAD_REFUSED);
         }
     subject_serves(s);
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -79,6 +80,7 @@ static void a_descriptor_too_many_or_too_few_is_refused(void **state)
         bad_expect(s, &surplus, BAD_REFUSED);
         story_leave(s);
     }
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -102,6 +104,7 @@ static void sizes_that_no_ring_has_are_refused(void **state)
             frontend_tell_ring(&s->frontend, VHOST_USER_SET_VRING_NUM, 0, good[i], true), 0);
     assert_int_equal(frontend_tell_ring(&s->frontend, VHOST_USER_SET_VRING_BASE, 0, 65536, true),
                      1);
+    bad_told(s, "front_end_errors", "is refused: ");
     bad_afterwards(s);
     story_end(s);
 }
@@ -192,23 +195,6 @@ static void things_may_come_twice(void **state)
     story_end(s);
 }
 
-static unsigned long cpu_ticks(pid_t pid)
-{
-    char path[32];
-    unsigned long user = 0, system = 0;
-    FILE *stat;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    stat = fopen(path, "r");
-    assert_non_null(stat);
-    assert_int_equal(fscanf(stat,
-                            "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                            &user, &system),
-                     2);
-    fclose(stat);
-    return user + system;
-}
-
 /* Kick descriptors that are no eventfds, among them some that can always be read. */
 static void a_kick_that_is_no_eventfd_burns_nothing(void **state)
 {
@@ -232,10 +218,11 @@ static void a_kick_that_is_no_eventfd_burns_nothing(void **state)
         assert_int_equal(frontend_stop_ring(&s->frontend, 1), 0);
         frontend_tell(&s->frontend, VHOST_USER_SET_VRING_KICK, &ring, 8, &fd, 1, true);
         frontend_enable_ring(&s->frontend, 1, true);
-        before = cpu_ticks(story_worker(s)) + cpu_ticks(s->daemon.pid);
+        before = bad_cpu_ticks(story_worker(s)) + bad_cpu_ticks(s->daemon.pid);
         usleep(500000);
         /* Of 50 ticks, a busy loop takes nearly all. */
-        assert_in_range(cpu_ticks(story_worker(s)) + cpu_ticks(s->daemon.pid) - before, 0, 15);
+        assert_in_range(bad_cpu_ticks(story_worker(s)) + bad_cpu_ticks(s->daemon.pid) - before, 0,
+                        15);
         subject_serves(s);
         close(fd);
         story_leave(s);
@@ -319,6 +306,40 @@ static void config_reads_past_the_end_are_errors(void **state)
     story_end(s);
 }
 
+/* A driver may write its config space, and a front-end what it likes: what is read only stays. */
+static void config_writes_change_nothing_else(void **state)
+{
+    const uint32_t pieces[][2] = {{0, 257}, {256, 1}, {UINT32_MAX, 1}, {UINT32_MAX - 3, 8}};
+    struct story *s = story(state);
+    struct vhost_user_config config = {0};
+    uint8_t whole[64], again[64];
+
+    bad_start(s);
+    bad_join(s, true);
+    subject_bind(s);
+    assert_int_equal(frontend_get_config(&s->frontend, 0, sizeof(whole), whole), 0);
+    for (size_t i = 0; i < 4; i++) {
+        config.offset = pieces[i][0];
+        config.size = pieces[i][1];
+        assert_int_equal(
+            frontend_tell(&s->frontend, VHOST_USER_SET_CONFIG, &config, 12 + 8, NULL, 0, true), 1);
+    }
+    memset(config.data, 0xff, sizeof(config.data));
+    for (uint32_t at = 0; at < 256; at += 32) {
+        config.offset = at;
+        config.size = 32;
+        assert_int_equal(
+            frontend_tell(&s->frontend, VHOST_USER_SET_CONFIG, &config, 12 + 32, NULL, 0, true), 0);
+    }
+    subject_serves(s);
+    assert_int_equal(frontend_get_config(&s->frontend, 0, sizeof(again), again), 0);
+    assert_memory_equal(whole, again, sizeof(whole));
+    story_leave(s);
+    bad_told(s, "front_end_errors", "SET_CONFIG is refused");
+    bad_afterwards(s);
+    story_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +361,8 @@ int main(void)
         STORY(a_kick_that_is_no_eventfd_burns_nothing, media_qemu),
         STORY(a_call_that_cannot_be_made_blocks_nobody, gpu_qemu_arena),
         STORY(a_call_that_cannot_be_made_blocks_nobody, media_qemu),
+        STORY(config_writes_change_nothing_else, gpu_qemu_arena),
+        STORY(config_writes_change_nothing_else, media_qemu),
         STORY(config_reads_past_the_end_are_errors, gpu_qemu_arena),
         STORY(config_reads_past_the_end_are_errors, media_qemu),
     };

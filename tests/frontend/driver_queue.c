@@ -183,6 +183,11 @@ bool driver_queue_arm(struct driver_queue *queue)
     return queue->seen_used == __atomic_load_n(&used_ring(queue)->idx, __ATOMIC_ACQUIRE);
 }
 
+void *driver_queue_request(const struct driver_queue *queue, unsigned slot)
+{
+    return guest_ram_at(queue->ram, room(queue, slot));
+}
+
 const void *driver_queue_answer(const struct driver_queue *queue, unsigned slot)
 {
     return guest_ram_at(queue->ram, room(queue, slot) + DRIVER_QUEUE_REQUEST);

@@ -55,6 +55,8 @@ bool driver_queue_collect(struct driver_queue *queue);
 bool driver_queue_arm(struct driver_queue *queue);
 /* The bytes that the device wrote into the slot. */
 const void *driver_queue_answer(const struct driver_queue *queue, unsigned slot);
+/* The bytes that the device reads in the slot. */
+void *driver_queue_request(const struct driver_queue *queue, unsigned slot);
 /* The slot may be used again. */
 void driver_queue_release(struct driver_queue *queue, unsigned slot);
 /* Requests that the device has not given back. */

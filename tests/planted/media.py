@@ -121,4 +121,7 @@ FAULTS = [
      "    v4l2_queue_fail(&context->capture, context->session, events);\n", "", ["kind_v4l2"]),
     ("a film may have any size", "media/y4m.c",
      " && *side > 0 && *side <= PICTURE_MAX_SIDE;", " && *side > 0;", ["media_file"]),
+    ("an unknown session is not spoken of", "media/command_ioctl.c",
+     "        log_stranger(\"an ioctl for session %u, which is not open\", head.session_id);\n", "",
+     ["bad_ioctls"]),
 ]

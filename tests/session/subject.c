@@ -214,6 +214,17 @@ size_t subject_request(const struct story *s, void *to, size_t *space)
     return subject_is_gpu(s) ? sizeof(gpu) : sizeof(media);
 }
 
+void subject_work(struct story *s)
+{
+    struct v4l2_buffer buffer = {.index = 1, .type = TYPE, .memory = V4L2_MEMORY_MMAP};
+    int type = TYPE;
+
+    if (subject_is_gpu(s))
+        return;
+    assert_int_equal(media_guest_ioctl(&s->frontend, subject.session, VIDIOC_QBUF, &buffer), 0);
+    assert_int_equal(media_guest_ioctl(&s->frontend, subject.session, VIDIOC_STREAMON, &type), 0);
+}
+
 void subject_errs(struct story *s)
 {
     const uint32_t nothing[8] = {0x7f7f7f7f};

@@ -35,6 +35,8 @@ void subject_verify(struct story *s);
 /* Takes the other buffer out again: UNREF, MUNMAP. Returns whether the guest got no error. */
 bool subject_unmap(struct story *s);
 
+/* Keeps the device busy from now on: hostblob-media streams into the other buffer. */
+void subject_work(struct story *s);
 /* Sends a request of no device's, and expects an error for it. */
 void subject_errs(struct story *s);
 /* Bytes of a request that needs nothing, and of the room for its answer. */

@@ -8,87 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpu_rows.h"
 #include "protocol/virtio_gpu.h"
 
-#define NO_RESOURCE VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID
-#define NO_CONTEXT VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID
-#define NO_SCANOUT VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID
-#define BAD VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER
-#define UNSPEC VIRTIO_GPU_RESP_ERR_UNSPEC
-#define NO_MEMORY VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
-#define MOST 256u
-#define PAGE 4096u
+#define MOST GPU_ROWS_MOST
 #define PAGES 8u
-
-struct row {
-    const char *what;
-    uint32_t answer;
-    const void *command;
-    uint32_t size;
-    uint32_t entries;    /* memory entries that follow, a page each */
-    uint32_t entry_size; /* unless it is 0: of each of them instead, bytes */
-    uint32_t tail;       /* bytes of zeros that follow */
-};
-
-#define HEAD(name) .hdr = {.type = VIRTIO_GPU_CMD_##name}
-#define HEAD_IN(name, context) .hdr = {.type = VIRTIO_GPU_CMD_##name, .ctx_id = (context)}
-#define COMMAND(type, ...) &(const struct type){__VA_ARGS__}, sizeof(struct type)
-#define RECT(x, y, w, h) .r = {(x), (y), (w), (h)}
-#define MEMORY MEMORY_STREAM_CAPSET
-#define BGRX VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
-#define MAPPABLE VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE
-#define HOST VIRTIO_GPU_BLOB_MEM_HOST3D
-#define GUEST VIRTIO_GPU_BLOB_MEM_GUEST
-
-#define CREATE_2D(id_, format_, w, h)                                                              \
-    COMMAND(virtio_gpu_resource_create_2d, HEAD(RESOURCE_CREATE_2D), .resource_id = (id_),         \
-            .format = (format_), .width = (w), .height = (h))
-#define ABOUT(name, type, id) COMMAND(type, HEAD(name), .resource_id = (id))
-#define UNREF(id) ABOUT(RESOURCE_UNREF, virtio_gpu_resource_unref, id)
-#define ATTACH_BACKING(id, count)                                                                  \
-    COMMAND(virtio_gpu_resource_attach_backing, HEAD(RESOURCE_ATTACH_BACKING),                     \
-            .resource_id = (id), .nr_entries = (count))
-#define DETACH_BACKING(id) ABOUT(RESOURCE_DETACH_BACKING, virtio_gpu_resource_detach_backing, id)
-#define TRANSFER(id, offset_, ...)                                                                 \
-    COMMAND(virtio_gpu_transfer_to_host_2d, HEAD(TRANSFER_TO_HOST_2D), .resource_id = (id),        \
-            .offset = (offset_), RECT(__VA_ARGS__))
-#define SCANOUT(output, id, ...)                                                                   \
-    COMMAND(virtio_gpu_set_scanout, HEAD(SET_SCANOUT), .scanout_id = (output),                     \
-            .resource_id = (id), RECT(__VA_ARGS__))
-#define SCANOUT_BLOB(output, id, w, h, format_, stride, offset_)                                   \
-    COMMAND(virtio_gpu_set_scanout_blob, HEAD(SET_SCANOUT_BLOB), .scanout_id = (output),           \
-            .resource_id = (id), RECT(0, 0, w, h), .width = (w), .height = (h),                    \
-            .format = (format_), .strides = {stride}, .offsets = {offset_})
-#define FLUSH(id, ...)                                                                             \
-    COMMAND(virtio_gpu_resource_flush, HEAD(RESOURCE_FLUSH), .resource_id = (id), RECT(__VA_ARGS__))
-#define CONTEXT(id, name_size, capset)                                                             \
-    COMMAND(virtio_gpu_ctx_create, HEAD_IN(CTX_CREATE, id), .nlen = (name_size),                   \
-            .context_init = (capset), .debug_name = "row")
-#define CONTEXT_END(id) COMMAND(virtio_gpu_ctx_destroy, HEAD_IN(CTX_DESTROY, id))
-#define ATTACH(context, id)                                                                        \
-    COMMAND(virtio_gpu_ctx_resource, HEAD_IN(CTX_ATTACH_RESOURCE, context), .resource_id = (id))
-#define DETACH(context, id)                                                                        \
-    COMMAND(virtio_gpu_ctx_resource, HEAD_IN(CTX_DETACH_RESOURCE, context), .resource_id = (id))
-#define BLOB(context, id, memory, flags, blob, size_, count)                                       \
-    COMMAND(virtio_gpu_resource_create_blob, HEAD_IN(RESOURCE_CREATE_BLOB, context),               \
-            .resource_id = (id), .blob_mem = (memory), .blob_flags = (flags), .blob_id = (blob),   \
-            .size = (size_), .nr_entries = (count))
-#define MAP(id, offset_)                                                                           \
-    COMMAND(virtio_gpu_resource_map_blob, HEAD(RESOURCE_MAP_BLOB), .resource_id = (id),            \
-            .offset = (offset_))
-#define UNMAP(id) ABOUT(RESOURCE_UNMAP_BLOB, virtio_gpu_resource_unmap_blob, id)
-#define SUBMIT(context, size_)                                                                     \
-    COMMAND(virtio_gpu_cmd_submit, HEAD_IN(SUBMIT_3D, context), .size = (size_))
-#define CURSOR(name, output, id)                                                                   \
-    COMMAND(virtio_gpu_update_cursor, HEAD(name), .pos = {.scanout_id = (output)},                 \
-            .resource_id = (id))
-#define CREATE_3D(id, w, h)                                                                        \
-    COMMAND(virtio_gpu_resource_create_3d, HEAD(RESOURCE_CREATE_3D), .resource_id = (id),          \
-            .target = 2, .format = BGRX, .bind = 1u << 1, .width = (w), .height = (h), .depth = 1, \
-            .array_size = 1)
-#define TRANSFER_3D(name, context, id, w_, h_)                                                     \
-    COMMAND(virtio_gpu_transfer_host_3d, HEAD_IN(name, context), .resource_id = (id),              \
-            .box = {.w = (w_), .h = (h_), .d = 1})
 
 static const struct row rows[] = {
     {"display info", VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
@@ -303,79 +227,13 @@ static const struct row rows_bare[] = {
     {"unref", OK, UNREF(1)},
 };
 
-static unsigned ring_of(const void *command)
-{
-    return ((const struct virtio_gpu_ctrl_hdr *)command)->type >> 8 == 3 ? GPU_GUEST_CURSORQ
-                                                                         : GPU_GUEST_CONTROLQ;
-}
-
-/* Sends 'size' bytes and returns the answer's type; it must carry the fence that was sent. */
-static uint32_t ask(struct story *s, const void *bytes, uint32_t size)
-{
-    uint8_t answer[2048] = {0};
-    struct virtio_gpu_ctrl_hdr header;
-    unsigned ring = ring_of(bytes);
-    int slot = frontend_submit(&s->frontend, ring, bytes, size, sizeof(answer));
-    int r;
-
-    assert_true(slot >= 0);
-    r = frontend_await(&s->frontend, ring, (unsigned)slot, answer, sizeof(answer),
-                       FRONTEND_PATIENCE);
-    assert_true(r >= (int)sizeof(header));
-    memcpy(&header, answer, sizeof(header));
-    assert_int_equal(header.flags, VIRTIO_GPU_FLAG_FENCE);
-    assert_int_equal(header.fence_id, 77);
-    return header.type;
-}
-
-/* Writes the row's command with a fence, and what follows it. Returns its size. */
-static uint32_t compose(const struct row *row, uint64_t pages, uint8_t *bytes)
-{
-    struct virtio_gpu_ctrl_hdr header;
-    uint32_t size = row->size;
-
-    memset(bytes, 0, MOST);
-    memcpy(bytes, row->command, row->size);
-    memcpy(&header, bytes, sizeof(header));
-    header.flags = VIRTIO_GPU_FLAG_FENCE;
-    header.fence_id = 77;
-    memcpy(bytes, &header, sizeof(header));
-    for (uint32_t i = 0; i < row->entries; i++) {
-        struct virtio_gpu_mem_entry entry = {.addr = pages + i * PAGE,
-                                             .length = row->entry_size ? row->entry_size : PAGE};
-
-        memcpy(bytes + size, &entry, sizeof(entry));
-        size += sizeof(entry);
-    }
-    return size + row->tail;
-}
-
-static void play(struct story *s, const struct row *table, unsigned count)
-{
-    uint64_t pages = guest_ram_take(&s->frontend.ram, GUEST_RAM_LOW, PAGES * PAGE, PAGE);
-    uint8_t bytes[MOST];
-    unsigned wrong = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t size = compose(&table[i], pages, bytes);
-        uint32_t answer = ask(s, bytes, size);
-
-        if (answer == table[i].answer)
-            continue;
-        fprintf(stderr, "%s: %s, and not %s\n", table[i].what, virtio_gpu_answer_name(answer),
-                virtio_gpu_answer_name(table[i].answer));
-        wrong++;
-    }
-    assert_int_equal(wrong, 0);
-}
-
 static void every_command_has_its_answers(void **state)
 {
     struct story *s = story(state);
 
     story_start(s, (const char *const[]){"--output=640x480", NULL});
     story_join(s);
-    play(s, rows, sizeof(rows) / sizeof(rows[0]));
+    gpu_rows_play(s, rows, sizeof(rows) / sizeof(rows[0]));
     story_end(s);
 }
 
@@ -393,11 +251,11 @@ static void every_command_has_one_size(void **state)
         if (virtio_gpu_command_name(
                 ((const struct virtio_gpu_ctrl_hdr *)rows[i].command)->type)[0] == 'u')
             continue; /* unknown */
-        compose(&rows[i], 0, bytes);
-        if (!bare && ask(s, bytes, rows[i].size - 1) != BAD)
+        gpu_rows_compose(&rows[i], 0, bytes);
+        if (!bare && gpu_rows_ask(s, bytes, rows[i].size - 1) != BAD)
             fail_msg("%s: a byte is missing, and nobody minds", rows[i].what);
-        compose(&rows[i], 0, bytes);
-        if (ask(s, bytes, rows[i].size + 1) < UNSPEC)
+        gpu_rows_compose(&rows[i], 0, bytes);
+        if (gpu_rows_ask(s, bytes, rows[i].size + 1) < UNSPEC)
             fail_msg("%s: a byte is too many, and nobody minds", rows[i].what);
     }
     story_end(s);
@@ -413,7 +271,7 @@ static void what_was_not_negotiated_is_refused(void **state)
     plan.features &= ~UINT64_C(0x3f);
     story_start(s, NULL);
     story_join_plan(s, &plan);
-    play(s, rows_bare, sizeof(rows_bare) / sizeof(rows_bare[0]));
+    gpu_rows_play(s, rows_bare, sizeof(rows_bare) / sizeof(rows_bare[0]));
     story_end(s);
 }
 
@@ -423,7 +281,7 @@ static void commands_of_3d_have_their_answers(void **state)
 
     story_start(s, (const char *const[]){"--renderer=virgl", "--output=640x480", NULL});
     story_join(s);
-    play(s, rows_3d, sizeof(rows_3d) / sizeof(rows_3d[0]));
+    gpu_rows_play(s, rows_3d, sizeof(rows_3d) / sizeof(rows_3d[0]));
     story_end(s);
 }
 

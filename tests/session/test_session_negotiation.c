@@ -7,6 +7,7 @@
 #include <linux/virtio_ring.h>
 
 #include "protocol/virtio_media.h"
+#include "subject.h"
 
 #define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
 #define OFFERED                                                                                    \
@@ -82,19 +83,15 @@ static void offers_memory_slots_when_told_to(void **state)
 static void without_a_window(struct story *s, uint64_t unasked, const char *log)
 {
     struct frontend_plan plan;
-    int r;
 
     story_start(s, NULL);
     frontend_plan_init(&plan, s->cast.habit);
     plan.protocol &= ~BIT(SHMEM);
     plan.protocol_unasked = unasked;
     story_join_plan(s, &plan);
-    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
-    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
-    r = gpu_guest_create(&s->frontend, 1, 1, 65536);
-    assert_int_equal(r, OK);
-    r = gpu_guest_map(&s->frontend, 1, 0);
-    assert_true(r >= REFUSED);
+    subject_bind_unmapped(s);
+    assert_false(subject_map(s));
+    subject_answers(s);
     assert_int_equal(story_shmem_requests(s), 0);
     assert_int_equal(s->frontend.counts.barriers, 0);
     assert_true(daemon_process_logged(&s->daemon, log));
@@ -126,9 +123,8 @@ static void a_front_end_that_never_asks_has_no_window(void **state)
     frontend_plan_init(&plan, s->cast.habit);
     plan.no_window = true;
     story_join_plan(s, &plan);
-    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
-    assert_int_equal(gpu_guest_create(&s->frontend, 1, 1, 65536), OK);
-    assert_true(gpu_guest_map(&s->frontend, 1, 0) >= REFUSED);
+    subject_bind_unmapped(s);
+    assert_false(subject_map(s));
     assert_int_equal(story_shmem_requests(s), 0);
     assert_int_equal(s->frontend.counts.barriers, 0);
     assert_true(daemon_process_logged(&s->daemon, "never asked"));
@@ -145,9 +141,8 @@ static void no_shmem_without_answers(void **state)
     frontend_plan_init(&plan, s->cast.habit);
     plan.protocol &= ~BIT(REPLY_ACK);
     story_join_plan(s, &plan);
-    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
-    assert_int_equal(gpu_guest_create(&s->frontend, 1, 1, 65536), OK);
-    assert_true(gpu_guest_map(&s->frontend, 1, 0) >= REFUSED);
+    subject_bind_unmapped(s);
+    assert_false(subject_map(s));
     assert_int_equal(story_shmem_requests(s), 0);
     story_end(s);
 }
@@ -227,9 +222,12 @@ int main(void)
         STORY(an_old_draft_at_bit_21_is_named, gpu_crosvm_arena),
         STORY(an_old_draft_at_bit_20_is_named, gpu_crosvm_single),
         STORY(a_front_end_without_shmem_is_named, gpu_qemu_arena),
+        STORY(a_front_end_without_shmem_is_named, media_qemu),
         STORY(a_front_end_that_never_asks_has_no_window, gpu_qemu_arena),
+        STORY(a_front_end_that_never_asks_has_no_window, media_qemu),
         STORY(a_front_end_that_never_asks_has_no_window, gpu_qemu_single),
         STORY(no_shmem_without_answers, gpu_qemu_arena),
+        STORY(no_shmem_without_answers, media_qemu),
         STORY(rings_are_enabled_at_once_without_bit_30, gpu_qemu_arena),
         STORY(works_with_a_plain_ring, gpu_qemu_arena),
         STORY(works_with_a_plain_ring, gpu_crosvm_arena),

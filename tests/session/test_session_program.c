@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "subject.h"
+
 /* Runs the program with one line of arguments; what it prints goes to 'output'. Its exit status. */
 static int run(const struct story *s, const char *arguments, char *output, size_t size)
 {
@@ -172,7 +174,9 @@ static void a_second_client_is_refused(void **state)
 {
     struct story *s = story(state);
 
-    gpu_story_open(s, NULL);
+    story_start(s, NULL);
+    story_join(s);
+    subject_bind(s);
     for (unsigned i = 0; i < 10; i++) {
         struct pollfd second = {.fd = daemon_process_connect(&s->daemon), .events = POLLIN};
         char byte;
@@ -183,7 +187,7 @@ static void a_second_client_is_refused(void **state)
         assert_int_equal(poll(&second, 1, 5000), 1);
         assert_true(recv(second.fd, &byte, 1, 0) <= 0);
         close(second.fd);
-        assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+        subject_serves(s);
     }
     story_end(s);
 }
@@ -203,13 +207,46 @@ static void its_sockets_are_private(void **state)
     story_end(s);
 }
 
+/* In a folder that everybody may look into. */
+static void others_cannot_connect(void **state)
+{
+    struct story *s = story(state);
+    int status;
+    pid_t other;
+
+    story_start(s, NULL);
+    if (geteuid() != 0) {
+        print_message("only root can be somebody else\n");
+        skip();
+    }
+    assert_int_equal(chmod(s->daemon.dir, 0755), 0);
+    other = fork();
+    if (other == 0) {
+        struct daemon_process control = s->daemon;
+
+        memcpy(control.socket_path, control.control_path, sizeof(control.socket_path));
+        if (setresuid(65534, 65534, 65534) < 0)
+            _exit(3);
+        _exit((daemon_process_connect(&s->daemon) == -EACCES ? 0 : 1) +
+              (daemon_process_connect(&control) == -EACCES ? 0 : 2));
+    }
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_int_equal(status, 0);
+    story_join(s);
+    subject_bind(s);
+    subject_serves(s);
+    story_end(s);
+}
+
 static void ends_while_a_guest_uses_it(void **state)
 {
     struct story *s = story(state);
     pid_t worker;
 
-    gpu_story_open(s, NULL);
-    gpu_story_create_mapped(s, 1, MIB, MIB);
+    story_start(s, NULL);
+    story_join(s);
+    subject_bind(s);
+    assert_true(subject_map(s));
     worker = story_worker(s);
     assert_int_equal(daemon_process_stop(&s->daemon, 1000), 0);
     assert_false(daemon_process_alive(worker));
@@ -261,8 +298,13 @@ int main(void)
         STORY(ends_when_it_cannot_be_what_was_asked_for, media_qemu),
         STORY(renderers_that_do_not_work_are_refused, gpu_qemu_arena),
         STORY(a_second_client_is_refused, gpu_qemu_arena),
+        STORY(a_second_client_is_refused, media_qemu),
         STORY(its_sockets_are_private, gpu_qemu_arena),
+        STORY(its_sockets_are_private, media_qemu),
+        STORY(others_cannot_connect, gpu_qemu_arena),
+        STORY(others_cannot_connect, media_qemu),
         STORY(ends_while_a_guest_uses_it, gpu_qemu_arena),
+        STORY(ends_while_a_guest_uses_it, media_qemu),
         STORY(ends_while_a_guest_uses_it, gpu_crosvm_single),
         STORY(serves_an_inherited_socket, gpu_qemu_arena),
         STORY(serves_an_inherited_socket, gpu_crosvm_single),

@@ -8,7 +8,7 @@
 
 #define LIMIT 5000     /* milliseconds, until descriptors are closed */
 #define SLACK 16384    /* kilobytes that an allocator may keep */
-#define MOST_LINES 400 /* of a log, by whatever one story does */
+#define MOST_LINES 200 /* of a log, by whatever one story does */
 
 static long counter(struct story *s, const char *name)
 {
@@ -58,6 +58,7 @@ void unharmed_take(struct unharmed *before, struct story *s)
         .front_end_errors = counter(s, "front_end_errors"),
         .command_errors = counter(s, "command_errors"),
         .shmem_refused = counter(s, "shmem_refused"),
+        .memory_lost = counter(s, "memory_lost"),
     };
     before->worker_fds = daemon_process_fds(before->worker);
     before->worker_kilobytes = resident(before->worker);
@@ -89,6 +90,7 @@ void unharmed_counted(const struct unharmed *before, struct story *s, const char
                : strcmp(name, "front_end_errors") == 0 ? before->front_end_errors
                : strcmp(name, "command_errors") == 0   ? before->command_errors
                : strcmp(name, "shmem_refused") == 0    ? before->shmem_refused
+               : strcmp(name, "memory_lost") == 0      ? before->memory_lost
                                                        : 0;
 
     if (counter(s, name) <= was)

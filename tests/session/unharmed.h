@@ -13,7 +13,7 @@ struct unharmed {
     pid_t door, worker;
     int door_fds, worker_fds;
     long worker_kilobytes;
-    long chains_bad, front_end_errors, command_errors, shmem_refused;
+    long chains_bad, front_end_errors, command_errors, shmem_refused, memory_lost;
 };
 
 /* When the program has been started and no front-end is there. */

@@ -20,6 +20,7 @@ static struct vhost_user_message got[MESSAGES];
 static unsigned fd_counts[MESSAGES];
 static int kept; /* the last message's first descriptor */
 static char reason[128];
+static unsigned refused; /* times that the peer did what it should not */
 
 static void on_message(void *data, const struct vhost_user_message *m, struct fd_list *fds)
 {
@@ -38,7 +39,12 @@ static void on_closed(void *data, const char *why)
     strncpy(reason, why, sizeof(reason) - 1);
 }
 
-static const struct connection_handler handler = {on_message, on_closed};
+static void on_refused(void *data, const char *why)
+{
+    refused++;
+}
+
+static const struct connection_handler handler = {on_message, on_refused, on_closed};
 
 static void begin(void)
 {
@@ -48,7 +54,7 @@ static void begin(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     peer_fd = pair[0];
     assert_int_equal(fd_set_nonblock(peer_fd), 0);
-    messages = closed_count = 0;
+    messages = closed_count = refused = 0;
     hold_after_each = false;
     kept = -1;
     memset(reason, 0, sizeof(reason));
@@ -252,6 +258,7 @@ static void a_hang_up_is_told_once(void **state)
     loop_turns(loop);
     assert_int_equal(closed_count, 1);
     assert_string_equal(reason, "it hung up in mid-message");
+    assert_true(refused > 0);
     fd_close(&fd);
     end();
 }
