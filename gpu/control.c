@@ -30,6 +30,10 @@ int control_init(struct control *control, struct gpu *gpu, unsigned queue)
     result = sd_event_add_defer(gpu->device.host->loop, &hand->wake, control_more, control);
     if (result < 0)
         return result;
+    /* Whoever else waits goes first: among equals, sd-event takes what is deferred before all. */
+    result = sd_event_source_set_priority(hand->wake, SD_EVENT_PRIORITY_NORMAL + 1);
+    if (result < 0)
+        return result;
     return sd_event_source_set_enabled(hand->wake, SD_EVENT_OFF);
 }
 

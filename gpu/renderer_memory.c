@@ -386,6 +386,8 @@ struct renderer *renderer_memory_create(struct device_host *host)
         errno = -result;
         return NULL;
     }
+    /* Whoever else waits goes first: among equals, sd-event takes what is deferred before all. */
+    sd_event_source_set_priority(memory->more, SD_EVENT_PRIORITY_IDLE);
     sd_event_source_set_enabled(memory->more, SD_EVENT_OFF);
     return &memory->renderer;
 }

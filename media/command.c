@@ -223,6 +223,8 @@ int command_init(struct command *command, struct media *media)
     int r = sd_event_add_defer(media->device.host->loop, &command->more, on_more, media);
 
     media->waiter = &command_waiter;
+    if (r >= 0) /* others first: among equals, sd-event takes what is deferred before all */
+        r = sd_event_source_set_priority(command->more, SD_EVENT_PRIORITY_IDLE);
     return r < 0 ? r : sd_event_source_set_enabled(command->more, SD_EVENT_OFF);
 }
 

@@ -143,4 +143,7 @@ FAULTS = [
     ("a picture is read beyond its memory", "gpu/renderer_virgl_resource.c",
      "row <= stride &&\n           (uint64_t)stride * (box->h - 1) + row <= size;",
      "row <= stride;", ["renderer_virgl"]),
+    ("what is deferred comes before the door", "gpu/renderer_memory.c",
+     "    sd_event_source_set_priority(memory->more, SD_EVENT_PRIORITY_IDLE);\n", "",
+     ["bad_commands"]),
 ]

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -48,6 +49,23 @@ static long resident(pid_t pid)
     return kilobytes;
 }
 
+/* The worker hears a moment later that a front-end has left. */
+static int settled_fds(pid_t pid)
+{
+    int fds = daemon_process_fds(pid);
+
+    for (unsigned same = 0; same < 5; same++) {
+        int now;
+
+        usleep(10000);
+        now = daemon_process_fds(pid);
+        if (now != fds)
+            same = 0;
+        fds = now;
+    }
+    return fds;
+}
+
 void unharmed_take(struct unharmed *before, struct story *s)
 {
     *before = (struct unharmed){
@@ -60,7 +78,7 @@ void unharmed_take(struct unharmed *before, struct story *s)
         .shmem_refused = counter(s, "shmem_refused"),
         .memory_lost = counter(s, "memory_lost"),
     };
-    before->worker_fds = daemon_process_fds(before->worker);
+    before->worker_fds = settled_fds(before->worker);
     before->worker_kilobytes = resident(before->worker);
 }
 
