@@ -25,7 +25,14 @@ static void on_sigsys(int number, siginfo_t *info, void *context)
     _exit(SIGSYS_STATUS);
 }
 
-/* What an earlier row said of the call stays; libseccomp would not have the two together. */
+static bool is_conditional(const struct sandbox_call *c)
+{
+    return c->rule == SANDBOX_ALLOW_EQUAL || c->rule == SANDBOX_ALLOW_MASKED ||
+           c->rule == SANDBOX_ALLOW_OWN_PID;
+}
+
+/* What an earlier row said of the call stays: libseccomp would not have the two together.
+ * Conditions go together, any of them will do. */
 static bool said_before(const struct sandbox_call *const *tables, const struct sandbox_call *call,
                         int number)
 {
@@ -34,8 +41,7 @@ static bool said_before(const struct sandbox_call *const *tables, const struct s
             if (c == call)
                 return false;
             if (seccomp_syscall_resolve_name(c->name) == number &&
-                (c->rule != call->rule || c->rule == SANDBOX_ALLOW || c->rule == SANDBOX_REFUSE ||
-                 c->rule == SANDBOX_KILL))
+                !(is_conditional(c) && is_conditional(call)))
                 return true;
         }
     return false;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -111,6 +112,29 @@ static int do_nothing(void)
     memset(memory, 1, 1 << 20);
     free(memory);
     return IT_WORKED;
+}
+
+/* Devices of a kind are told by the number of the call: this is none, and says so. */
+static int ask_a_device(char type)
+{
+    int fd = memfd_create("none", 0);
+
+    return ioctl(fd, _IO(type, 0x42), NULL) < 0 && errno == ENOTTY ? IT_WORKED : errno;
+}
+
+static int ask_for_udmabuf(void)
+{
+    return ask_a_device('u');
+}
+
+static int ask_for_video(void)
+{
+    return ask_a_device('V');
+}
+
+static int inject_input(void)
+{
+    return ioctl(STDERR_FILENO, TIOCSTI, "x") < 0 && errno == ENOTTY ? IT_WORKED : errno;
 }
 
 static void *thread_main(void *data)
@@ -239,6 +263,25 @@ static void what_a_role_needs_it_has(void **state)
         assert_int_equal(attempt_as(with_files[i], open_what_is_allowed), IT_WORKED);
 }
 
+/* Which devices a role may speak to. */
+static void ioctls_are_for_few(void **state)
+{
+    static const enum sandbox_role with_buffers[] = {
+        SANDBOX_GPU_MEMORY, SANDBOX_GPU_PICTURES,   SANDBOX_GPU_3D,     SANDBOX_MEDIA,
+        SANDBOX_MEDIA_FILE, SANDBOX_MEDIA_PIPEWIRE, SANDBOX_MEDIA_V4L2,
+    };
+
+    for (size_t i = 0; i < sizeof(with_buffers) / sizeof(with_buffers[0]); i++)
+        assert_int_equal(attempt_as(with_buffers[i], ask_for_udmabuf), IT_WORKED);
+    assert_int_equal(attempt_as(SANDBOX_MEDIA_V4L2, ask_for_video), IT_WORKED);
+    assert_refused(SANDBOX_DOOR, "ask for udmabuf", ask_for_udmabuf);
+    assert_refused(SANDBOX_MEDIA, "ask for video", ask_for_video);
+    assert_refused(SANDBOX_GPU_MEMORY, "ask for video", ask_for_video);
+    assert_refused(SANDBOX_DOOR, "put words into a terminal", inject_input);
+    assert_refused(SANDBOX_GPU_MEMORY, "put words into a terminal", inject_input);
+    assert_refused(SANDBOX_MEDIA_V4L2, "put words into a terminal", inject_input);
+}
+
 /* Nobody but those that need it makes a process, or memory that is a program. */
 static void processes_and_code_are_for_few(void **state)
 {
@@ -313,6 +356,7 @@ int main(void)
         cmocka_unit_test(what_a_role_may_not_is_refused),
         cmocka_unit_test(the_starter_is_refused_the_rest),
         cmocka_unit_test(what_a_role_needs_it_has),
+        cmocka_unit_test(ioctls_are_for_few),
         cmocka_unit_test(processes_and_code_are_for_few),
     };
 
