@@ -2,11 +2,13 @@
 #include "journal/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/units.h"
 
 static uint64_t page_rounded_size(void)
@@ -16,10 +18,20 @@ static uint64_t page_rounded_size(void)
     return size;
 }
 
+static uint64_t file_size(void)
+{
+    return page_rounded_size() + STORE_SIZE;
+}
+
+static void *store_memory(const struct journal *journal)
+{
+    return (uint8_t *)journal->page + page_rounded_size();
+}
+
 static int map_page(struct journal *journal)
 {
     void *page =
-        mmap(NULL, page_rounded_size(), PROT_READ | PROT_WRITE, MAP_SHARED, journal->fd, 0);
+        mmap(NULL, file_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, journal->fd, 0);
 
     if (page == MAP_FAILED)
         return -errno;
@@ -31,7 +43,7 @@ int journal_create(struct journal *journal)
 {
     int r;
 
-    *journal = (struct journal){.fd = fd_memfd("hostblob-journal", page_rounded_size())};
+    *journal = (struct journal){.fd = fd_memfd("hostblob-journal", file_size())};
     if (journal->fd < 0)
         return journal->fd;
     r = map_page(journal);
@@ -39,6 +51,7 @@ int journal_create(struct journal *journal)
         fd_close(&journal->fd);
         return r;
     }
+    store_create(&journal->store, store_memory(journal));
     journal->page->version = JOURNAL_VERSION;
     journal->page->size = sizeof(struct journal_page);
     __atomic_store_n(&journal->page->magic, JOURNAL_MAGIC, __ATOMIC_RELEASE);
@@ -48,7 +61,7 @@ int journal_create(struct journal *journal)
 static bool has_room(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= page_rounded_size();
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= file_size();
 }
 
 int journal_attach(struct journal *journal, int fd)
@@ -61,15 +74,19 @@ int journal_attach(struct journal *journal, int fd)
                    journal->page->version != JOURNAL_VERSION ||
                    journal->page->size != sizeof(struct journal_page)))
         r = -EPROTO;
+    if (r == 0)
+        r = store_attach(&journal->store, store_memory(journal));
     if (r < 0)
         journal_finish(journal);
+    else
+        stats_add(&journal->page->lives, 1);
     return r;
 }
 
 void journal_finish(struct journal *journal)
 {
     if (journal->page != NULL)
-        munmap(journal->page, page_rounded_size());
+        munmap(journal->page, file_size());
     journal->page = NULL;
     fd_close(&journal->fd);
 }
@@ -134,6 +151,17 @@ void journal_clear(struct journal *journal)
     journal->page->loans_high = 0;
     journal->free_hint = 0;
     memset(&journal->page->census, 0, sizeof(journal->page->census));
+}
+
+void journal_forget(struct journal *journal)
+{
+    uint64_t kept = page_rounded_size() + units_page_size(); /* the store's head */
+
+    store_clear(&journal->store);
+    /* It reads as zeros and costs nothing; if it cannot be, it only costs. */
+    if (fallocate(journal->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)kept,
+                  (off_t)(file_size() - kept)) < 0)
+        log_debug("The journal keeps its memory: %s.", strerror(errno));
 }
 
 bool journal_loan_next(const struct journal *journal, uint32_t *slot, struct journal_loan *loan)

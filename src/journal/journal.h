@@ -7,6 +7,7 @@
 
 #include "base/ring_record.h"
 #include "base/stats.h"
+#include "journal/store.h"
 
 /*
  * What a device's two processes know together: a memfd that the door makes, that both map, and
@@ -16,7 +17,7 @@
  * made invalid before it is changed.
  */
 #define JOURNAL_MAGIC 0x4c4e524a424f4248ull /* "HBOBJRNL" */
-#define JOURNAL_VERSION 2u
+#define JOURNAL_VERSION 3u
 #define JOURNAL_RINGS 4u
 #define JOURNAL_LOANS 16384u
 
@@ -41,6 +42,17 @@ struct journal_loan {
     uint64_t size;
 };
 
+/* The request that the worker carries out at this moment; the worker writes it, and the one after
+ * it reads what the death was about. */
+struct journal_running {
+    uint64_t tag;  /* of the request, unique; 0: none. It is set last, and cleared first */
+    uint64_t life; /* of the worker, see journal_page */
+    uint32_t type; /* the rest is the device's, for people */
+    uint32_t context;
+    uint32_t resource;
+    uint32_t pad;
+};
+
 struct journal_page {
     uint64_t magic;
     uint32_t version;
@@ -48,6 +60,8 @@ struct journal_page {
     uint64_t features;          /* door: negotiated virtio features */
     uint64_t protocol_features; /* door */
     struct journal_ring rings[JOURNAL_RINGS];
+    uint64_t lives; /* workers that took the journal over; each adds one */
+    struct journal_running running;
     struct stats stats;          /* each counter by the one who counts */
     struct device_census census; /* worker */
     uint32_t loans_high;         /* worker: no loan at or above this index */
@@ -58,6 +72,7 @@ struct journal_page {
 struct journal {
     int fd; /* owned; -1 when detached */
     struct journal_page *page;
+    struct store store; /* what the device leaves to its successor: behind the page in the file */
     uint32_t free_hint; /* where the search for a free loan begins */
 };
 
@@ -79,6 +94,8 @@ int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64
 void journal_loan_erase(struct journal *journal, int slot);
 /* Forgets all loans and the census: a fresh driver, or a new worker. */
 void journal_clear(struct journal *journal);
+/* Forgets what the device left: the driver that it was for is gone. */
+void journal_forget(struct journal *journal);
 /* Copies the valid loan at or after *slot to 'loan' and sets *slot behind it. False at the end. */
 bool journal_loan_next(const struct journal *journal, uint32_t *slot, struct journal_loan *loan);
 

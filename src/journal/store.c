@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "journal/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define MAGIC UINT64_C(0x45524f5453424848) /* "HHBSTORE" */
+/* The kinds of the store's own records. */
+#define CHANGE (STORE_KINDS + 1) /* to be carried out */
+#define ANSWER (STORE_KINDS + 2) /* carried out; the request is not over */
+
+/* A change as a record: this, and only as many changes as there are. */
+struct change {
+    struct store_answer answer;
+    uint32_t count;
+    uint32_t pad;
+    struct store_change changes[STORE_MAX_CHANGES];
+};
+
+_Static_assert(sizeof(struct store_cell) == 256, "cells do not cross pages");
+_Static_assert(sizeof(struct store_head) <= sizeof(struct store_cell), "the head is cell 0");
+
+static struct store_head *head_of(const struct store *store)
+{
+    return (struct store_head *)(void *)store->cells;
+}
+
+static struct store_cell *cell_at(const struct store *store, uint32_t index)
+{
+    return &store->cells[index];
+}
+
+/* Stores in the order of the program, as someone sees them who looks after a death. */
+static void set(uint32_t *at, uint32_t value)
+{
+    __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+
+static uint32_t get(const uint32_t *at)
+{
+    return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+
+/* ---- cells ---- */
+
+static void forget_free(struct store *store)
+{
+    store->epoch = get(&head_of(store)->epoch);
+    store->free = 0;
+    store->count = 0;
+}
+
+/* Whoever holds the other end may have forgotten all. */
+static void keep_up(struct store *store)
+{
+    if (store->epoch != get(&head_of(store)->epoch))
+        forget_free(store);
+}
+
+/* A cell with kind 0. 0: there is none. */
+static uint32_t cell_take(struct store *store)
+{
+    struct store_head *head = head_of(store);
+    uint32_t index = store->free;
+
+    if (index != 0) {
+        store->free = cell_at(store, index)->next;
+        return index;
+    }
+    index = head->high;
+    if (index >= STORE_CELLS)
+        return 0;
+    set(&cell_at(store, index)->kind, 0); /* before it is looked at */
+    set(&head->high, index + 1);
+    return index;
+}
+
+/* The cells of a record that is not valid are free again. */
+static void chain_free(struct store *store, uint32_t index)
+{
+    while (index != 0) {
+        uint32_t next = cell_at(store, index)->next;
+
+        cell_at(store, index)->next = store->free;
+        store->free = index;
+        index = next;
+    }
+}
+
+/* Writes a record that is not valid yet. 0: no room. */
+static uint32_t chain_write(struct store *store, uint32_t id, const void *bytes, size_t size)
+{
+    const uint8_t *from = bytes;
+    uint32_t first = 0, last = 0;
+    size_t left = size;
+
+    do {
+        uint32_t index = cell_take(store);
+        struct store_cell *cell = cell_at(store, index);
+        size_t n = left < STORE_CELL_BYTES ? left : STORE_CELL_BYTES;
+
+        if (index == 0) {
+            chain_free(store, first);
+            return 0;
+        }
+        cell->next = 0;
+        cell->size = (uint32_t)size;
+        cell->id = id;
+        memcpy(cell->bytes, from, n);
+        if (last != 0)
+            cell_at(store, last)->next = index;
+        else
+            first = index;
+        last = index;
+        from += n;
+        left -= n;
+    } while (left > 0);
+    return first;
+}
+
+/* ---- changes ---- */
+
+static void carry_out(struct store *store, const struct change *change)
+{
+    for (uint32_t i = 0; i < change->count; i++)
+        set(&cell_at(store, change->changes[i].cell)->kind, change->changes[i].kind);
+}
+
+static void free_erased(struct store *store, const struct change *change)
+{
+    for (uint32_t i = 0; i < change->count; i++)
+        if (change->changes[i].kind == 0)
+            chain_free(store, change->changes[i].cell);
+}
+
+uint32_t store_commit(struct store *store, const struct store_answer *answer)
+{
+    struct change change = {.count = store->count};
+    bool told = answer != NULL && answer->tag != 0;
+    uint32_t index = 0;
+
+    keep_up(store);
+    change.count = store->count;
+    store->count = 0;
+    if (told)
+        change.answer = *answer;
+    memcpy(change.changes, store->changes, change.count * sizeof(change.changes[0]));
+    if (told || change.count > 1)
+        index = chain_write(store, 0, &change,
+                            offsetof(struct change, changes[0]) +
+                                change.count * sizeof(change.changes[0]));
+    if (index != 0 && change.count > 0)
+        set(&cell_at(store, index)->kind, CHANGE);
+    carry_out(store, &change);
+    if (index != 0)
+        set(&cell_at(store, index)->kind, told ? ANSWER : 0);
+    free_erased(store, &change);
+    if (told || index == 0)
+        return index;
+    chain_free(store, index);
+    return 0;
+}
+
+static void change_add(struct store *store, uint32_t cell, uint32_t kind)
+{
+    if (store->count == STORE_MAX_CHANGES)
+        store_commit(store, NULL);
+    store->changes[store->count++] = (struct store_change){cell, kind};
+}
+
+uint32_t store_put(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size)
+{
+    static struct log_limit limit;
+    uint32_t index;
+
+    keep_up(store);
+    index = size <= UINT32_MAX ? chain_write(store, id, bytes, size) : 0;
+    if (index != 0)
+        change_add(store, index, kind);
+    else if (log_limit_allows(&limit))
+        log_warning("The journal is full: what comes now is lost if the worker dies.");
+    return index;
+}
+
+void store_erase(struct store *store, uint32_t *handle)
+{
+    uint32_t index = *handle;
+
+    *handle = 0;
+    keep_up(store);
+    if (index == 0 || index >= head_of(store)->high)
+        return;
+    for (unsigned i = 0; i < store->count; i++) {
+        if (store->changes[i].cell != index)
+            continue;
+        store->changes[i] = store->changes[--store->count]; /* it has never been valid */
+        chain_free(store, index);
+        return;
+    }
+    change_add(store, index, 0);
+}
+
+void store_answered(struct store *store, uint32_t *handle)
+{
+    uint32_t index = *handle;
+
+    *handle = 0;
+    keep_up(store);
+    if (index == 0 || index >= head_of(store)->high)
+        return;
+    set(&cell_at(store, index)->kind, 0);
+    chain_free(store, index);
+}
+
+uint64_t *store_word(struct store *store, uint32_t handle, size_t at)
+{
+    return (uint64_t *)(void *)(cell_at(store, handle)->bytes + at);
+}
+
+/* ---- reading ---- */
+
+bool store_next(const struct store *store, uint32_t kind, uint32_t *handle)
+{
+    uint32_t high = get(&head_of(store)->high);
+
+    for (uint32_t i = *handle + 1; i < high && i < STORE_CELLS; i++) {
+        if (get(&cell_at(store, i)->kind) != kind)
+            continue;
+        *handle = i;
+        return true;
+    }
+    return false;
+}
+
+uint32_t store_id(const struct store *store, uint32_t handle)
+{
+    return cell_at(store, handle)->id;
+}
+
+size_t store_size(const struct store *store, uint32_t handle)
+{
+    return cell_at(store, handle)->size;
+}
+
+size_t store_read(const struct store *store, uint32_t handle, void *to, size_t size)
+{
+    size_t whole = store_size(store, handle);
+    size_t left = size < whole ? size : whole;
+    size_t copied = 0;
+
+    for (uint32_t i = handle; left > 0 && i != 0; i = cell_at(store, i)->next) {
+        size_t n = left < STORE_CELL_BYTES ? left : STORE_CELL_BYTES;
+
+        memcpy((uint8_t *)to + copied, cell_at(store, i)->bytes, n);
+        copied += n;
+        left -= n;
+    }
+    return copied;
+}
+
+uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer)
+{
+    uint32_t handle = 0;
+
+    while (store_next(store, ANSWER, &handle))
+        if (store_read(store, handle, answer, sizeof(*answer)) == sizeof(*answer) &&
+            answer->tag == tag && answer->size <= STORE_MAX_ANSWER)
+            return handle;
+    return 0;
+}
+
+/* ---- taking over ---- */
+
+/* Enters the cells of a record in 'seen'. False when it is damaged: it is longer or shorter than it
+ * says, leaves the memory, or runs into itself or another. */
+static bool chain_good(const struct store *store, uint32_t index, uint8_t *seen)
+{
+    uint64_t left = cell_at(store, index)->size;
+    uint32_t high = head_of(store)->high;
+
+    for (bool first = true; index != 0; first = false) {
+        const struct store_cell *cell;
+
+        if (index >= high || (left == 0 && !first) || seen[index])
+            return false;
+        cell = cell_at(store, index);
+        if (!first && cell->kind != 0)
+            return false;
+        seen[index] = 1;
+        left -= left < STORE_CELL_BYTES ? left : STORE_CELL_BYTES;
+        index = cell->next;
+    }
+    return left == 0;
+}
+
+/* Carries out a change that was cut short. */
+static void finish_change(struct store *store, uint32_t index)
+{
+    struct change change = {.count = 0};
+    size_t size = store_read(store, index, &change, sizeof(change));
+    size_t fixed = offsetof(struct change, changes[0]);
+    bool good = size >= fixed && change.count <= STORE_MAX_CHANGES &&
+                size == fixed + change.count * sizeof(change.changes[0]);
+
+    for (uint32_t i = 0; good && i < change.count; i++)
+        good = change.changes[i].cell != 0 && change.changes[i].cell != index &&
+               change.changes[i].cell < head_of(store)->high &&
+               change.changes[i].kind < STORE_KINDS;
+    if (good)
+        carry_out(store, &change);
+    else
+        log_stranger("A change in the journal is damaged, and is left out.");
+    set(&cell_at(store, index)->kind, good && change.answer.tag != 0 ? ANSWER : 0);
+}
+
+static void finish_changes(struct store *store, uint8_t *seen)
+{
+    uint32_t index = 0;
+
+    while (store_next(store, CHANGE, &index)) {
+        if (chain_good(store, index, seen))
+            finish_change(store, index);
+        else
+            set(&cell_at(store, index)->kind, 0);
+    }
+}
+
+static void find_free(struct store *store, uint8_t *seen)
+{
+    uint32_t high = head_of(store)->high;
+
+    memset(seen, 0, high);
+    for (uint32_t i = 1; i < high; i++) {
+        if (cell_at(store, i)->kind == 0 || chain_good(store, i, seen))
+            continue;
+        log_stranger("A record of the journal is damaged, and is left out.");
+        set(&cell_at(store, i)->kind, 0);
+    }
+    for (uint32_t i = high - 1; i > 0; i--) {
+        if (seen[i])
+            continue;
+        set(&cell_at(store, i)->kind, 0);
+        cell_at(store, i)->next = store->free;
+        store->free = i;
+    }
+}
+
+int store_attach(struct store *store, void *memory)
+{
+    uint8_t *seen;
+
+    *store = (struct store){.cells = memory};
+    if (head_of(store)->magic != MAGIC || head_of(store)->version != STORE_VERSION ||
+        head_of(store)->high == 0 || head_of(store)->high > STORE_CELLS)
+        return -EPROTO;
+    seen = calloc(1, head_of(store)->high);
+    if (seen == NULL)
+        return -ENOMEM;
+    forget_free(store);
+    finish_changes(store, seen);
+    find_free(store, seen);
+    free(seen);
+    return 0;
+}
+
+void store_create(struct store *store, void *memory)
+{
+    *store = (struct store){.cells = memory};
+    head_of(store)->version = STORE_VERSION;
+    head_of(store)->high = 1;
+    head_of(store)->magic = MAGIC;
+    forget_free(store);
+}
+
+void store_clear(struct store *store)
+{
+    struct store_head *head = head_of(store);
+
+    set(&head->high, 1);
+    set(&head->epoch, head->epoch + 1);
+    forget_free(store);
+}
