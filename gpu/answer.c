@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "gpu/context.h"
+#include "gpu/estate.h"
 #include "gpu/fence.h"
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
@@ -57,12 +58,17 @@ static int ask_fence(struct request *request)
 
 void answer_give(struct request *request, uint32_t type)
 {
+    bool is_done;
+
     request->result = type;
     if (!has_fence(request)) {
+        estate_commit(request, false);
         hand_ready(request);
         return;
     }
     hand_fence(request);
-    if (request_answer_is_error(type) || ask_fence(request) != -EINPROGRESS)
+    is_done = request_answer_is_error(type) || ask_fence(request) != -EINPROGRESS;
+    estate_commit(request, !is_done || fence_waits(request));
+    if (is_done)
         fence_settle(request);
 }

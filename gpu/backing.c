@@ -44,12 +44,23 @@ int backing_init(struct backing *backing, struct reader *entries, uint32_t count
     backing->pins = guest_pins_create(memory, pieces, used);
     if (backing->pins == NULL)
         error = errno == EFAULT ? -EINVAL : -errno;
-    free(pieces);
+    backing->pieces = pieces;
+    backing->piece_count = used;
+    if (error < 0)
+        backing_forget_pieces(backing);
     return error;
+}
+
+void backing_forget_pieces(struct backing *backing)
+{
+    free(backing->pieces);
+    backing->pieces = NULL;
+    backing->piece_count = 0;
 }
 
 void backing_finish(struct backing *backing)
 {
+    backing_forget_pieces(backing);
     guest_pins_unref(backing->pins);
     backing->pins = NULL;
 }

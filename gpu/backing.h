@@ -9,7 +9,9 @@
 
 /* The guest's pages of a resource. They are pinned, since a renderer keeps pointers to them. */
 struct backing {
-    struct guest_pins *pins; /* one reference; NULL: there is no backing */
+    struct guest_pins *pins;    /* one reference; NULL: there is no backing */
+    struct guest_piece *pieces; /* owned: what was pinned, until somebody has noted it, or NULL */
+    uint32_t piece_count;
 };
 
 /*
@@ -20,6 +22,8 @@ struct backing {
  */
 int backing_init(struct backing *backing, struct reader *entries, uint32_t count,
                  struct guest_memory *memory);
+/* They are noted, or nobody wants to know. */
+void backing_forget_pieces(struct backing *backing);
 /* Lets go of the pages. */
 void backing_finish(struct backing *backing);
 /* Bytes in all; 0 without backing. */

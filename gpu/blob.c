@@ -80,7 +80,7 @@ static uint32_t check_kind(struct gpu *gpu, struct request *request, struct blob
     if (blob->context == NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
                               "there is no context %u", request->ctx_id);
-    return VIRTIO_GPU_RESP_OK_NODATA;
+    return context_check(blob->context, request);
 }
 
 /* Reads the memory entries that the request ends with, and gives them to the resource. */
@@ -114,6 +114,9 @@ static uint32_t take_given(struct request *request, int result, const struct ren
     resource->map_info = given->map_info;
     if (given->buffer != NULL)
         resource_set_buffer(resource, given->buffer);
+    estate_resource(resource);
+    if (resource->backing.pins != NULL)
+        estate_backing(resource);
     resource_settled(resource);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -158,7 +161,11 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
         resource_destroy(resource);
         return type;
     }
-    return from_host(blob) ? ask_renderer(request, blob) : type;
+    if (from_host(blob))
+        return ask_renderer(request, blob);
+    estate_resource(resource);
+    estate_backing(resource);
+    return type;
 }
 
 uint32_t blob_create(struct gpu *gpu, struct request *request)

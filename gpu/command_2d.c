@@ -41,6 +41,7 @@ uint32_t command_2d_create(struct gpu *gpu, struct request *request)
         return type;
     }
     resource_set_picture(resource, picture);
+    estate_resource(resource);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

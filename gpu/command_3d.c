@@ -13,6 +13,8 @@ static uint32_t create_result(struct request *request, int result)
 {
     struct resource *resource = request->resource;
 
+    if (result == 0 && !resource->gone)
+        estate_resource(resource);
     if (result == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
     /* One that leaves is ended by its UNREF. An output may show it already. */

@@ -9,6 +9,7 @@ uint32_t command_resource_peek(struct gpu *gpu, struct request *request, struct 
 {
     uint32_t id = reader_u32(&request->args);
 
+    estate_names(gpu, id);
     *resource = resource_find(gpu, id);
     resource_name(*resource, request);
     if (*resource != NULL)

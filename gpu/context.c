@@ -42,8 +42,14 @@ void context_discard(struct context *context)
 {
     struct gpu *gpu = context->gpu;
 
-    while (context->attachments.count > 0)
-        attachment_destroy(ID_MAP_OF(id_map_first(&context->attachments), struct attachment, node));
+    while (context->attachments.count > 0) {
+        struct attachment *attachment =
+            ID_MAP_OF(id_map_first(&context->attachments), struct attachment, node);
+
+        estate_attachment_gone(attachment);
+        attachment_destroy(attachment);
+    }
+    estate_context_gone(context);
     id_map_remove(&gpu->contexts, &context->node);
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
         fence_disband(&context->timelines[i]);
@@ -55,7 +61,7 @@ void context_destroy(struct context *context)
 {
     const struct renderer_impl *impl = context->renderer->impl;
 
-    if (impl->context_destroy != NULL)
+    if (impl->context_destroy != NULL && !context->lost)
         impl->context_destroy(context->renderer, context);
     context_discard(context);
 }
@@ -72,7 +78,7 @@ static int make_known(struct context *context, struct resource *resource)
     uint32_t bit = 1u << renderer->index;
     int result;
 
-    if ((resource->known & bit) != 0 || renderer->impl->adopt == NULL)
+    if ((resource->known & bit) != 0 || renderer->impl->adopt == NULL || context->lost)
         return 0;
     result = renderer->impl->adopt(renderer, resource);
     if (result == 0)
@@ -85,6 +91,8 @@ static void tell_renderer(struct attachment *attachment, bool attached)
     struct renderer *renderer = attachment->context->renderer;
     const struct renderer_impl *impl = renderer->impl;
 
+    if (attachment->context->lost)
+        return;
     if (attached && impl->attach != NULL)
         impl->attach(renderer, attachment->context, attachment->resource);
     if (!attached && impl->detach != NULL)
@@ -101,6 +109,7 @@ int context_attach(struct context *context, struct resource *resource)
         if (attachment->count == UINT32_MAX)
             return -E2BIG;
         attachment->count++;
+        estate_attachment(attachment);
         return 0;
     }
     if (gpu->attachments >= gpu->limits.attachments)
@@ -115,6 +124,7 @@ int context_attach(struct context *context, struct resource *resource)
     attachment->context = context;
     attachment->resource = resource;
     tell_renderer(attachment, true);
+    estate_attachment(attachment);
     return 0;
 }
 
@@ -124,11 +134,22 @@ int context_detach(struct context *context, uint32_t resource_id)
 
     if (attachment == NULL)
         return -ENOENT;
-    if (--attachment->count > 0)
+    if (--attachment->count > 0) {
+        estate_attachment(attachment);
         return 0;
+    }
     tell_renderer(attachment, false);
+    estate_attachment_gone(attachment);
     attachment_destroy(attachment);
     return 0;
+}
+
+uint32_t context_check(const struct context *context, struct request *request)
+{
+    if (!context->lost)
+        return VIRTIO_GPU_RESP_OK_NODATA;
+    return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                          "context %u was lost when its worker died", context->node.id);
 }
 
 struct resource *context_resource(struct context *context, uint32_t resource_id)

@@ -2,6 +2,7 @@
 #ifndef GPU_CONTEXT_H
 #define GPU_CONTEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <bsd/sys/queue.h>
@@ -22,6 +23,8 @@ struct context {
     struct renderer *renderer; /* borrowed: who understands that */
     char name[65];             /* the program's name, printable */
     struct id_map attachments; // attachment::node
+    bool lost;                 /* its renderer's memory of it died with another worker */
+    uint32_t record;           /* see gpu/estate.h */
     struct request *creating;  /* CTX_CREATE, while the renderer is at it */
     struct request_list timelines[VIRTIO_GPU_MAX_RINGS]; /* see gpu/fence.h */
 };
@@ -36,6 +39,9 @@ void context_destroy(struct context *context);
 void context_discard(struct context *context);
 /* The context with that id, or NULL. */
 struct context *context_find(struct gpu *gpu, uint32_t id);
+
+/* VIRTIO_GPU_RESP_OK_NODATA, or the refusal when the context is lost. */
+uint32_t context_check(const struct context *context, struct request *request);
 
 /* Attaches 'resource', once more if it is; its renderer adopts it first where it does not know it.
  * 0, -E2BIG, -ENOMEM, or what the renderer says. */

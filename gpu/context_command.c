@@ -32,8 +32,10 @@ static void make_printable(char *text)
 
 static uint32_t create_result(struct request *request, struct context *context, int result)
 {
-    if (result == 0)
+    if (result == 0) {
+        estate_context(context);
         return VIRTIO_GPU_RESP_OK_NODATA;
+    }
     context_discard(context);
     return request_fail(request, result, "the renderer made no context");
 }
@@ -168,6 +170,8 @@ uint32_t context_command_submit(struct gpu *gpu, struct request *request)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%u bytes of commands in %zu bytes", size, request->args.left);
     /* An empty stream carries a fence, whatever the context speaks. */
+    if (context->lost)
+        return size > 0 ? context_check(context, request) : VIRTIO_GPU_RESP_OK_NODATA;
     request->renderer = context->renderer;
     if (size > 0)
         result = context->renderer->impl->submit(context->renderer, context, request->args.at, size,

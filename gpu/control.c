@@ -105,8 +105,11 @@ static void control_call(struct control *control)
 
 static void control_do(struct control *control, struct request *request)
 {
-    uint32_t type = command_run(control->gpu, request);
+    uint32_t type;
 
+    estate_runs(request);
+    type = command_run(control->gpu, request);
+    estate_idle(control->gpu);
     if (type != REQUEST_PENDING)
         answer_give(request, type);
 }
@@ -118,7 +121,9 @@ static void control_begin(struct control *control, struct request *request, stru
 
     control->hand.bytes += request->size;
     answer_expect(request);
-    if (request_answer_is_error(type))
+    if (!request_answer_is_error(type) && estate_is_poison(request))
+        type = request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "two workers died at it");
+    if (request_answer_is_error(type) || estate_recall(request, &type))
         answer_give(request, type);
     else
         control_do(control, request);

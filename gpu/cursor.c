@@ -2,6 +2,7 @@
 #include "gpu/cursor.h"
 
 #include "gpu/display.h"
+#include "gpu/gpu.h"
 #include "gpu/picture.h"
 
 void cursor_hide(struct display *display, unsigned output)
@@ -11,6 +12,7 @@ void cursor_hide(struct display *display, unsigned output)
     if (!cursor->visible)
         return;
     cursor->visible = false;
+    estate_cursor(display, output);
     audience_tell_cursor(&display->audience, output, NULL, cursor->x, cursor->y);
 }
 

@@ -46,6 +46,7 @@ uint32_t cursor_move(struct gpu *gpu, struct request *request)
     cursor = &gpu->display.cursors[wanted.output];
     cursor->x = wanted.x;
     cursor->y = wanted.y;
+    estate_cursor_place(&gpu->display, wanted.output);
     if (cursor->visible)
         audience_tell_cursor_move(&gpu->display.audience, wanted.output, cursor->x, cursor->y);
     return type;
@@ -66,6 +67,7 @@ static void show(struct display *display, const struct cursor_request *wanted,
     cursor->picture.hot_x = wanted->hot_x;
     cursor->picture.hot_y = wanted->hot_y;
     picture_convert(cursor->picture.pixels, pixels, BYTES / 4, picture_format_with_alpha(format));
+    estate_cursor(display, wanted->output);
     audience_tell_cursor(&display->audience, wanted->output, &cursor->picture, cursor->x,
                          cursor->y);
 }

@@ -62,6 +62,8 @@ void display_remove_sink(struct display *display, struct sink *sink);
 void display_front_end_came(struct display *display);
 void display_front_end_left(struct display *display);
 
+/* Outputs are others than the guest has heard of: it is told, unless a front-end does. */
+void display_outputs_changed(struct display *display);
 /* The driver acknowledges VIRTIO_GPU_EVENT_DISPLAY. What changed after it last asked is said again:
  * it may have acknowledged news that it has not heard. */
 void display_acknowledged(struct display *display);

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "gpu/display.h"
 #include "gpu/display_person.h"
+#include "gpu/gpu.h"
 #include "gpu/resource.h"
 #include "gpu/screenshot.h"
 
@@ -116,6 +117,7 @@ static void do_output(struct errand *errand)
         return;
     }
     display_set_output(errand->display, output, mode.width, mode.height, mode.hz);
+    estate_outputs(errand->display);
     say(errand, 0, "");
 }
 

@@ -12,7 +12,7 @@
 /* ---- what outputs are ---- */
 
 /* Linux reads the display info and EDIDs anew, and tells its own programs. */
-static void tell_guest(struct display *display)
+void display_outputs_changed(struct display *display)
 {
     struct gpu *gpu = display->gpu;
 
@@ -47,7 +47,7 @@ int display_set_output(struct display *display, unsigned output, uint32_t width,
     display->outputs[output].mode = mode;
     if (output >= display->count)
         display->count = display->gpu->config.num_scanouts = output + 1;
-    tell_guest(display);
+    display_outputs_changed(display);
     return 0;
 }
 
@@ -63,7 +63,7 @@ int display_set_edid(struct display *display, unsigned output, const void *edid,
     if (size > 0)
         memcpy(place->given, edid, size);
     place->given_size = size;
-    tell_guest(display);
+    display_outputs_changed(display);
     return 0;
 }
 

@@ -9,6 +9,11 @@ void fence_enter(struct request_list *timeline, struct request *request)
     TAILQ_INSERT_TAIL(timeline, request, fenced);
 }
 
+bool fence_waits(const struct request *request)
+{
+    return request->timeline != NULL && TAILQ_FIRST(request->timeline) != request;
+}
+
 void fence_settle(struct request *request)
 {
     struct request_list *timeline = request->timeline;

@@ -14,6 +14,8 @@
  * Puts a request at the end of its timeline, before it is carried out.
  */
 void fence_enter(struct request_list *timeline, struct request *request);
+/* Whether an earlier one of its timeline is not complete. */
+bool fence_waits(const struct request *request);
 /* Its own work is complete: it may go out (hand_ready) once all before it may, and so may those
  * behind it that waited for nothing else. A request without timeline may at once. */
 void fence_settle(struct request *request);

@@ -8,6 +8,7 @@
 #include "device/device.h"
 #include "gpu/control.h"
 #include "gpu/display.h"
+#include "gpu/estate.h"
 #include "gpu/renderer.h"
 #include "protocol/virtio_gpu.h"
 
@@ -45,6 +46,7 @@ struct gpu {
     struct request_list timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;
+    struct estate estate;
 };
 
 /* Whether all of these feature bits (as masks) were negotiated. */

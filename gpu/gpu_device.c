@@ -68,6 +68,7 @@ static void gpu_reset(struct device *device)
     struct gpu *gpu = gpu_of(device);
     struct id_node *node;
 
+    estate_mute(gpu);
     for (unsigned i = 0; i < gpu->renderer_count; i++)
         gpu->renderers[i]->impl->reset(gpu->renderers[i]);
     gpu->copies = 0;
@@ -83,6 +84,12 @@ static void gpu_reset(struct device *device)
     gpu->config.events_read = 0;
     gpu_count(gpu);
     gpu->device.host->census->mapped = 0;
+    estate_begin(gpu);
+}
+
+static void gpu_resume(struct device *device)
+{
+    estate_resume(gpu_of(device));
 }
 
 static void gpu_queue_ready(struct device *device, unsigned queue)
@@ -292,6 +299,7 @@ static const struct device_impl gpu_impl = {
     .name = "gpu",
     .facts = gpu_facts,
     .reset = gpu_reset,
+    .resume = gpu_resume,
     .queue_ready = gpu_queue_ready,
     .set_features = gpu_set_features,
     .write_config = gpu_write_config,
@@ -317,6 +325,7 @@ struct device *gpu_device_create(struct device_host *host, const struct gpu_opti
         errno = -result;
         return NULL;
     }
+    estate_init(gpu);
     gpu_count(gpu);
     return &gpu->device;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/hand.h"
 
+#include "gpu/estate.h"
+
 #include <stdlib.h>
 
 void hand_init(struct hand *hand, unsigned queue)
@@ -54,6 +56,7 @@ void hand_drop(struct request *request)
 
     enter(request, REQUEST_WORKS);
     hand->bytes -= request->size;
+    estate_over(request);
     request_finish(request);
     TAILQ_REMOVE(&hand->requests, request, in_hand);
     hand->count--;

@@ -99,16 +99,30 @@ uint64_t picture_size(uint32_t format, uint32_t width, uint32_t height)
     return (uint64_t)width * height * PICTURE_BYTES_PER_PIXEL;
 }
 
-/* Gives the picture its memory. Returns 0 or -errno; what was opened is the picture's. */
-static int allocate(struct picture *picture)
+/* Opens the picture's memory, or takes 'fd', which must be as large. */
+static int take_memory(struct picture *picture, int fd)
 {
-    uint64_t rounded;
+    uint64_t rounded, size = 0;
+    int result = 0;
 
     if (!units_round_up(picture->size, units_page_size(), &rounded))
-        return -EINVAL;
-    picture->fd = fd_memfd("picture", rounded);
-    if (picture->fd < 0)
-        return picture->fd;
+        result = -EINVAL;
+    if (result == 0 && fd < 0)
+        picture->fd = fd_memfd("picture", rounded);
+    if (result == 0 && fd >= 0)
+        result = fd_file_size(fd, &size);
+    if (result < 0 || fd < 0)
+        return result < 0 ? result : picture->fd < 0 ? picture->fd : 0;
+    return size == rounded ? 0 : -EINVAL;
+}
+
+/* Gives the picture its memory. Returns 0 or -errno; what was opened is the picture's. */
+static int allocate(struct picture *picture, int fd)
+{
+    int result = take_memory(picture, fd);
+
+    if (result < 0)
+        return result;
     if (!fd_leaves_room(picture->fd))
         return -EMFILE;
     picture->data = mmap(NULL, picture->size, PROT_READ | PROT_WRITE, MAP_SHARED, picture->fd, 0);
@@ -119,34 +133,42 @@ static int allocate(struct picture *picture)
     return 0;
 }
 
-struct picture *picture_create(uint32_t format, uint32_t width, uint32_t height)
+static struct picture *create(uint32_t format, uint32_t width, uint32_t height, int fd)
 {
     uint64_t size = picture_size(format, width, height);
-    struct picture *picture;
+    struct picture *picture = size != 0 && size <= SIZE_MAX ? calloc(1, sizeof(*picture)) : NULL;
     int result;
 
-    if (size == 0 || size > SIZE_MAX) {
-        errno = EINVAL;
+    if (picture == NULL) {
+        errno = size == 0 || size > SIZE_MAX ? EINVAL : ENOMEM;
+        fd_close(&fd);
         return NULL;
     }
-    picture = calloc(1, sizeof(*picture));
-    if (picture == NULL)
-        return NULL;
     *picture = (struct picture){
         .format = format,
         .width = width,
         .height = height,
         .stride = width * PICTURE_BYTES_PER_PIXEL,
         .size = (size_t)size,
-        .fd = -1,
+        .fd = fd,
     };
-    result = allocate(picture);
+    result = allocate(picture, fd);
     if (result < 0) {
         picture_destroy(picture);
         errno = -result;
         return NULL;
     }
     return picture;
+}
+
+struct picture *picture_create(uint32_t format, uint32_t width, uint32_t height)
+{
+    return create(format, width, height, -1);
+}
+
+struct picture *picture_restore(uint32_t format, uint32_t width, uint32_t height, int fd)
+{
+    return create(format, width, height, fd);
 }
 
 void picture_destroy(struct picture *picture)

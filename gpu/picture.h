@@ -45,6 +45,9 @@ uint64_t picture_size(uint32_t format, uint32_t width, uint32_t height);
 /* NULL with errno set: EINVAL (see picture_size), ENOMEM, EMFILE when descriptors are running out.
  */
 struct picture *picture_create(uint32_t format, uint32_t width, uint32_t height);
+/* One whose memory is 'fd', which is owned even on error: it was another process's. NULL with errno
+ * set. */
+struct picture *picture_restore(uint32_t format, uint32_t width, uint32_t height, int fd);
 /* Takes NULL. */
 void picture_destroy(struct picture *picture);
 

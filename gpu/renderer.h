@@ -76,6 +76,7 @@ typedef void renderer_blob_done(void *data, int result, const struct renderer_gi
  */
 struct renderer_impl {
     const char *name;
+    bool outlives; /* nothing of its contexts and resources dies with the process */
     /* Writes exactly capset->size bytes. */
     void (*fill_capset)(struct renderer *renderer, const struct renderer_capset *capset,
                         uint32_t version, struct writer *to);

@@ -41,6 +41,7 @@ struct job {
     struct memory_stream_command command; /* the one in hand */
     uint64_t at; /* bytes of it that are done; the command's size: it is done */
     uint64_t sum;
+    struct journal_running running; /* the request that it is of */
     renderer_done *done;
     void *data;
 };
@@ -295,8 +296,11 @@ static int memory_more(sd_event_source *source, void *data)
 {
     struct renderer_memory *memory = data;
     struct job *job = TAILQ_FIRST(&memory->jobs);
-    int result = job_slice(job);
+    int result;
 
+    journal_runs(memory->host->running, &job->running);
+    result = job_slice(job);
+    journal_runs(memory->host->running, NULL);
     if (result != -EINPROGRESS) {
         TAILQ_REMOVE(&memory->jobs, job, link);
         job->done(job->data, result);
@@ -313,6 +317,8 @@ static int memory_go_on_later(struct renderer_memory *memory, const struct job *
     if (later == NULL)
         return -ENOMEM;
     *later = *job;
+    if (memory->host->running != NULL)
+        later->running = *memory->host->running;
     if (job_keep(later) < 0) {
         free(later);
         return -ENOMEM;
@@ -361,6 +367,7 @@ static void memory_destroy(struct renderer *renderer)
 
 static const struct renderer_impl memory_impl = {
     .name = "memory",
+    .outlives = true,
     .fill_capset = memory_fill_capset,
     .create_blob = memory_create_blob,
     .submit = memory_submit,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/hand.h"
+
 #define HEADER_SIZE sizeof(struct virtio_gpu_ctrl_hdr)
 
 /* Copies 'size' bytes of the request, or at least its header: the fence in it wants an answer.
@@ -44,6 +46,8 @@ uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *han
     request->gpu = gpu;
     request->hand = hand;
     request->chain = chain;
+    request->tag = chain->tag != 0 ? chain->tag << 1 | hand->queue : 0;
+    request->record = 0;
     request->state = REQUEST_WORKS;
     request->resource = NULL;
     request->parked_in = NULL;

@@ -51,6 +51,8 @@ struct request {
     TAILQ_ENTRY(request) in_hand; // hand::requests
     enum request_state state;
     TAILQ_ENTRY(request) turn; // hand::turns
+    uint64_t tag;              /* unique, also over the worker's death; 0: it has none */
+    uint32_t record;           /* of its answer, see gpu/estate.h */
     struct chain *chain;       /* owned until it is pushed; NULL: the ring began anew meanwhile */
     uint32_t type;
     uint32_t flags;

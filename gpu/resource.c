@@ -22,6 +22,7 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
         return NULL;
     resource->gpu = gpu;
     resource->node.id = id;
+    estate_names(gpu, id);
     resource->holds = 1;
     LIST_INIT(&resource->attachments);
     TAILQ_INIT(&resource->parked);
@@ -38,8 +39,11 @@ void resource_destroy(struct resource *resource)
 {
     struct gpu *gpu = resource->gpu;
 
-    while (!LIST_EMPTY(&resource->attachments))
+    while (!LIST_EMPTY(&resource->attachments)) {
+        estate_attachment_gone(LIST_FIRST(&resource->attachments));
         attachment_destroy(LIST_FIRST(&resource->attachments));
+    }
+    estate_resource_gone(resource);
     if (resource->picture != NULL)
         gpu->bytes -= resource->picture->size;
     picture_destroy(resource->picture);
@@ -160,6 +164,8 @@ static void resource_settle(struct resource *resource, enum resource_state state
     if (state == RESOURCE_UNMAPPED && resource->state == RESOURCE_UNMAPPING)
         census->mapped--;
     resource->state = state;
+    if (state == RESOURCE_MAPPED || state == RESOURCE_UNMAPPED)
+        estate_mapping(resource);
 }
 
 static void resource_arrive(struct resource *resource, enum resource_state state, int result)
@@ -200,6 +206,18 @@ int resource_map(struct resource *resource, uint64_t offset, resource_done *done
     if (result < 0)
         resource_settle(resource, RESOURCE_UNMAPPED);
     return result;
+}
+
+int resource_adopt_mapping(struct resource *resource, uint64_t offset)
+{
+    int result = shm_port_adopt(resource->gpu->device.host->port, resource->buffer, offset);
+
+    if (result < 0)
+        return result;
+    resource->offset = offset;
+    resource->state = RESOURCE_MAPPED;
+    resource->gpu->device.host->census->mapped++;
+    return 0;
 }
 
 int resource_unmap(struct resource *resource, resource_done *done, void *data)

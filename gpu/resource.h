@@ -11,6 +11,7 @@
 #include "buffer/buffer.h"
 #include "gpu/attachment.h"
 #include "gpu/backing.h"
+#include "gpu/estate.h"
 #include "gpu/request.h"
 
 struct gpu;
@@ -61,6 +62,7 @@ struct resource {
     bool has_uuid;  /* what other devices of the VM call it */
     bool is_shared; /* and they can have its memory by that name */
     uint8_t uuid[16];
+    struct estate_handles estate;
     uint64_t offset;     /* in the window, unless RESOURCE_UNMAPPED */
     resource_done *done; /* who waits for the window */
     void *data;
@@ -105,6 +107,8 @@ void resource_drop_backing(struct resource *resource);
 
 /* Puts it at 'offset' of the window: like shm_port_map. It must have a buffer and be unmapped. */
 int resource_map(struct resource *resource, uint64_t offset, resource_done *done, void *data);
+/* It is at 'offset' of the window already: like shm_port_adopt. */
+int resource_adopt_mapping(struct resource *resource, uint64_t offset);
 /* Takes it out: like shm_port_unmap. What the port says is not there (-ENOENT at once, 0 in 'done')
  * is unmapped. After another error it is still RESOURCE_MAPPED, and one may try again: also after
  * -ECANCELED, when the ring stopped and the command comes again. */

@@ -54,11 +54,15 @@ static uint32_t parts_ask(struct request *request, int error, part_operation *op
 
 static uint32_t attach_end(struct request *request)
 {
-    if (request->error == 0)
-        return VIRTIO_GPU_RESP_OK_NODATA;
-    if (!request->resource->gone)
-        resource_drop_backing(request->resource);
-    return request_fail(request, request->error, "the renderer took no guest pages");
+    struct resource *resource = request->resource;
+
+    if (request->error != 0 && !resource->gone)
+        resource_drop_backing(resource);
+    if (request->error != 0)
+        return request_fail(request, request->error, "the renderer took no guest pages");
+    if (!resource->gone)
+        estate_backing(resource);
+    return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static void attach_done(void *data, int result)
@@ -107,6 +111,8 @@ uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *reques
 
 static uint32_t detach_end(struct request *request)
 {
+    if (!request->resource->gone)
+        estate_backing(request->resource);
     if (request->error == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return request_fail(request, request->error, "the renderer kept the guest pages");

@@ -59,6 +59,7 @@ void scanout_show(struct display *display, unsigned output, const struct scanout
     scanout->untold = true;
     scanout->stale = true;
     inherit(scanout, &before);
+    estate_scanout(display, output);
     audience_tell_scanout(&display->audience, output, scanout->rect.width, scanout->rect.height);
 }
 
@@ -71,6 +72,7 @@ void scanout_hide(struct display *display, unsigned output)
     scanout->resource->scanouts &= ~BIT(output);
     staging_release(scanout->staging);
     *scanout = (struct scanout){0};
+    estate_scanout(display, output);
     audience_tell_scanout(&display->audience, output, 0, 0);
 }
 

@@ -55,6 +55,9 @@ typedef void scanout_done(void *data, int result, const struct picture *copy);
 /* The output shows from now on what 'shown' says (as far as 'offset': the rest is
  * the display's). */
 void scanout_show(struct display *display, unsigned output, const struct scanout *shown);
+/* The same with all fields of SET_SCANOUT_BLOB, if 'is_blob', or SET_SCANOUT, checked again. 0 or
+ * -EINVAL. */
+int scanout_restore(struct gpu *gpu, unsigned output, struct scanout *shown, bool is_blob);
 /* Switches it off. */
 void scanout_hide(struct display *display, unsigned output);
 /* The resource ends: every output that shows it is switched off. */

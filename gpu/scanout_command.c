@@ -64,6 +64,20 @@ static bool can_read(const struct resource *resource)
     return resource->renderer != NULL && resource->renderer->impl->read != NULL;
 }
 
+/* What shows a 2D or 3D resource. */
+static uint32_t choose_image(struct request *request, struct scanout *shown)
+{
+    shown->source = shown->resource->picture != NULL ? SCANOUT_PICTURE : SCANOUT_RENDERER;
+    if (shown->resource->width == 0)
+        return invalid(request, "a blob has no size in pixels");
+    if (shown->source == SCANOUT_RENDERER && !can_read(shown->resource))
+        return invalid(request, "the renderer cannot read it");
+    shown->width = shown->resource->width;
+    shown->height = shown->resource->height;
+    shown->format = shown->resource->format;
+    return check_frame(request, shown);
+}
+
 uint32_t scanout_set(struct gpu *gpu, struct request *request)
 {
     struct scanout shown = {.rect = read_rect(&request->args)};
@@ -76,15 +90,7 @@ uint32_t scanout_set(struct gpu *gpu, struct request *request)
         scanout_hide(&gpu->display, output);
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
-    shown.source = shown.resource->picture != NULL ? SCANOUT_PICTURE : SCANOUT_RENDERER;
-    if (shown.resource->width == 0)
-        return invalid(request, "a blob has no size in pixels");
-    if (shown.source == SCANOUT_RENDERER && !can_read(shown.resource))
-        return invalid(request, "the renderer cannot read it");
-    shown.width = shown.resource->width;
-    shown.height = shown.resource->height;
-    shown.format = shown.resource->format;
-    type = check_frame(request, &shown);
+    type = choose_image(request, &shown);
     if (type == VIRTIO_GPU_RESP_OK_NODATA)
         scanout_show(&gpu->display, output, &shown);
     return type;
@@ -160,6 +166,19 @@ uint32_t scanout_set_blob(struct gpu *gpu, struct request *request)
     if (type == VIRTIO_GPU_RESP_OK_NODATA)
         scanout_show(&gpu->display, output, &shown);
     return type;
+}
+
+int scanout_restore(struct gpu *gpu, unsigned output, struct scanout *shown, bool is_blob)
+{
+    struct request nobody = {.gpu = gpu}; /* whose refusal is read by nobody */
+    uint32_t type = is_blob ? check_frame(&nobody, shown) : choose_image(&nobody, shown);
+
+    if (type == VIRTIO_GPU_RESP_OK_NODATA && is_blob)
+        type = choose_source(&nobody, shown);
+    if (type != VIRTIO_GPU_RESP_OK_NODATA)
+        return -EINVAL;
+    scanout_show(&gpu->display, output, shown);
+    return 0;
 }
 
 /* Only the pixels of a blob are told by who shows them. */

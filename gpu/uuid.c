@@ -65,11 +65,19 @@ uint32_t uuid_assign(struct gpu *gpu, struct request *request)
         result = make(resource->uuid);
     if (result < 0)
         return request_fail(request, result, "the kernel has no random numbers");
-    if (!resource->has_uuid)
+    if (!resource->has_uuid) {
         share(resource);
+        estate_uuid(resource);
+    }
     resource->has_uuid = true;
     writer_put(&request->answer, resource->uuid, sizeof(resource->uuid));
     return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
+}
+
+void uuid_restore(struct resource *resource)
+{
+    resource->has_uuid = true;
+    share(resource);
 }
 
 void uuid_release(struct resource *resource)

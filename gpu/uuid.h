@@ -15,6 +15,8 @@ struct resource;
  * has a UUID, and nobody finds it.
  */
 
+/* It had a UUID under the worker before this one: its memory is shared again. */
+void uuid_restore(struct resource *resource);
 /* The resource ends: its memory is shared no more. */
 void uuid_release(struct resource *resource);
 

@@ -23,6 +23,7 @@ static const struct link_rule rules[LINK_TYPES] = {
     [LINK_DISPLAY] = {"DISPLAY", 0, 1, 1, LINK_DOOR},
     ROW(COMMAND,        command,    0, 1,                  DOOR),
     ROW(OBJECT_FOUND,   object,     0, 1,                  DOOR),
+    ROW(SHELF_GIVE,     shelf,      0, LINK_SHELF_BATCH,   DOOR),
     ROW(HELLO,          hello,      0, 0,                  WORKER),
     ROW(ACK,            ack,        0, 0,                  WORKER),
     ROW(SHM_MAP,        shm,        1, 1,                  WORKER),
@@ -32,6 +33,9 @@ static const struct link_rule rules[LINK_TYPES] = {
     ROW(OBJECT_ADD,     object,     1, 1,                  WORKER),
     ROW(OBJECT_REMOVE,  object,     0, 0,                  WORKER),
     ROW(OBJECT_LOOKUP,  object,     0, 0,                  WORKER),
+    ROW(SHELF_ASK,      shelf_key,  0, 0,                  WORKER),
+    ROW(SHELF_PUT,      shelf_key,  1, 1,                  WORKER),
+    ROW(SHELF_DROP,     shelf_key,  0, 0,                  WORKER),
 };
 /* clang-format on */
 

@@ -30,6 +30,7 @@ enum link_type {
     LINK_DISPLAY,      /* the front-end's display socket */
     LINK_COMMAND,      /* a person's wish; answered by LINK_COMMAND_DONE, in its own time */
     LINK_OBJECT_FOUND, /* the answer to LINK_OBJECT_LOOKUP */
+    LINK_SHELF_GIVE,   /* the answer to LINK_SHELF_ASK */
     /* The worker's. */
     LINK_HELLO, /* first of all: what the device is */
     LINK_ACK,
@@ -40,6 +41,9 @@ enum link_type {
     LINK_OBJECT_ADD,    /* other devices of the VM may have this descriptor by its UUID */
     LINK_OBJECT_REMOVE, /* and not any more */
     LINK_OBJECT_LOOKUP, /* another device's descriptor */
+    LINK_SHELF_ASK,     /* before hello: what the workers before it left (base/shelf.h) */
+    LINK_SHELF_PUT,     /* keep this descriptor for the worker after this one */
+    LINK_SHELF_DROP,    /* and not any more */
     LINK_TYPES,
 };
 
@@ -107,6 +111,7 @@ struct link_hello {
     uint32_t shmid;
     uint32_t config_size;
     uint32_t sandbox; /* the layers that the worker has around it, for people */
+    uint32_t resumes; /* 1: a worker goes on with the mappings and shared objects of the last one */
     uint8_t config[LINK_MAX_CONFIG];
 };
 
@@ -134,6 +139,20 @@ struct link_object {
     uint32_t pad;
 };
 
+/* PUT, DROP: one key, DROP with 0 drops all. ASK: those with higher keys. */
+struct link_shelf_key {
+    uint64_t key;
+};
+
+#define LINK_SHELF_BATCH 32u
+
+/* As many descriptors as keys, in the order of the keys; none at the end. */
+struct link_shelf {
+    uint32_t count;
+    uint32_t pad;
+    uint64_t keys[LINK_SHELF_BATCH];
+};
+
 struct link_message {
     uint32_t type;
     uint32_t
@@ -151,6 +170,8 @@ struct link_message {
         struct link_command command;
         struct link_command_done command_done;
         struct link_object object;
+        struct link_shelf_key shelf_key;
+        struct link_shelf shelf;
     };
 };
 

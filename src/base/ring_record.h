@@ -51,6 +51,11 @@ bool ring_record_matches(const struct ring_record *record, const struct ring_pla
 
 /* The request 'head' was taken from the next entry of the available ring. */
 void ring_record_take(struct ring_record *record, uint16_t head);
+/* A number that no other request of the queue has or had, for one in flight. */
+static inline uint64_t ring_record_tag(const struct ring_record *record, uint16_t head)
+{
+    return record->flights[head % RING_RECORD_HEADS];
+}
 /* The answer to 'head' will be shown to the driver when the used index becomes 'used'. */
 void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used);
 /* It has been shown. */

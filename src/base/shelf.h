@@ -2,6 +2,7 @@
 #ifndef BASE_SHELF_H
 #define BASE_SHELF_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*

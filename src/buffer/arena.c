@@ -19,8 +19,10 @@ struct arena_buffer {
     struct range loan; /* its place, while 'placed' */
     bool placed;
     bool pinned;
-    int parked_fd; /* owned; -1 when placed, and as long as it has no bytes but zeros */
-    void *parked;  /* mapped when somebody asks for the bytes of a parked buffer */
+    int parked_fd;  /* owned; -1 when placed, and as long as it has no bytes but zeros */
+    uint64_t key;   /* of that, on the shelf; 0: it is not there */
+    uint64_t *word; /* see arena_track; NULL: nobody wants to know */
+    void *parked;   /* mapped when somebody asks for the bytes of a parked buffer */
 };
 
 static struct arena_buffer *of_buffer(const struct buffer *buffer)
@@ -144,6 +146,29 @@ static int move_in(int fd, uint8_t *to, uint64_t at, uint64_t size)
     return 0;
 }
 
+/* The word of arena_track: 0, or one of these in the lowest bits of an offset, or of a key. */
+#define WORD_PLACED 1u
+#define WORD_PARKED 2u
+#define WORD_SHIFT 2u
+
+static void note(struct arena_buffer *buffer)
+{
+    uint64_t word = 0;
+
+    if (buffer->placed)
+        word = buffer->loan.start | WORD_PLACED;
+    else if (buffer->parked_fd >= 0)
+        word = buffer->key << WORD_SHIFT | WORD_PARKED;
+    if (buffer->word != NULL)
+        __atomic_store_n(buffer->word, word, __ATOMIC_RELEASE);
+}
+
+void arena_track(struct buffer *base, uint64_t *word)
+{
+    of_buffer(base)->word = word;
+    note(of_buffer(base));
+}
+
 /* Gives a buffer without a place a memfd for its bytes, unless it has one. */
 static int parked_open(struct arena_buffer *buffer)
 {
@@ -153,6 +178,7 @@ static int parked_open(struct arena_buffer *buffer)
         if (fd < 0)
             return fd;
         buffer->parked_fd = fd;
+        buffer->key = shelf_put(buffer->arena->shelf, fd);
     }
     return 0;
 }
@@ -163,6 +189,8 @@ static void parked_close(struct arena_buffer *buffer)
         munmap(buffer->parked, buffer->base.size);
     buffer->parked = NULL;
     fd_close(&buffer->parked_fd);
+    shelf_drop(buffer->arena->shelf, buffer->key);
+    buffer->key = 0;
 }
 
 /* Takes the buffer's place away, and the bytes there. */
@@ -194,6 +222,8 @@ static int park(struct arena_buffer *buffer)
         parked_close(buffer);
         return ret;
     }
+    buffer->placed = false;
+    note(buffer);
     give_back(buffer);
     return 0;
 }
@@ -212,8 +242,6 @@ static int unpark(struct arena_buffer *buffer)
         ret = move_in(buffer->parked_fd, to + at, at, extent_end - at);
         at = extent_end;
     }
-    if (ret == 0)
-        parked_close(buffer);
     return ret;
 }
 
@@ -224,10 +252,13 @@ static void *arena_data(struct buffer *base)
 
     if (buffer->placed)
         return buffer->arena->data + buffer->loan.start;
-    ret = parked_open(buffer);
-    if (ret < 0) {
-        errno = -ret;
-        return NULL;
+    if (buffer->parked_fd < 0) {
+        ret = parked_open(buffer);
+        if (ret < 0) {
+            errno = -ret;
+            return NULL;
+        }
+        note(buffer);
     }
     if (buffer->parked == NULL)
         buffer->parked = map_file(buffer->parked_fd, base->size);
@@ -268,6 +299,63 @@ struct buffer *arena_buffer_create(struct arena *arena, uint64_t size)
     return &buffer->base;
 }
 
+/* Whether the buffer can be where 'word' says, and puts it there. 0 or -errno. */
+static int restore(struct arena_buffer *buffer, uint64_t word)
+{
+    struct arena *arena = buffer->arena;
+    uint64_t offset = word & ~(uint64_t)WORD_PLACED;
+    uint64_t size = buffer->base.size;
+    int ret = 0;
+
+    if ((word & WORD_PLACED) != 0) {
+        if ((offset & (units_page_size() - 1)) != 0 || offset > arena->size ||
+            size > arena->size - offset)
+            return -EINVAL;
+        buffer->loan = (struct range){.start = offset, .size = size};
+        ret = range_set_add(&arena->loans, &buffer->loan);
+        buffer->placed = ret == 0;
+    } else if ((word & WORD_PARKED) != 0) {
+        uint64_t file_size = 0;
+
+        buffer->key = word >> WORD_SHIFT;
+        buffer->parked_fd =
+            arena->shelf != NULL ? arena->shelf->take(arena->shelf, buffer->key) : -1;
+        if (buffer->parked_fd < 0)
+            return -ENOENT;
+        ret = fd_file_size(buffer->parked_fd, &file_size);
+        if (ret == 0 && file_size != size)
+            ret = -EINVAL;
+    }
+    return ret;
+}
+
+struct buffer *arena_buffer_restore(struct arena *arena, uint64_t size, uint64_t word)
+{
+    struct buffer *buffer = arena_buffer_create(arena, size);
+    int ret = buffer != NULL ? restore(of_buffer(buffer), word) : 0;
+
+    if (ret < 0) {
+        buffer_destroy(buffer);
+        errno = -ret;
+        return NULL;
+    }
+    return buffer;
+}
+
+void arena_punch_gaps(struct arena *arena)
+{
+    struct range *loan;
+    uint64_t at = 0;
+
+    for (loan = range_set_first(&arena->loans); loan != NULL; loan = range_set_next(loan)) {
+        if (loan->start > at)
+            punch(arena, at, loan->start - at);
+        at = loan->start + loan->size;
+    }
+    if (at < arena->size)
+        punch(arena, at, arena->size - at);
+}
+
 /* Sends away whoever has a place in [offset, offset + size). -EEXIST, and nobody moves, if one is
  * pinned. */
 static int make_room(struct arena *arena, uint64_t offset, uint64_t size)
@@ -300,9 +388,13 @@ static int settle(struct arena_buffer *buffer, uint64_t offset)
         return ret;
     buffer->placed = true;
     ret = unpark(buffer);
-    if (ret < 0)
+    if (ret < 0) {
         give_back(buffer);
-    return ret;
+        return ret;
+    }
+    note(buffer);
+    parked_close(buffer);
+    return 0;
 }
 
 int arena_place(struct arena *arena, struct buffer *base, uint64_t offset)

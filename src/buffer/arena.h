@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/range_set.h"
+#include "base/shelf.h"
 #include "buffer/buffer.h"
 
 /*
@@ -18,12 +19,17 @@
  * An arena buffer has no place until arena_place. Until then, or after another buffer has
  * taken the place of an unmapped one, its bytes live in a memfd of its own (it is parked), and move
  * in when it is placed.
+ *
+ * Where the bytes of a buffer are is one word, which may lie where it outlives this process
+ * (arena_track): it is changed when they have come to their new place, and before they leave the
+ * old one. A memfd that it names is on the shelf.
  */
 struct arena {
     int fd;                 /* owned */
     uint64_t size;          /* bytes */
     uint8_t *data;          /* the whole of it, mapped */
     struct range_set loans; /* struct arena_buffer::loan of every placed buffer */
+    struct shelf *shelf;    /* borrowed, NULL: none */
 };
 
 /* Takes ownership of 'fd', a memfd of 'size' bytes, even on error. Returns 0 or -errno. */
@@ -34,6 +40,16 @@ void arena_finish(struct arena *arena);
 /* A buffer of 'size' bytes (rounded up to pages) without a place; costs no memory. NULL with errno
  * set. */
 struct buffer *arena_buffer_create(struct arena *arena, uint64_t size);
+
+/* The word that says where the bytes are: is written at once, and at every change. Borrowed until
+ * the buffer ends, or NULL. */
+void arena_track(struct buffer *buffer, uint64_t *word);
+/* The buffer that had 'size' bytes where 'word' says; with zeros where it says that there are none.
+ * It is not pinned. NULL with errno set: EINVAL when nothing can be there, EEXIST when something
+ * else is, ENOENT when its memfd is not on the shelf; ENOMEM. */
+struct buffer *arena_buffer_restore(struct arena *arena, uint64_t size, uint64_t word);
+/* Throws away the bytes that no buffer has: when all are restored. */
+void arena_punch_gaps(struct arena *arena);
 
 /*
  * Gives 'buffer' the place at 'offset' (page aligned) and pins it there: the guest may use it from

@@ -7,11 +7,13 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/shelf.h"
 #include "base/stats.h"
 #include "buffer/exporter.h"
 #include "device/shm_port.h"
 #include "guest/guest_memory.h"
 #include "guest/virtqueue.h"
+#include "journal/journal.h"
 
 #define DEVICE_MAX_QUEUES 4u
 #define DEVICE_MAX_CONFIG 256u
@@ -43,6 +45,12 @@ struct device_host {
     struct shm_port *port;
     struct stats *stats;
     struct device_census *census; /* the device keeps it up to date, others show it */
+    /* What outlives the worker: the device leaves there what its successor needs. NULL: nothing
+     * does. */
+    struct store *store;
+    struct shelf *shelf;
+    struct journal_running *running; /* what is carried out just now */
+    uint64_t life;                   /* this worker's number */
     /* Calls the driver of a queue if it wants to be called; after a batch of virtqueue_push. */
     void (*call)(struct device_host *host, unsigned queue);
     /* Tells the guest that the config space changed. */
@@ -79,6 +87,13 @@ struct device_impl {
      * or the door takes out, every mapping: none is unmapped through the port. Also before the
      * first start. */
     void (*reset)(struct device *device);
+    /*
+     * Goes on for a driver that another worker served: brings back what that one left in the store
+     * and on the shelf, and trusts none of it. Guest memory, features and the display's socket are
+     * there; no ring runs yet. NULL: the device cannot, and its driver has to begin anew; then the
+     * store and the shelf are not used.
+     */
+    void (*resume)(struct device *device);
     /* The driver may have made requests available in 'queue', or the ring runs again. Gives the
      * answers that were kept, and takes requests with virtqueue_pop: first those that a worker
      * before this one took and did not answer. */

@@ -25,6 +25,7 @@ struct shm_port_impl {
                void *data);
     int (*unmap)(struct shm_port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
                  void *data);
+    int (*adopt)(struct shm_port *port, struct buffer *buffer, uint64_t offset);
 };
 
 struct shm_port {
@@ -49,6 +50,13 @@ static inline int shm_port_unmap(struct shm_port *port, struct buffer *buffer, u
                                  shm_port_done *done, void *data)
 {
     return port->impl->unmap(port, buffer, offset, done, data);
+}
+
+/* Enters 'buffer' as mapped at 'offset': a worker before this one has mapped the same memory there,
+ * and it stayed. In device_impl.resume only. 0; -EINVAL or -EEXIST as shm_port_map; -ENOMEM. */
+static inline int shm_port_adopt(struct shm_port *port, struct buffer *buffer, uint64_t offset)
+{
+    return port->impl->adopt(port, buffer, offset);
 }
 
 #endif

@@ -34,9 +34,17 @@ static void answer_waiting(struct session *s, int result, uint64_t value)
     handlers_worker_done(s, result, value);
 }
 
+/* Nobody goes on with what the driver had: no worker is there that could forget it. */
+static void forget_driver(struct session *s)
+{
+    journal_forget(s->lent.journal);
+    door_shelf_clear(s->lent.shelf);
+}
+
 /* The next driver must not see the last one's bytes. Who keeps them is dead, or about to be. */
 static void wipe_arena(struct session *s)
 {
+    forget_driver(s);
     if (s->lent.arena_fd >= 0 &&
         fallocate(s->lent.arena_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
                   (off_t)s->lent.window_size) < 0)
@@ -184,8 +192,14 @@ void conversation_worker_ack(struct session *s, uint32_t serial, int result, uin
 
 void conversation_worker_died(struct session *s)
 {
-    guest_window_orphan_all(&s->window);
-    shared_objects_orphan_all(&s->objects);
+    if (s->lent.facts->resumes) {
+        guest_window_bequeath(&s->window);
+        shared_objects_bequeath(&s->objects);
+    } else {
+        guest_window_orphan_all(&s->window);
+        shared_objects_orphan_all(&s->objects);
+        forget_driver(s);
+    }
     journal_clear(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);
@@ -325,6 +339,8 @@ void conversation_end(struct session *s)
         ring_finish(&s->rings[i]);
     journal_rings_clear(s->lent.journal);
     /* Else the worker does it, who is told to begin anew; or who sees to its death does. */
-    if (!s->lent.keeper->ready)
+    if (!s->lent.keeper->ready) {
         journal_rings_void(s->lent.journal);
+        forget_driver(s);
+    }
 }

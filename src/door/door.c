@@ -48,6 +48,7 @@ static void session_begin(struct door *door, int fd)
         .window_size = door->options.window_size,
         .arena_fd = door->arena_fd,
         .mem_slots = door->options.mem_slots,
+        .shelf = &door->shelf,
     };
     static struct log_limit limit;
     int r = -ENOMEM;
@@ -142,16 +143,37 @@ static void on_ack(void *data, uint32_t serial, int result, uint64_t value)
         conversation_worker_ack(door->session, serial, result, value);
 }
 
+static void give_what_was_left(struct door *door, const struct link_message *ask)
+{
+    struct link_message give;
+    int fds[LINK_SHELF_BATCH];
+    unsigned count = door_shelf_give(&door->shelf, ask, &give, fds);
+
+    keeper_give(&door->keeper, &give, fds, count);
+}
+
 static void on_request(void *data, const struct link_message *message, struct fd_list *fds)
 {
     struct door *door = data;
 
+    if (message->type == LINK_SHELF_ASK)
+        give_what_was_left(door, message);
+    else if (message->type == LINK_SHELF_PUT || message->type == LINK_SHELF_DROP)
+        door_shelf_take(&door->shelf, message, fds);
     if (message->type == LINK_CONFIG_CHANGED && message->config.size <= LINK_MAX_CONFIG)
         memcpy(door->facts.config, message->config.data, message->config.size);
     if (message->type == LINK_COMMAND_DONE)
         errands_answered(&door->errands, message);
     else if (door->session != NULL)
         conversation_worker_request(door->session, message, fds);
+}
+
+/* No front-end is there whose driver the next worker could go on with. */
+static void nobody_goes_on(struct door *door)
+{
+    journal_rings_void(&door->journal);
+    journal_forget(&door->journal);
+    door_shelf_clear(&door->shelf);
 }
 
 static void on_died(void *data)
@@ -161,7 +183,7 @@ static void on_died(void *data)
     if (door->session != NULL)
         conversation_worker_died(door->session);
     else
-        journal_rings_void(&door->journal);
+        nobody_goes_on(door);
     errands_worker_died(&door->errands);
 }
 
@@ -187,6 +209,7 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
     r = starter_init(&door->starter, loop, options->starter_fd, options->watchdog_us);
     keeper_init(&door->keeper, loop, &keeper_handler, door, &door->starter);
     errands_init(&door->errands, loop, &door->keeper);
+    door_shelf_init(&door->shelf);
     if (r == 0)
         r = journal_create(&door->journal);
     if (r == 0 && options->arena) {
@@ -224,5 +247,6 @@ void door_finish(struct door *door)
     fd_close(&door->arrived);
     fd_close(&door->listen_fd);
     fd_close(&door->arena_fd);
+    door_shelf_clear(&door->shelf);
     journal_finish(&door->journal);
 }

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "door/accepting.h"
+#include "door/door_shelf.h"
 #include "door/errands.h"
 #include "door/keeper.h"
 #include "door/session.h"
@@ -32,6 +33,7 @@ struct door {
     int arena_fd;    /* owned; -1 without arena */
     unsigned layers; /* of this process's sandbox, for people */
     struct starter starter;
+    struct door_shelf shelf;
     struct keeper keeper;
     struct errands errands; /* for whoever speaks with people */
     bool known;             /* the worker has said what the device is */

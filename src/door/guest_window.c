@@ -236,6 +236,30 @@ static int map(struct guest_window *w, const struct shm_wish *wish, int fd)
     return result;
 }
 
+/* Whether the wish is for what the worker before this one had mapped already. What else of it is in
+ * the way is taken out: another try finds the place free. */
+static bool inherit(struct guest_window *w, const struct shm_wish *wish, int fd)
+{
+    struct range *range;
+    struct shm_mapping *m = shm_ledger_find(&w->ledger, wish->offset, wish->size);
+
+    if (m != NULL && m->bequeathed && m->state == SHM_MAPPED && !m->orphan &&
+        m->fd_offset == wish->fd_offset && fd_same_file(m->fd, fd)) {
+        m->bequeathed = false;
+        m->id = wish->id;
+        return true;
+    }
+    for (range = range_set_overlap(&w->ledger.set, wish->offset, wish->size);
+         range != NULL && range->start < wish->offset + wish->size; range = range_set_next(range)) {
+        m = (struct shm_mapping *)(void *)range;
+        if (m->bequeathed && m->state == SHM_MAPPED && !m->orphan) {
+            m->orphan = true;
+            unmap(w, m, NO_TICKET);
+        }
+    }
+    return false;
+}
+
 void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int fd)
 {
     int result;
@@ -243,6 +267,10 @@ void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int f
     if (w->state != GUEST_WINDOW_OPEN || !w->writable || has_arena(w)) {
         fd_close(&fd);
         result = w->state != GUEST_WINDOW_OPEN ? -ECANCELED : -EINVAL;
+    } else if (inherit(w, wish, fd)) {
+        fd_close(&fd);
+        answer(w, wish->ticket, 0);
+        return;
     } else {
         result = map(w, wish, fd);
     }
@@ -388,14 +416,9 @@ void guest_window_fresh(struct guest_window *w)
         shm_ledger_gone(&w->ledger, m);
 }
 
-void guest_window_orphan_all(struct guest_window *w)
+/* What has no owner any more goes out. */
+static void let_orphans_go(struct guest_window *w)
 {
-    struct shm_mapping *m;
-
-    w->owner++;
-    for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
-        if (!has_arena(w))
-            m->orphan = true;
     if (w->state == GUEST_WINDOW_SHUT)
         return;
     unmap_orphans(w);
@@ -404,6 +427,29 @@ void guest_window_orphan_all(struct guest_window *w)
         w->state = GUEST_WINDOW_OPENING;
         w->handler->changed(w->data, GUEST_WINDOW_IS_SHUT);
     }
+}
+
+void guest_window_orphan_all(struct guest_window *w)
+{
+    struct shm_mapping *m;
+
+    w->owner++;
+    for (m = shm_ledger_first(&w->ledger); m != NULL; m = shm_ledger_next(m))
+        if (!has_arena(w))
+            m->orphan = true;
+    let_orphans_go(w);
+}
+
+void guest_window_bequeath(struct guest_window *w)
+{
+    struct shm_mapping *m;
+
+    w->owner++;
+    for (m = shm_ledger_first(&w->ledger); m != NULL && !has_arena(w); m = shm_ledger_next(m)) {
+        m->bequeathed = m->state == SHM_MAPPED && m->told && !m->orphan;
+        m->orphan = !m->bequeathed;
+    }
+    let_orphans_go(w);
 }
 
 void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,

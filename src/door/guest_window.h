@@ -70,6 +70,10 @@ void guest_window_fresh(struct guest_window *w);
  * stays. */
 void guest_window_orphan_all(struct guest_window *w);
 
+/* The worker died, and another goes on with what it had: what was settled stays. A worker that asks
+ * again for the same memory at the same place has it at once. */
+void guest_window_bequeath(struct guest_window *w);
+
 /* The worker asks to map; takes ownership of 'fd'. Answered through 'done', possibly at once. */
 void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int fd);
 /* The worker asks to unmap. */

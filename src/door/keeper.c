@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "base/units.h"
 
-#define YOUNG_NS UINT64_C(5000000000)
+#define DEATHS_FREE 10u                 /* before others are waited for; */
+#define FORGIVEN_NS UINT64_C(500000000) /* one more in that time */
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
@@ -29,21 +30,29 @@ static void limit_set(struct keeper *k, uint64_t us)
     sd_event_source_set_enabled(k->limit, us != 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-static void hang_up(struct keeper *k)
+/* Nothing is said to it any more, and nothing heard. */
+static void fall_silent(struct keeper *k)
 {
     k->io = sd_event_source_disable_unref(k->io);
-    fd_close(&k->fd);
     k->ready = false;
     k->unanswered = 0;
     limit_set(k, 0);
 }
 
+static void hang_up(struct keeper *k)
+{
+    fall_silent(k);
+    fd_close(&k->fd);
+    k->silent = false;
+}
+
 void keeper_replace(struct keeper *k, const char *reason)
 {
-    if (!k->running)
+    if (!k->running || k->silent)
         return;
     log_error("The worker is replaced: %s.", reason);
-    hang_up(k);
+    fall_silent(k);
+    k->silent = k->fd >= 0;
     starter_say(k->starter, STARTER_KILL, NULL);
 }
 
@@ -86,13 +95,16 @@ static void describe_death(int code, int status, char *text, size_t size)
 /* How long to wait for the next one. */
 static uint64_t back_off(struct keeper *k)
 {
-    uint64_t wait_us;
+    uint64_t now = units_now_ns();
+    uint64_t forgiven = (now - k->forgiven_ns) / FORGIVEN_NS;
+    unsigned over;
 
-    k->young_deaths = units_now_ns() - k->started_ns < YOUNG_NS ? k->young_deaths + 1 : 0;
-    if (k->young_deaths < 2)
+    k->forgiven_ns += forgiven * FORGIVEN_NS;
+    k->deaths = forgiven < k->deaths ? k->deaths - (unsigned)forgiven + 1 : 1;
+    if (k->deaths <= DEATHS_FREE)
         return 0;
-    wait_us = BACK_OFF_FIRST_US << (k->young_deaths < 8 ? k->young_deaths : 8);
-    return wait_us < BACK_OFF_MOST_US ? wait_us : BACK_OFF_MOST_US;
+    over = k->deaths - DEATHS_FREE - 1;
+    return over < 7 ? BACK_OFF_FIRST_US << over : BACK_OFF_MOST_US;
 }
 
 static void on_started(void *data, int pid)
@@ -108,6 +120,22 @@ static void on_started(void *data, int pid)
     start_later(k, pid);
 }
 
+/* What it left for the next one before it died: its journal counts on that. */
+static void take_last_words(struct keeper *k)
+{
+    struct link_message m;
+    struct fd_list fds = {0};
+    ssize_t n;
+
+    while (k->fd >= 0 && (n = fd_receive(k->fd, &m, sizeof(m), &fds)) > 0) {
+        if (link_check(&m, (uint32_t)n, fds.count, LINK_WORKER) == NULL &&
+            (m.type == LINK_SHELF_PUT || m.type == LINK_SHELF_DROP || m.type == LINK_OBJECT_ADD ||
+             m.type == LINK_OBJECT_REMOVE))
+            k->handler->request(k->data, &m, &fds);
+        fd_list_finish(&fds);
+    }
+}
+
 static void on_ended(void *data, int pid, int code, int status)
 {
     struct keeper *k = data;
@@ -115,6 +143,7 @@ static void on_ended(void *data, int pid, int code, int status)
     uint64_t wait_us;
 
     describe_death(code, status, how, sizeof(how));
+    take_last_words(k);
     hang_up(k);
     k->running = false;
     k->pid = 0;
@@ -149,7 +178,9 @@ static void take_message(struct keeper *k, const struct link_message *m, struct 
         k->ready = k->proven = true;
         limit_set(k, 0);
         k->handler->hello(k->data, &m->hello);
-    } else if (m->type == LINK_HELLO || !k->ready) {
+    } else if (m->type == LINK_SHELF_ASK && !k->ready) {
+        k->handler->request(k->data, m, fds);
+    } else if (m->type == LINK_HELLO || m->type == LINK_SHELF_ASK || !k->ready) {
         keeper_replace(k, "it speaks out of turn");
     } else if (m->type == LINK_ACK) {
         take_ack(k, m);
@@ -169,6 +200,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
     if (n == -EAGAIN || n == -EINTR)
         return 0;
     if (n <= 0) {
+        take_last_words(k);
         hang_up(k); /* its death is reported when it is reaped */
         starter_say(k->starter, STARTER_KILL, NULL);
         return 0;
@@ -201,7 +233,6 @@ int keeper_start(struct keeper *k)
         return r;
     }
     k->running = true;
-    k->started_ns = units_now_ns();
     k->starts++;
     limit_set(k, k->start_limit_us);
     return 0;
@@ -244,9 +275,18 @@ void keeper_finish(struct keeper *k)
     k->again = sd_event_source_disable_unref(k->again);
 }
 
+void keeper_give(struct keeper *k, const struct link_message *message, const int *fds,
+                 unsigned count)
+{
+    uint32_t size = link_size(message->type);
+
+    if (k->fd >= 0 && !k->silent && fd_send(k->fd, message, size, fds, count) != (ssize_t)size)
+        keeper_replace(k, "it does not read what it is given");
+}
+
 bool keeper_ending(const struct keeper *k)
 {
-    return k->running && k->fd < 0;
+    return k->running && (k->fd < 0 || k->silent);
 }
 
 int64_t keeper_send(struct keeper *k, struct link_message *message, const int *fds, unsigned count,

@@ -14,9 +14,10 @@
 
 /*
  * The keeper of the worker: has it started, speaks the link with it, and has it replaced when it
- * dies, hangs or talks nonsense. A worker that dies young is started again ever later (up to 5 s).
- * Only the first of all ends the loop, with EXIT_FAILURE, when it ends with EX_CONFIG: what it was
- * asked for is not to be had here, and the person who asked is still there to be told.
+ * dies, hangs or talks nonsense. One that dies is replaced at once, a few times; if that goes on,
+ * ever later (up to 5 s). Only the first of all ends the loop, with EXIT_FAILURE, when it ends with
+ * EX_CONFIG: what it was asked for is not to be had here, and the person who asked is still there
+ * to be told.
  */
 struct keeper_handler {
     /* The worker is there and says what it is: bring it up to date. */
@@ -41,13 +42,14 @@ struct keeper {
     bool running;            /* one was asked for, and its end has not been told */
     pid_t pid;               /* 0: none runs, or it is not known yet */
     int fd;                  /* the link, owned; -1: none */
+    bool silent;             /* it is being killed: only its last words are heard, at its end */
     bool ready;              /* it said hello */
     bool proven;             /* one has said hello before: what was asked for can be had */
     bool stopping;           /* its end is asked for */
     uint32_t serial;
     unsigned unanswered;
-    unsigned young_deaths;
-    uint64_t started_ns;
+    unsigned deaths;      /* that are not forgiven yet: time does that */
+    uint64_t forgiven_ns; /* until when it has */
     unsigned starts;
     sd_event_source *io, *limit, *again;
 };
@@ -66,6 +68,9 @@ int keeper_start(struct keeper *keeper);
  */
 int64_t keeper_send(struct keeper *keeper, struct link_message *message, const int *fds,
                     unsigned count, bool answered);
+/* Answers a worker that asks before its hello; as keeper_send, but nothing comes back. */
+void keeper_give(struct keeper *keeper, const struct link_message *message, const int *fds,
+                 unsigned count);
 /* Whether the worker is being killed, and not dead yet. */
 bool keeper_ending(const struct keeper *keeper);
 /* Replaces the worker: 'reason' completes "The worker is replaced: ". */

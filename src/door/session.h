@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "door/connection.h"
+#include "door/door_shelf.h"
 #include "door/front_memory.h"
 #include "door/guest_window.h"
 #include "door/keeper.h"
@@ -31,6 +32,7 @@ struct session_lent {
     uint64_t window_size;           /* bytes */
     int arena_fd;                   /* borrowed; -1: buffers are mapped one by one */
     bool mem_slots;                 /* offer CONFIGURE_MEM_SLOTS */
+    struct door_shelf *shelf;       /* what workers left for each other */
 };
 
 struct session {

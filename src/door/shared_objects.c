@@ -95,16 +95,16 @@ static struct shared_object *object_find(const struct shared_objects *objects, c
 
 int shared_objects_add(struct shared_objects *objects, const uint8_t uuid[static 16], int fd)
 {
-    struct shared_object *o = NULL;
+    struct shared_object *o = object_find(objects, uuid);
     int r = -ENOMEM;
 
-    if (object_find(objects, uuid) != NULL)
-        r = -EEXIST;
+    if (o != NULL)
+        r = o->fd >= 0 && fd_same_file(o->fd, fd) ? 0 : -EEXIST;
     else if (objects->count == SHARED_OBJECTS_MAX || !fd_leaves_room(fd))
         r = -ENOSPC;
     else
-        o = calloc(1, sizeof(*o));
-    if (o == NULL) {
+        r = (o = calloc(1, sizeof(*o))) != NULL ? 1 : -ENOMEM;
+    if (r <= 0) {
         fd_close(&fd);
         return r;
     }
@@ -143,6 +143,11 @@ void shared_objects_orphan_all(struct shared_objects *objects)
 {
     objects->owner++;
     shared_objects_remove_all(objects);
+}
+
+void shared_objects_bequeath(struct shared_objects *objects)
+{
+    objects->owner++;
 }
 
 void shared_objects_tell(struct shared_objects *objects)

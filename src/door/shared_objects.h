@@ -49,8 +49,9 @@ void shared_objects_init(struct shared_objects *objects, struct back_channel *ch
 /* The front-end is gone, and the channel finished: forgets everything. */
 void shared_objects_finish(struct shared_objects *objects);
 
-/* The worker shares 'fd' under 'uuid'; takes ownership of 'fd', even on error. 0; -EEXIST when the
- * UUID is taken, -ENOSPC when there are SHARED_OBJECTS_MAX or no descriptors to spare, -ENOMEM. */
+/* The worker shares 'fd' under 'uuid'; takes ownership of 'fd', even on error. 0, also when
+ * it is so already; -EEXIST when the UUID is taken, -ENOSPC when there are SHARED_OBJECTS_MAX or no
+ * descriptors to spare, -ENOMEM. */
 int shared_objects_add(struct shared_objects *objects, const uint8_t uuid[static 16], int fd);
 /* The worker shares it no more. */
 void shared_objects_remove(struct shared_objects *objects, const uint8_t uuid[static 16]);
@@ -58,6 +59,9 @@ void shared_objects_remove(struct shared_objects *objects, const uint8_t uuid[st
 void shared_objects_remove_all(struct shared_objects *objects);
 /* The worker died: as above, and nobody waits for a look-up any more. */
 void shared_objects_orphan_all(struct shared_objects *objects);
+/* The worker died, and the next one goes on: what is shared stays, and nobody waits for a look-up
+ * any more. */
+void shared_objects_bequeath(struct shared_objects *objects);
 /* The channel takes requests again: tells the front-end what it was not told. */
 void shared_objects_tell(struct shared_objects *objects);
 /* The descriptor that is shared under 'uuid', borrowed; -1 if there is none. */

@@ -23,7 +23,9 @@ struct chain_piece {
  * long as the device likes in between. Chains are recycled by their virtqueue.
  */
 struct chain {
-    uint16_t head;       /* the driver's name for it */
+    uint16_t head; /* the driver's name for it */
+    bool again;    /* a worker before us had it, and may have carried it out */
+    uint64_t tag;  /* unique in its queue, also over the worker's death; 0: no record is kept */
     uint32_t generation; /* of the queue when it was taken */
     unsigned readable;   /* the first pieces */
     unsigned writable;   /* the pieces after them */

@@ -306,13 +306,16 @@ static void chain_leave(struct virtqueue *queue, struct chain *chain, uint16_t h
     chain->generation = queue->generation;
     queue->in_flight++;
     queue->pieces += chain->readable + chain->writable;
-    if (queue->again_next < queue->again_count) {
+    chain->again = queue->again_next < queue->again_count;
+    if (chain->again) {
         queue->again_next++; /* it is in the record, with its place in the order */
-        return;
+    } else {
+        queue->next_avail++;
+        if (queue->record != NULL)
+            ring_record_take(queue->record, head);
     }
-    queue->next_avail++;
     if (queue->record != NULL)
-        ring_record_take(queue->record, head);
+        chain->tag = ring_record_tag(queue->record, head);
 }
 
 struct chain *virtqueue_pop(struct virtqueue *queue)

@@ -53,6 +53,9 @@ struct journal_running {
     uint32_t pad;
 };
 
+/* 'what' is carried out from now on; NULL: nothing is. Nothing for a NULL 'running'. */
+void journal_runs(struct journal_running *running, const struct journal_running *what);
+
 struct journal_page {
     uint64_t magic;
     uint32_t version;

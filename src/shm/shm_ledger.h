@@ -39,9 +39,10 @@ struct shm_mapping {
     struct range range; // shm_ledger::set: where it lies in the window
     enum shm_state state;
     bool doubtful;
-    bool orphan; /* its owner is gone: to be unmapped when that is possible */
-    bool told;   /* its owner knows that it is mapped */
-    int fd;      /* owned */
+    bool orphan;     /* its owner is gone: to be unmapped when that is possible */
+    bool told;       /* its owner knows that it is mapped */
+    bool bequeathed; /* its owner died; the next one has not said that it is his */
+    int fd;          /* owned */
     uint64_t fd_offset;
     uint64_t ticket; /* its owner's name for the request under way */
     uint64_t serial; /* tells it from every other that was ever at its place */

@@ -25,6 +25,14 @@ static void mapping_destroy(struct port *port, struct port_mapping *m)
     free(m);
 }
 
+/* It is mapped, and the journal says so. */
+static void mapping_settle(struct port *port, struct port_mapping *m)
+{
+    m->there = true;
+    m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->range.start,
+                               m->range.size);
+}
+
 /* ---- answers ---- */
 
 /* The first request is answered: tells the device, which may make new ones. */
@@ -40,9 +48,7 @@ static void complete_first(struct port *port)
             arena_unpin(port->arena, m->buffer);
         mapping_destroy(port, m);
     } else {
-        m->there = true;
-        m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->range.start,
-                                   m->range.size);
+        mapping_settle(port, m);
     }
     r->done(r->data, r->result);
     free(r);
@@ -163,6 +169,16 @@ static int mapping_create(struct port *port, struct buffer *buffer, uint64_t off
     return r;
 }
 
+static int check_place(const struct port *port, const struct buffer *buffer, uint64_t offset)
+{
+    if (((offset | buffer->size) & (units_page_size() - 1)) != 0 || offset > port->base.size ||
+        buffer->size > port->base.size - offset)
+        return -EINVAL;
+    if (port->arena != NULL && buffer->kind != BUFFER_ARENA)
+        return -EINVAL; /* the arena takes up the whole window */
+    return 0;
+}
+
 static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offset,
                     shm_port_done *done, void *data)
 {
@@ -172,12 +188,9 @@ static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offse
 
     if (port->news == LINK_WINDOW_NONE)
         return -ENOTCONN;
-    if (((offset | buffer->size) & (units_page_size() - 1)) != 0 || offset > base->size ||
-        buffer->size > base->size - offset)
-        return -EINVAL;
-    if (port->arena != NULL && buffer->kind != BUFFER_ARENA)
-        return -EINVAL; /* the arena takes up the whole window */
-    r = mapping_create(port, buffer, offset, &m);
+    r = check_place(port, buffer, offset);
+    if (r == 0)
+        r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
         return r;
     r = request(port, m, true, done, data);
@@ -203,7 +216,21 @@ static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t off
     return r;
 }
 
-static const struct shm_port_impl port_impl = {port_map, port_unmap};
+static int port_adopt(struct shm_port *base, struct buffer *buffer, uint64_t offset)
+{
+    struct port *port = PORT_OF(base);
+    struct port_mapping *m;
+    int r = check_place(port, buffer, offset);
+
+    if (r == 0)
+        r = mapping_create(port, buffer, offset, &m);
+    if (r < 0)
+        return r;
+    mapping_settle(port, m);
+    return 0;
+}
+
+static const struct shm_port_impl port_impl = {port_map, port_unmap, port_adopt};
 
 /* ---- the door's news ---- */
 

@@ -20,6 +20,7 @@
 #include "worker/port.h"
 #include "worker/worker_command.h"
 #include "worker/worker_objects.h"
+#include "worker/worker_shelf.h"
 
 #define FEATURE(number) (UINT64_C(1) << (number))
 
@@ -56,6 +57,8 @@ struct worker {
     struct worker_commands commands;
     struct worker_objects objects;
     unsigned layers; /* of the sandbox, for the door */
+    struct worker_shelf shelf;
+    bool resumed; /* or begun anew: what workers before us left is settled */
 };
 
 static struct worker *worker_of(struct device_host *host)
@@ -206,13 +209,25 @@ static void begin_anew(struct worker *w)
             virtqueue_reset(&w->queues[i]);
     port_forget(&w->port);
     worker_objects_forget(&w->objects);
-    w->device->impl->reset(w->device);
+    w->resumed = true;
+    worker_shelf_clear(&w->shelf);
+    journal_forget(&w->journal);
     journal_clear(&w->journal);
+    w->device->impl->reset(w->device);
     if (w->exporter.kind == EXPORTER_ARENA) {
         r = arena_punch_all(&w->arena);
         if (r < 0)
             log_error("The arena cannot be emptied: %s.", strerror(-r));
     }
+}
+
+/* A driver goes on that another worker served. */
+static void resume(struct worker *w)
+{
+    w->resumed = true;
+    if (w->device->impl->resume != NULL)
+        w->device->impl->resume(w->device);
+    worker_shelf_settle(&w->shelf);
 }
 
 /* Front-end's addresses to the guest's own. */
@@ -262,6 +277,8 @@ static int start_ring(struct worker *w, const struct link_message *m, struct fd_
     *fresh = first && from_nothing && !(start->flags & LINK_RING_RESUMED);
     if (*fresh)
         begin_anew(w);
+    else if (!w->resumed)
+        resume(w);
     w->queues[start->index].enabled = (start->flags & LINK_RING_ENABLED) != 0;
     /* An answer may be there of which the worker before us could not tell the driver. */
     if (start->flags & LINK_RING_RESUMED)
@@ -463,6 +480,7 @@ static void say_hello(struct worker *w)
         .shmid = w->facts.shmid,
         .config_size = w->facts.config_size,
         .sandbox = w->layers,
+        .resumes = w->device->impl->resume != NULL,
     };
     memcpy(m.hello.config, w->facts.config, sizeof(m.hello.config));
     send_message(w, &m);
@@ -478,6 +496,10 @@ static void lend(struct worker *w)
         .port = &w->port.base,
         .stats = &w->journal.page->stats,
         .census = &w->journal.page->census,
+        .store = &w->journal.store,
+        .shelf = &w->shelf.base,
+        .running = &w->journal.page->running,
+        .life = w->journal.page->lives,
         .call = host_call,
         .config_changed = host_config_changed,
         .share_object = host_share_object,
@@ -508,8 +530,12 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     r = sd_event_default(&w->loop);
     if (r >= 0)
         r = journal_attach(&w->journal, options->journal_fd);
+    if (r == 0)
+        r = worker_shelf_init(&w->shelf, w->link_fd);
     if (r == 0 && arena)
         r = arena_init(&w->arena, options->arena_fd, options->window_size);
+    if (r == 0 && arena)
+        w->arena.shelf = &w->shelf.base;
     if (r == 0)
         r = exporter_init(&w->exporter, options->exporter, arena ? &w->arena : NULL,
                           options->drm_node);
@@ -550,6 +576,7 @@ static void worker_finish(struct worker *w, const struct worker_options *options
     w->device->impl->destroy(w->device);
     worker_commands_finish(&w->commands);
     worker_objects_finish(&w->objects);
+    worker_shelf_finish(&w->shelf);
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++)
         virtqueue_finish(&w->queues[i]);
     port_finish(&w->port);

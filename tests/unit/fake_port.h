@@ -158,10 +158,26 @@ static inline int fake_port_unmap(struct shm_port *port, struct buffer *buffer, 
     return fake_port_ask(fake, false, buffer, offset, done, data);
 }
 
+static inline int fake_port_adopt(struct shm_port *port, struct buffer *buffer, uint64_t offset)
+{
+    struct fake_port *fake = (struct fake_port *)(void *)port;
+
+    if (offset % units_page_size() != 0 || buffer->size > port->size ||
+        offset > port->size - buffer->size)
+        return -EINVAL;
+    if (fake_port_overlaps(fake, offset, buffer->size))
+        return -EEXIST;
+    if (buffer->kind == BUFFER_ARENA)
+        FAKE_PORT_MUST(arena_place(fake->arena, buffer, offset) == 0);
+    FAKE_PORT_MUST(fake->count < FAKE_PORT_MAX);
+    fake->live[fake->count++] = (struct fake_mapping){buffer, offset};
+    return 0;
+}
+
 static inline void fake_port_init(struct fake_port *fake, sd_event *loop, struct arena *arena,
                                   uint64_t size)
 {
-    static const struct shm_port_impl impl = {fake_port_map, fake_port_unmap};
+    static const struct shm_port_impl impl = {fake_port_map, fake_port_unmap, fake_port_adopt};
 
     *fake = (struct fake_port){.port = {.impl = &impl, .size = size}, .arena = arena};
     FAKE_PORT_MUST(sd_event_add_defer(loop, &fake->answer, fake_port_more, fake) >= 0);

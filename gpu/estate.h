@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GPU_ESTATE_H
+#define GPU_ESTATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/shelf.h"
+#include "journal/store.h"
+#include "protocol/virtio_gpu.h"
+
+struct attachment;
+struct context;
+struct display;
+struct gpu;
+struct request;
+struct resource;
+
+/*
+ * What the device leaves to the worker that comes after it, so that a guest does not notice that
+ * one died.
+ *
+ * Facts. Each fact that a driver has brought about is a record in the store (journal/store.h): a
+ * resource, its guest pages, its place in the window, its UUID, a context, what is attached to it,
+ * what an output shows, a pointer, what a person made of the outputs. Who changes the fact says so
+ * here, where it is changed; the records of a request's effect become valid all at once, with its
+ * answer, when that is given (estate_commit, called by answer_give alone). So there are two kinds
+ * of requests in flight for a successor: whose answer is in the store, which have had their effect
+ * and get that answer; and others, which have had none that matters and are carried out from their
+ * beginning. An answer that waits for an earlier fence is in the store as well.
+ *
+ * Bytes. Pixels of 2D resources and blobs that have descriptors of their own are on the shelf
+ * (base/shelf.h): put there before the record that names them, dropped after it is erased. Pieces
+ * of the arena stay where they are; the resource's record has the word that says where (see
+ * arena_track).
+ *
+ * The successor (gpu/estate_resume.c) reads all this as if the guest had written it: what is not
+ * possible is left out, and said. What lives in a renderer's library is lost: contexts of OpenGL
+ * and Vulkan answer errors until the driver destroys them, their resources keep their ids and, if
+ * they were mapped, their memory. Mappings are taken over as they are: the door kept those that
+ * were settled, and has taken out the others, whose commands are in flight.
+ *
+ * Poison. The command that is carried out just now is named in the journal. One that two workers
+ * died at is answered with an error.
+ */
+enum estate_kind {
+    ESTATE_RESOURCE = 1, /* struct estate_resource, by the resource's id */
+    ESTATE_BACKING,      /* struct guest_piece, as many as there are; likewise */
+    ESTATE_MAPPING,      /* struct estate_mapping; likewise */
+    ESTATE_UUID,         /* 16 bytes; likewise */
+    ESTATE_CONTEXT,      /* struct estate_context, by the context's id */
+    ESTATE_ATTACHMENT,   /* struct estate_attachment, by the context's id */
+    ESTATE_SCANOUT,      /* struct estate_scanout, by the output */
+    ESTATE_CURSOR,       /* struct estate_cursor, by the output */
+    ESTATE_OUTPUTS,      /* struct estate_outputs */
+    ESTATE_DEATH,        /* struct estate_death */
+};
+
+struct estate_resource {
+    uint64_t word; /* where the bytes of an arena buffer are; changes in place */
+    uint64_t key;  /* on the shelf: of the picture, or the buffer; 0: none */
+    uint64_t size;
+    uint64_t buffer_size, fd_offset; /* of the buffer */
+    uint32_t memory, flags;
+    uint32_t width, height, format;
+    uint32_t map_info;
+    uint32_t buffer_kind;
+    uint8_t has_picture, has_buffer;
+    uint8_t keeper; /* 1 + the index of the renderer whose it is; 0: the device's own */
+    uint8_t pad;
+};
+
+struct estate_mapping {
+    uint64_t offset;
+};
+
+struct estate_context {
+    uint32_t capset;
+    char name[68];
+};
+
+struct estate_attachment {
+    uint32_t resource;
+    uint32_t count;
+};
+
+struct estate_scanout {
+    uint32_t resource;
+    uint32_t x, y, shown_width, shown_height;
+    uint32_t width, height, format, stride;
+    uint32_t is_blob;
+    uint64_t offset;
+};
+
+struct estate_cursor {
+    uint64_t place; /* x in the lower half, y in the upper; changes in place */
+    uint32_t hot_x, hot_y;
+    uint8_t pixels[64 * 64 * 4];
+};
+
+struct estate_outputs {
+    uint32_t count;
+    uint32_t pad;
+    struct {
+        uint32_t width, height, hz;
+    } modes[VIRTIO_GPU_MAX_SCANOUTS];
+};
+
+struct estate_death {
+    uint64_t tag;  /* of the request */
+    uint64_t life; /* of the worker that died at it last */
+    uint64_t count;
+};
+
+/* The records of a resource, and its key on the shelf. */
+struct estate_handles {
+    uint32_t resource, backing, mapping, uuid;
+    uint64_t key;
+};
+
+struct estate {
+    struct store *store; /* borrowed; NULL: nothing outlives us */
+    struct shelf *shelf; /* borrowed, or NULL */
+    bool muted;          /* all goes at once: nothing is said of the single facts */
+    uint32_t epoch;      /* of the store, for this driver */
+    struct estate_death death;
+    uint32_t death_record;
+    uint32_t scanouts[VIRTIO_GPU_MAX_SCANOUTS];
+    uint32_t cursors[VIRTIO_GPU_MAX_SCANOUTS];
+    uint32_t outputs;
+    unsigned drop_count; /* of keys that are dropped after the next commit */
+    uint64_t drops[STORE_MAX_CHANGES];
+};
+
+/* Looks at what the worker before this one died of, and takes over what a person made of the
+ * outputs: when the device is made. */
+void estate_init(struct gpu *gpu);
+/* The device begins anew, if nothing is in the store any more; between the two calls it forgets all
+ * that it has. */
+void estate_mute(struct gpu *gpu);
+void estate_begin(struct gpu *gpu);
+/* gpu/estate_resume.c: device_impl.resume. */
+void estate_resume(struct gpu *gpu);
+
+/* ---- facts, when they have become true ---- */
+
+/* It is made, with its picture or buffer; or it ends, with all that belongs to it. */
+void estate_resource(struct resource *resource);
+void estate_resource_gone(struct resource *resource);
+/* It has the backing (whose pieces are forgotten), or none. */
+void estate_backing(struct resource *resource);
+/* It is in the window, or not. */
+void estate_mapping(struct resource *resource);
+void estate_uuid(struct resource *resource);
+void estate_context(struct context *context);
+void estate_context_gone(struct context *context);
+void estate_attachment(struct attachment *attachment);
+void estate_attachment_gone(struct attachment *attachment);
+/* What the output shows. */
+void estate_scanout(struct display *display, unsigned output);
+/* Its pointer: another picture or none; and where it is. */
+void estate_cursor(struct display *display, unsigned output);
+void estate_cursor_place(struct display *display, unsigned output);
+/* A person changed what outputs there are. */
+void estate_outputs(struct display *display);
+
+/* ---- requests ---- */
+
+/* Its answer is known: 'waits' says that it cannot go out yet. Its facts are valid from now on. */
+void estate_commit(struct request *request, bool waits);
+/* The answer that a worker before us had for it. False: it has none, and is to be carried out. */
+bool estate_recall(struct request *request, uint32_t *type);
+/* Whether two workers died at it. */
+bool estate_is_poison(const struct request *request);
+/* It is over. */
+void estate_over(struct request *request);
+/* It is carried out now, until estate_idle. */
+void estate_runs(const struct request *request);
+void estate_names(struct gpu *gpu, uint32_t resource);
+void estate_idle(struct gpu *gpu);
+
+#endif
