@@ -311,7 +311,7 @@ static bool leaving(const struct guest_window *w)
 {
     struct shm_mapping *m = shm_ledger_first(&w->ledger);
 
-    while (m != NULL && !(m->orphan && m->state == SHM_LEAVING && !m->doubtful))
+    while (m != NULL && !(m->orphan && m->state != SHM_MAPPED && !m->doubtful))
         m = shm_ledger_next(m);
     return m != NULL;
 }

@@ -29,6 +29,7 @@
 static struct {
     sd_event *loop;
     struct session session;
+    struct door_shelf shelf;
     struct keeper keeper;
     struct journal journal;
     struct link_hello facts;
@@ -430,11 +431,14 @@ static void begin(uint8_t setup)
         .facts = &f.facts,
         .window_size = WINDOW_PAGES * units_page_size(),
         .mem_slots = setup & 4,
+        .shelf = &f.shelf,
     };
 
     log_init("fuzz", NULL, LOG_LEVEL_ERROR);
     memset(&f, 0, sizeof(f));
     f.facts = (struct link_hello){.queues = 2, .shmid = 1, .config_size = 16};
+    f.facts.resumes = (setup & 32) != 0;
+    door_shelf_init(&f.shelf);
     f.back = -1;
     f.talks_sense = true;
     PEER_MUST(sd_event_new(&f.loop) >= 0 && journal_create(&f.journal) == 0);

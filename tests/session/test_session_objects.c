@@ -161,25 +161,31 @@ static void a_pause_does_not_end_it(void **state)
     story_end(s);
 }
 
-/* The next worker knows nothing of the last one's resources. */
-static void a_dead_worker_shares_nothing(void **state)
+/* The next worker shares what the last one did, and ends it with the resource. */
+static void a_death_does_not_end_it(void **state)
 {
     struct story *s = story(state);
     uint8_t uuids[10][16];
+    unsigned adds;
 
     gpu_story_open(s, NULL);
     for (unsigned i = 0; i < 10; i++)
         create_named(s, i + 1, 4096, uuids[i]);
     await_objects(s, 10);
+    adds = s->frontend.counts.adds;
     kill(story_worker(s), SIGKILL);
-    await_objects(s, 0);
-    story_await(s, "/shared_objects", 0);
-    assert_false(can_be_had(s, uuids[3]));
+    assert_true(can_be_had(s, uuids[3]));
     story_await(s, "/worker/starts", 2);
-    assert_int_equal(gpu_guest_context(&s->frontend, 1), OK);
-    create_named(s, 1, 4096, uuids[0]);
-    await_objects(s, 1);
-    assert_true(can_be_had(s, uuids[0]));
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    story_await(s, "/shared_objects", 10);
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(can_be_had(s, uuids[i]));
+    assert_int_equal(s->frontend.counts.adds, adds);
+    assert_int_equal(gpu_guest_unref(&s->frontend, 4), OK);
+    await_objects(s, 9);
+    assert_false(can_be_had(s, uuids[3]));
+    create_named(s, 20, 4096, uuids[0]);
+    await_objects(s, 10);
     story_end(s);
 }
 
@@ -192,7 +198,7 @@ int main(void)
         STORY(there_is_an_end_to_it, gpu_qemu_single),
         STORY(a_reset_ends_it, gpu_qemu_single),
         STORY(a_pause_does_not_end_it, gpu_qemu_single),
-        STORY(a_dead_worker_shares_nothing, gpu_qemu_single),
+        STORY(a_death_does_not_end_it, gpu_qemu_single),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ static struct peer peer; /* of the back-end channel */
 static int front, worker;
 static int arena_fd = -1; /* -1: none */
 static unsigned closed_count;
+static struct door_shelf shelf;
 
 static void on_closed(void *data)
 {
@@ -39,6 +40,7 @@ static void begin(bool with_worker)
         .facts = &facts,
         .window_size = 64 * units_page_size(),
         .arena_fd = arena_fd,
+        .shelf = &shelf,
     };
     int fronts[2], links[2];
 
@@ -48,6 +50,7 @@ static void begin(bool with_worker)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, links), 0);
     facts = (struct link_hello){.queues = 2, .shmid = 1};
     closed_count = 0;
+    door_shelf_init(&shelf);
     keeper_init(&keeper, loop, NULL, NULL, NULL);
     keeper.fd = links[0];
     keeper.ready = with_worker;
