@@ -144,9 +144,9 @@ static void requests_in_hand_outlive_the_worker(void **state)
         s->frontend.mischief.deaf = false;
         for (unsigned i = 0; i < MAPS; i++) {
             hear(s, late[i]);
-            assert_int_equal(gpu_guest_end(&s->frontend, maps[i], &answer, sizeof(answer),
-                                           FRONTEND_PATIENCE),
-                             MAPPED);
+            assert_int_equal(
+                gpu_guest_end(&s->frontend, maps[i], &answer, sizeof(answer), FRONTEND_PATIENCE),
+                MAPPED);
         }
         for (uint32_t i = 0; i < MAPS; i++)
             assert_int_equal(gpu_guest_unref(&s->frontend, 10 + i), OK);
