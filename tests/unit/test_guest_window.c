@@ -682,6 +682,67 @@ static void what_a_dead_worker_left_is_taken_out(void **state)
     end();
 }
 
+/* The next worker goes on with what was settled, and only with that. */
+static void what_was_settled_is_bequeathed(void **state)
+{
+    for (int habits = QEMU; habits <= CROSVM; habits++) {
+        struct shm_wish same = wish(20, 0);
+        uint64_t requests;
+
+        begin_open(habits, false);
+        map_well(1, 0);
+        map_well(2, 1);
+        map_well(3, 2);
+        map(4, 3); /* not answered: in doubt */
+        unmap(5, 2);
+        guest_window_bequeath(&window);
+        assert_int_equal(news, GUEST_WINDOW_IS_SHUT); /* until doubtful places are free */
+        peer_run(&peer, loop);
+        assert_int_equal(news, GUEST_WINDOW_IS_OPEN);
+        assert_int_equal(answers, 3); /* nobody is told who is dead */
+        assert_int_equal(in_ledger(), 2);
+        assert_int_equal(peer.count, 2);
+        /* What it asks for again, it has at once. */
+        requests = stats.shmem_requests;
+        guest_window_map(&window, &same, fd_duplicate(at(0)->fd));
+        expect(3, 20, 0);
+        assert_int_equal(stats.shmem_requests, requests);
+        guest_window_map(&window, &same, fd_duplicate(at(0)->fd)); /* but only once */
+        expect(4, 20, -EEXIST);
+        /* Other memory at a place that nobody spoke of: the next try finds it free. */
+        map(21, 1);
+        expect(5, 21, -EEXIST);
+        peer_run(&peer, loop);
+        map_well(22, 1);
+        unmap(23, 0);
+        unmap(24, 1);
+        peer_run(&peer, loop);
+        assert_int_equal(in_ledger(), 0);
+        assert_int_equal(peer.count, 0);
+        end();
+    }
+}
+
+/* It is taken out by whoever inherits it, without a word before. */
+static void a_legacy_can_be_taken_out(void **state)
+{
+    begin_open(QEMU, false);
+    map_well(1, 0);
+    guest_window_bequeath(&window);
+    assert_int_equal(news, GUEST_WINDOW_IS_OPEN); /* nothing was in doubt */
+    unmap(1, 0);
+    peer_run(&peer, loop);
+    expect(1, 1, 0);
+    assert_int_equal(in_ledger(), 0);
+    end();
+
+    begin_open(QEMU, true);
+    guest_window_bequeath(&window);
+    assert_int_equal(in_ledger(), 1); /* the arena is nobody's legacy */
+    assert_int_equal(news_count, 1);
+    end();
+}
+
 /* The next worker gives the same tickets to other requests. */
 static void a_dead_worker_is_not_answered(void **state)
 {
@@ -736,6 +797,8 @@ int main(void)
         FD_TEST(crosvm_keeps_mappings_over_a_reset),
         FD_TEST(a_late_answer_is_about_what_was_asked),
         FD_TEST(what_a_dead_worker_left_is_taken_out),
+        FD_TEST(what_was_settled_is_bequeathed),
+        FD_TEST(a_legacy_can_be_taken_out),
         FD_TEST(a_dead_worker_is_not_answered),
     };
 
