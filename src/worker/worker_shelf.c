@@ -2,15 +2,13 @@
 #include "worker/worker_shelf.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "protocol/link.h"
-
-#define START_MS 5000
 
 static struct worker_shelf *of(struct shelf *base)
 {
@@ -34,9 +32,9 @@ static uint64_t put(struct shelf *base, int fd)
         shelf->count < shelf->most ? say(shelf, LINK_SHELF_PUT, shelf->last_key + 1, fd) : -EMFILE;
 
     if (r < 0) {
-        log_stranger("Memory of the guest cannot be left with the door (%d): its bytes are lost if "
+        log_stranger("Memory of the guest cannot be left with the door (%s): its bytes are lost if "
                      "this worker dies.",
-                     -r);
+                     strerror(-r));
         return 0;
     }
     shelf->count++;
@@ -105,18 +103,8 @@ static int enter(struct worker_shelf *shelf, const struct link_shelf *given, str
     return 0;
 }
 
-static bool is_answered(const struct worker_shelf *shelf)
-{
-    struct pollfd poller = {.fd = shelf->link_fd, .events = POLLIN};
-    int r;
-
-    do {
-        r = poll(&poller, 1, START_MS);
-    } while (r < 0 && errno == EINTR);
-    return r > 0;
-}
-
-/* The next batch. Returns how many there were, or -errno. */
+/* The next batch; waits for it, as the door waits for our hello. Returns how many there were, or
+ * -errno. */
 static int fetch(struct worker_shelf *shelf)
 {
     struct link_message m;
@@ -124,8 +112,6 @@ static int fetch(struct worker_shelf *shelf)
     ssize_t n;
     int r = say(shelf, LINK_SHELF_ASK, shelf->last_key, -1);
 
-    if (r == 0 && !is_answered(shelf))
-        r = -ETIMEDOUT;
     if (r < 0)
         return r;
     n = fd_receive(shelf->link_fd, &m, sizeof(m), &fds);

@@ -364,21 +364,38 @@ static void a_front_end_goes_and_another_comes(void **state)
     story_end(s);
 }
 
-/* The device answers what does not need the library while that is set up anew. */
+/* What was drawn is lost with the worker: the guest hears it, lets go of it, and draws anew. What
+ * is not the library's goes on. */
 static void a_worker_dies(void **state)
 {
     struct story *s = story(state);
     struct pages pages = open_gl(s);
-    pid_t worker = story_worker(s);
 
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, 65536, 0);
+    gpu_story_verify_down(s, 1, 0, 65536, 6);
     check_gl(s, &pages);
-    kill(worker, SIGKILL);
-    for (unsigned i = 0; i < 200 && daemon_process_number(&s->daemon, "/worker/pid") == worker; i++)
-        usleep(50000);
-    story_leave(s);
-    story_join(s);
-    pages = bind(s);
-    check_gl(s, &pages);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        uint32_t words[VIRGL_STREAM_CLEAR_WORDS];
+        int begun;
+
+        virgl_stream_clear(words, 50, TEXTURE, FORMAT, red);
+        begun = gpu_guest_stream_begin(&s->frontend, GL, words, VIRGL_STREAM_CLEAR_WORDS);
+        kill(story_worker(s), SIGKILL);
+        end(s, begun); /* done or not: answered it is, fence and all */
+        story_await(s, "/worker/starts", 1 + turn);
+        assert_true(draw(s, 2, red) >= REFUSED);
+        assert_true(copy(s, true) >= REFUSED);
+        assert_true(gpu_guest_context_of(&s->frontend, GL, VIRTIO_GPU_CAPSET_VIRGL2) >= REFUSED);
+        assert_true(gpu_story_sees(s, 0, 65536, 6));
+        gpu_story_verify_up(s, 1, 0, 65536, 5);
+        gpu_story_verify_down(s, 1, 0, 65536, 6);
+        assert_int_equal(gpu_guest_detach(&s->frontend, GL, TEXTURE), OK);
+        assert_int_equal(gpu_guest_unref(&s->frontend, TEXTURE), OK);
+        assert_int_equal(gpu_guest_context_destroy(&s->frontend, GL), OK);
+        pages = bind(s);
+        check_gl(s, &pages);
+    }
     story_end(s);
 }
 
