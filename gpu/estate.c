@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "buffer/arena.h"
 #include "gpu/context.h"
 #include "gpu/gpu.h"
@@ -15,8 +14,7 @@ _Static_assert(sizeof(((struct estate_cursor *)NULL)->pixels) ==
                    sizeof(((struct sink_cursor *)NULL)->pixels),
                "the pointer's picture");
 
-/* Whether somebody is told of facts. */
-static bool told(const struct gpu *gpu)
+bool estate_is_told(const struct gpu *gpu)
 {
     return gpu->estate.store != NULL && !gpu->estate.muted;
 }
@@ -32,7 +30,7 @@ static void put(struct gpu *gpu, enum estate_kind kind, uint32_t id, const void 
 
 /* ---- what is on the shelf ---- */
 
-static void drop_keys(struct estate *estate)
+void estate_drop_keys(struct estate *estate)
 {
     for (unsigned i = 0; i < estate->drop_count; i++)
         shelf_drop(estate->shelf, estate->drops[i]);
@@ -45,7 +43,7 @@ static void drop_later(struct estate *estate, uint64_t *key)
         return;
     if (estate->drop_count == STORE_MAX_CHANGES) {
         store_commit(estate->store, NULL);
-        drop_keys(estate);
+        estate_drop_keys(estate);
     }
     estate->drops[estate->drop_count++] = *key;
     *key = 0;
@@ -92,7 +90,7 @@ void estate_resource(struct resource *resource)
     struct estate_resource record;
     int fd = descriptor_of(resource);
 
-    if (!told(gpu))
+    if (!estate_is_told(gpu))
         return;
     if (fd >= 0 && own->key == 0)
         own->key = shelf_put(gpu->estate.shelf, fd);
@@ -110,7 +108,7 @@ void estate_resource_gone(struct resource *resource)
 
     if (resource->buffer != NULL && resource->buffer->kind == BUFFER_ARENA)
         arena_track(resource->buffer, NULL);
-    if (!told(resource->gpu))
+    if (!estate_is_told(resource->gpu))
         return;
     store_erase(estate->store, &own->uuid);
     store_erase(estate->store, &own->mapping);
@@ -123,9 +121,9 @@ void estate_backing(struct resource *resource)
 {
     struct backing *backing = &resource->backing;
 
-    if (told(resource->gpu) && backing->pins == NULL)
+    if (estate_is_told(resource->gpu) && backing->pins == NULL)
         store_erase(resource->gpu->estate.store, &resource->estate.backing);
-    else if (told(resource->gpu))
+    else if (estate_is_told(resource->gpu))
         put(resource->gpu, ESTATE_BACKING, resource->node.id, backing->pieces,
             backing->piece_count * sizeof(backing->pieces[0]), &resource->estate.backing);
     backing_forget_pieces(backing);
@@ -135,7 +133,7 @@ void estate_mapping(struct resource *resource)
 {
     struct estate_mapping record = {.offset = resource->offset};
 
-    if (!told(resource->gpu))
+    if (!estate_is_told(resource->gpu))
         return;
     if (resource->state == RESOURCE_UNMAPPED)
         store_erase(resource->gpu->estate.store, &resource->estate.mapping);
@@ -146,7 +144,7 @@ void estate_mapping(struct resource *resource)
 
 void estate_uuid(struct resource *resource)
 {
-    if (told(resource->gpu))
+    if (estate_is_told(resource->gpu))
         put(resource->gpu, ESTATE_UUID, resource->node.id, resource->uuid, sizeof(resource->uuid),
             &resource->estate.uuid);
 }
@@ -157,7 +155,7 @@ void estate_context(struct context *context)
 {
     struct estate_context record = {.capset = context->capset};
 
-    if (!told(context->gpu))
+    if (!estate_is_told(context->gpu))
         return;
     memcpy(record.name, context->name, sizeof(context->name));
     put(context->gpu, ESTATE_CONTEXT, context->node.id, &record, sizeof(record), &context->record);
@@ -165,7 +163,7 @@ void estate_context(struct context *context)
 
 void estate_context_gone(struct context *context)
 {
-    if (told(context->gpu))
+    if (estate_is_told(context->gpu))
         store_erase(context->gpu->estate.store, &context->record);
 }
 
@@ -174,7 +172,7 @@ void estate_attachment(struct attachment *attachment)
     struct gpu *gpu = attachment->context->gpu;
     struct estate_attachment record = {attachment->node.id, attachment->count};
 
-    if (told(gpu))
+    if (estate_is_told(gpu))
         put(gpu, ESTATE_ATTACHMENT, attachment->context->node.id, &record, sizeof(record),
             &attachment->record);
 }
@@ -183,7 +181,7 @@ void estate_attachment_gone(struct attachment *attachment)
 {
     struct gpu *gpu = attachment->context->gpu;
 
-    if (told(gpu))
+    if (estate_is_told(gpu))
         store_erase(gpu->estate.store, &attachment->record);
 }
 
@@ -195,7 +193,7 @@ void estate_scanout(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_scanout record;
 
-    if (!told(display->gpu))
+    if (!estate_is_told(display->gpu))
         return;
     if (scanout->resource == NULL) {
         store_erase(estate->store, &estate->scanouts[output]);
@@ -228,7 +226,7 @@ void estate_cursor(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_cursor record;
 
-    if (!told(display->gpu))
+    if (!estate_is_told(display->gpu))
         return;
     if (!cursor->visible) {
         store_erase(estate->store, &estate->cursors[output]);
@@ -245,7 +243,7 @@ void estate_cursor_place(struct display *display, unsigned output)
 {
     struct estate *estate = &display->gpu->estate;
 
-    if (told(display->gpu) && estate->cursors[output] != 0)
+    if (estate_is_told(display->gpu) && estate->cursors[output] != 0)
         __atomic_store_n(store_word(estate->store, estate->cursors[output],
                                     offsetof(struct estate_cursor, place)),
                          place_of(&display->cursors[output]), __ATOMIC_RELEASE);
@@ -256,7 +254,7 @@ void estate_outputs(struct display *display)
     struct estate *estate = &display->gpu->estate;
     struct estate_outputs record = {.count = display->count};
 
-    if (!told(display->gpu))
+    if (!estate_is_told(display->gpu))
         return;
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         record.modes[i].width = display->outputs[i].mode.width;
@@ -265,153 +263,4 @@ void estate_outputs(struct display *display)
     }
     put(display->gpu, ESTATE_OUTPUTS, 0, &record, sizeof(record), &estate->outputs);
     store_commit(estate->store, NULL); /* nobody is answered for it */
-}
-
-/* ---- requests ---- */
-
-void estate_commit(struct request *request, bool waits)
-{
-    struct estate *estate = &request->gpu->estate;
-    struct store_answer answer = {.type = request->result, .size = (uint32_t)request->answer.used};
-
-    if (!told(request->gpu) || request->record != 0)
-        return;
-    if (answer.size <= STORE_MAX_ANSWER && (waits || store_is_changed(estate->store)))
-        answer.tag = request->tag;
-    else if (!store_is_changed(estate->store))
-        return;
-    if (answer.tag != 0)
-        memcpy(answer.bytes, request->answer.start, answer.size);
-    request->record = store_commit(estate->store, &answer);
-    drop_keys(estate);
-}
-
-bool estate_recall(struct request *request, uint32_t *type)
-{
-    struct estate *estate = &request->gpu->estate;
-    struct store_answer answer;
-
-    if (!told(request->gpu) || request->tag == 0 || !request->chain->again)
-        return false;
-    request->record = store_find_answer(estate->store, request->tag, &answer);
-    if (request->record == 0)
-        return false;
-    writer_put(&request->answer, answer.bytes, answer.size);
-    *type = answer.type;
-    return true;
-}
-
-void estate_over(struct request *request)
-{
-    if (told(request->gpu))
-        store_answered(request->gpu->estate.store, &request->record);
-    request->record = 0;
-}
-
-bool estate_is_poison(const struct request *request)
-{
-    const struct estate_death *death = &request->gpu->estate.death;
-
-    return request->tag != 0 && request->chain->again && request->tag == death->tag &&
-           death->count >= 2;
-}
-
-void estate_runs(const struct request *request)
-{
-    const struct device_host *host = request->gpu->device.host;
-    const struct journal_running what = {
-        .tag = request->tag,
-        .life = host->life,
-        .type = request->type,
-        .context = request->ctx_id,
-    };
-
-    journal_runs(host->running, &what);
-}
-
-void estate_names(struct gpu *gpu, uint32_t resource)
-{
-    if (gpu->device.host->running != NULL)
-        gpu->device.host->running->resource = resource;
-}
-
-void estate_idle(struct gpu *gpu)
-{
-    journal_runs(gpu->device.host->running, NULL);
-}
-
-/* ---- life ---- */
-
-/* Counts how often workers died at the same request, once for each of them. */
-static void count_death(struct gpu *gpu, const struct journal_running *running)
-{
-    struct estate *estate = &gpu->estate;
-    struct estate_death *death = &estate->death;
-
-    if (running->tag == 0 || running->life == death->life)
-        return;
-    death->count = running->tag == death->tag ? death->count + 1 : 1;
-    death->tag = running->tag;
-    death->life = running->life;
-    put(gpu, ESTATE_DEATH, 0, death, sizeof(*death), &estate->death_record);
-    store_commit(estate->store, NULL);
-    log_error("The worker before this one died in %s of context %u, resource %u; %s.",
-              virtio_gpu_command_name(running->type), running->context, running->resource,
-              death->count < 2 ? "it is carried out once more"
-                               : "it is answered with an error now, for it was not the first");
-}
-
-static void read_outputs(struct gpu *gpu)
-{
-    struct estate *estate = &gpu->estate;
-    struct estate_outputs record;
-
-    if (!store_next(estate->store, ESTATE_OUTPUTS, &estate->outputs) ||
-        store_read(estate->store, estate->outputs, &record, sizeof(record)) != sizeof(record))
-        return;
-    if (record.count < gpu->display.count || record.count > VIRTIO_GPU_MAX_SCANOUTS)
-        return;
-    for (unsigned i = 0; i < record.count; i++) {
-        struct output_mode mode = {record.modes[i].width, record.modes[i].height,
-                                   record.modes[i].hz};
-
-        if (output_mode_is_valid(&mode))
-            gpu->display.outputs[i].mode = mode;
-    }
-    gpu->display.count = gpu->config.num_scanouts = record.count;
-}
-
-void estate_init(struct gpu *gpu)
-{
-    struct estate *estate = &gpu->estate;
-
-    *estate = (struct estate){.store = gpu->device.host->store, .shelf = gpu->device.host->shelf};
-    if (estate->store == NULL)
-        return;
-    if (store_next(estate->store, ESTATE_DEATH, &estate->death_record))
-        store_read(estate->store, estate->death_record, &estate->death, sizeof(estate->death));
-    if (gpu->device.host->running != NULL && gpu->device.host->life > 1)
-        count_death(gpu, gpu->device.host->running);
-    estate->muted = true; /* until a driver begins, or goes on */
-    estate->epoch = estate->store->epoch;
-    read_outputs(gpu);
-}
-
-void estate_mute(struct gpu *gpu)
-{
-    gpu->estate.muted = true;
-}
-
-void estate_begin(struct gpu *gpu)
-{
-    struct estate *estate = &gpu->estate;
-    struct store *store = estate->store;
-    bool outputs = estate->outputs != 0;
-
-    /* Before the first driver: another worker's may go on. */
-    if (store == NULL || store->epoch == estate->epoch)
-        return;
-    *estate = (struct estate){.store = store, .shelf = estate->shelf, .epoch = store->epoch};
-    if (outputs)
-        estate_outputs(&gpu->display);
 }

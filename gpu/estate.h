@@ -164,7 +164,14 @@ void estate_cursor_place(struct display *display, unsigned output);
 /* A person changed what outputs there are. */
 void estate_outputs(struct display *display);
 
-/* ---- requests ---- */
+/* ---- for estate_request.c ---- */
+
+/* Whether facts are noted. */
+bool estate_is_told(const struct gpu *gpu);
+/* Drops what is on the shelf for records that are erased: after the commit. */
+void estate_drop_keys(struct estate *estate);
+
+/* ---- requests: gpu/estate_request.c ---- */
 
 /* Its answer is known: 'waits' says that it cannot go out yet. Its facts are valid from now on. */
 void estate_commit(struct request *request, bool waits);

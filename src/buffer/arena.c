@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/units.h"
+#include "buffer/arena_bytes.h"
 #include "buffer/mapped.h"
 
 struct arena_buffer {
@@ -74,76 +74,11 @@ void arena_finish(struct arena *arena)
     fd_close(&arena->fd);
 }
 
-/* Throws bytes away: they read as zeros from now on, in the guest too, and cost no memory. */
-static int punch(const struct arena *arena, uint64_t offset, uint64_t size)
-{
-    int ret;
-
-    do {
-        ret = fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-                        (off_t)size);
-    } while (ret < 0 && errno == EINTR);
-    if (ret < 0) {
-        ret = -errno;
-        log_error("cannot punch a hole into the arena: %m");
-    }
-    return ret;
-}
-
 int arena_punch_all(struct arena *arena)
 {
     if (arena->loans.count > 0)
         return -EBUSY;
-    return punch(arena, 0, arena->size);
-}
-
-/* Finds the next run of bytes of the file in [*start, end) that are not just holes. Returns false
- * at the end. */
-static bool next_extent(int fd, uint64_t *start, uint64_t end, uint64_t *extent_end)
-{
-    off_t data = lseek(fd, (off_t)*start, SEEK_DATA);
-    off_t hole;
-
-    if (data < 0 || (uint64_t)data >= end)
-        return false;
-    hole = lseek(fd, data, SEEK_HOLE);
-    *start = (uint64_t)data;
-    *extent_end = hole > data && (uint64_t)hole < end ? (uint64_t)hole : end;
-    return true;
-}
-
-/* How the bytes move: by read and write, and never by touching a page that is not there yet, since
- * with no memory left that would kill us instead of failing. */
-static int move_out(int fd, const uint8_t *from, uint64_t at, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t n = pwrite(fd, from, size, (off_t)at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -ENOMEM;
-        from += n;
-        at += (uint64_t)n;
-        size -= (uint64_t)n;
-    }
-    return 0;
-}
-
-static int move_in(int fd, uint8_t *to, uint64_t at, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t n = pread(fd, to, size, (off_t)at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -ENOMEM;
-        to += n;
-        at += (uint64_t)n;
-        size -= (uint64_t)n;
-    }
-    return 0;
+    return arena_bytes_punch(arena->fd, 0, arena->size);
 }
 
 /* The word of arena_track: 0, or one of these in the lowest bits of an offset, or of a key. */
@@ -196,7 +131,7 @@ static void parked_close(struct arena_buffer *buffer)
 /* Takes the buffer's place away, and the bytes there. */
 static void give_back(struct arena_buffer *buffer)
 {
-    punch(buffer->arena, buffer->loan.start, buffer->loan.size);
+    arena_bytes_punch(buffer->arena->fd, buffer->loan.start, buffer->loan.size);
     range_set_remove(&buffer->arena->loans, &buffer->loan);
     buffer->placed = false;
     buffer->pinned = false;
@@ -212,10 +147,10 @@ static int park(struct arena_buffer *buffer)
     uint64_t extent_end;
     int ret = 0;
 
-    while (ret == 0 && next_extent(arena->fd, &at, end, &extent_end)) {
+    while (ret == 0 && arena_bytes_next(arena->fd, &at, end, &extent_end)) {
         ret = parked_open(buffer);
         if (ret == 0)
-            ret = move_out(buffer->parked_fd, arena->data + at, at - first, extent_end - at);
+            ret = arena_bytes_out(buffer->parked_fd, arena->data + at, at - first, extent_end - at);
         at = extent_end;
     }
     if (ret < 0) {
@@ -238,8 +173,8 @@ static int unpark(struct arena_buffer *buffer)
 
     if (buffer->parked_fd < 0)
         return 0;
-    while (ret == 0 && next_extent(buffer->parked_fd, &at, buffer->base.size, &extent_end)) {
-        ret = move_in(buffer->parked_fd, to + at, at, extent_end - at);
+    while (ret == 0 && arena_bytes_next(buffer->parked_fd, &at, buffer->base.size, &extent_end)) {
+        ret = arena_bytes_in(buffer->parked_fd, to + at, at, extent_end - at);
         at = extent_end;
     }
     return ret;
@@ -349,11 +284,11 @@ void arena_punch_gaps(struct arena *arena)
 
     for (loan = range_set_first(&arena->loans); loan != NULL; loan = range_set_next(loan)) {
         if (loan->start > at)
-            punch(arena, at, loan->start - at);
+            arena_bytes_punch(arena->fd, at, loan->start - at);
         at = loan->start + loan->size;
     }
     if (at < arena->size)
-        punch(arena, at, arena->size - at);
+        arena_bytes_punch(arena->fd, at, arena->size - at);
 }
 
 /* Sends away whoever has a place in [offset, offset + size). -EEXIST, and nobody moves, if one is
@@ -378,7 +313,7 @@ static int settle(struct arena_buffer *buffer, uint64_t offset)
 {
     struct arena *arena = buffer->arena;
     /* The guest can write into every byte of its window, also where nothing was lent. */
-    int ret = punch(arena, offset, buffer->base.size);
+    int ret = arena_bytes_punch(arena->fd, offset, buffer->base.size);
 
     if (ret < 0)
         return ret;

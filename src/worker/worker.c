@@ -602,6 +602,8 @@ int worker_run(const struct worker_options *options)
     }
     say_hello(&w);
     r = sd_event_loop(w.loop);
-    worker_finish(&w, options);
+    /* Unless the door wanted it, another worker goes on with all that is there. */
+    if (r == EXIT_SUCCESS)
+        worker_finish(&w, options);
     return r < 0 ? EXIT_FAILURE : r;
 }
