@@ -333,6 +333,15 @@ static void outputs_come_back(void **state)
 
 /* ---- deaths at a command ---- */
 
+/* Whether the request 99 is not carried out any more, when it is taken again, or anew. */
+static bool is_poison(struct gpu_fixture *f, bool again)
+{
+    struct chain chain = {.again = again};
+    struct request request = {.gpu = (struct gpu *)f->device, .chain = &chain, .tag = 99};
+
+    return estate_is_poison(&request);
+}
+
 static void deaths_are_counted(void **state)
 {
     struct estate_death death = {0};
@@ -346,6 +355,8 @@ static void deaths_are_counted(void **state)
             f = go_on(EXPORTER_MEMFD);
             assert_int_equal(((struct gpu *)f->device)->estate.death.tag, 99);
             assert_int_equal(((struct gpu *)f->device)->estate.death.count, life - 2);
+            assert_int_equal(is_poison(f, true), life > 3);
+            assert_false(is_poison(f, false));
             gpu_fixture_destroy(f);
         }
     }
