@@ -430,13 +430,14 @@ static void commands_are_carried_out_once(void **state)
 /* The journal of the program, as its door has it open. */
 static struct journal_page *journal_of(struct story *s)
 {
+    long door = daemon_process_number(&s->daemon, "/door/pid");
     struct journal_page *page = NULL;
 
     for (int fd = 3; fd < 64 && page == NULL; fd++) {
         char path[64], target[128] = "";
         int own;
 
-        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)s->daemon.pid, fd);
+        snprintf(path, sizeof(path), "/proc/%ld/fd/%d", door, fd);
         if (readlink(path, target, sizeof(target) - 1) < 0 ||
             strstr(target, "hostblob-journal") == NULL)
             continue;
