@@ -91,8 +91,11 @@ static void become_worker(const struct starting *s, const struct fd_list *fds)
 
 static void tell(struct starting *s, const struct starter_message *m)
 {
-    /* A door that does not read is dying, or has to: it would never hear of a worker's end. */
-    if (s->line >= 0 && fd_send(s->line, m, sizeof(*m), NULL, 0) != sizeof(*m))
+    ssize_t n = s->line >= 0 ? fd_send(s->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
+
+    /* One that has hung up is ending, and may do so in its own way. One that does not read would
+     * never hear of a worker's end. */
+    if (n != sizeof(*m) && n != -EPIPE && n != -ECONNRESET)
         child_signal(&s->door, SIGKILL);
 }
 
