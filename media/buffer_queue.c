@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "media/estate.h"
+
 /* A mem_offset is a name, not a place: (index, plane) in steps that are a multiple of any page
  * size. */
 #define COOKIE_SHIFT 16
@@ -25,6 +27,11 @@ void buffer_queue_init(struct buffer_queue *queue, uint32_t type, struct window 
     TAILQ_INIT(&queue->queued);
 }
 
+uint32_t buffer_queue_cookie(const struct buffer_queue *queue, uint32_t index, unsigned plane)
+{
+    return COOKIE_OF(queue, index, plane) >> COOKIE_SHIFT;
+}
+
 static bool is_multiplanar(const struct buffer_queue *queue)
 {
     return V4L2_TYPE_IS_MULTIPLANAR(queue->type);
@@ -32,12 +39,20 @@ static bool is_multiplanar(const struct buffer_queue *queue)
 
 static void buffer_release(struct queue_buffer *buffer)
 {
+    estate_buffer_gone(buffer->queue, buffer);
     for (unsigned i = 0; i < buffer->planes; i++)
         plane_release(buffer->plane[i]);
     free(buffer);
 }
 
-static struct queue_buffer *buffer_create(const struct buffer_queue *queue, uint32_t index,
+void buffer_queue_note(struct event *event)
+{
+    struct queue_buffer *buffer = (void *)((char *)event - offsetof(struct queue_buffer, event));
+
+    estate_buffer(buffer->queue, buffer);
+}
+
+static struct queue_buffer *buffer_create(struct buffer_queue *queue, uint32_t index,
                                           const struct buffer_layout *layout)
 {
     struct queue_buffer *buffer = calloc(1, sizeof(*buffer));
@@ -45,6 +60,8 @@ static struct queue_buffer *buffer_create(const struct buffer_queue *queue, uint
     if (buffer == NULL)
         return NULL;
     buffer->index = index;
+    buffer->queue = queue;
+    buffer->event.note = buffer_queue_note;
     memcpy(buffer->least, layout->size, sizeof(buffer->least));
     for (; buffer->planes < layout->planes; buffer->planes++) {
         struct plane *plane;
@@ -57,7 +74,8 @@ static struct queue_buffer *buffer_create(const struct buffer_queue *queue, uint
             buffer_release(buffer);
             return NULL;
         }
-        plane->buffer->id = COOKIE_OF(queue, index, buffer->planes) >> COOKIE_SHIFT;
+        estate_plane(queue->window->estate, plane);
+        plane->buffer->id = buffer_queue_cookie(queue, index, buffer->planes);
         buffer->plane[buffer->planes] = plane;
     }
     return buffer;
@@ -73,6 +91,7 @@ void buffer_queue_clear(struct buffer_queue *queue)
     queue->count = 0;
     queue->owned = false;
     queue->user = false;
+    estate_queue(queue);
 }
 
 int buffer_queue_check_owner(const struct buffer_queue *queue, uint32_t session)
@@ -92,12 +111,14 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
         if (buffer == NULL)
             break;
         queue->buffers[queue->count++] = buffer;
+        estate_buffer(queue, buffer);
     }
     if (*count == 0)
         return -ENOMEM;
     queue->owned = true;
     queue->owner = session;
     queue->user = layout->user;
+    estate_queue(queue);
     return 0;
 }
 
@@ -268,9 +289,11 @@ int buffer_queue_prepare(struct buffer_queue *queue, struct queue_buffer *buffer
     if (buffer->state != QUEUE_BUFFER_IDLE)
         return -EINVAL;
     r = buffer_accept(queue, buffer, given, planes);
-    if (r == 0)
-        buffer->state = QUEUE_BUFFER_PREPARED;
-    return r;
+    if (r != 0)
+        return r;
+    buffer->state = QUEUE_BUFFER_PREPARED;
+    estate_buffer(queue, buffer);
+    return 0;
 }
 
 int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
@@ -285,7 +308,9 @@ int buffer_queue_put(struct buffer_queue *queue, struct queue_buffer *buffer,
         return r;
     buffer_take_time(queue, buffer, given);
     buffer->state = QUEUE_BUFFER_QUEUED;
+    buffer->queued_order = ++queue->events->order;
     TAILQ_INSERT_TAIL(&queue->queued, buffer, entry);
+    estate_buffer(queue, buffer);
     if (queue->streaming && queue->ops->queued != NULL)
         queue->ops->queued(queue);
     return 0;
@@ -301,6 +326,7 @@ int buffer_queue_start(struct buffer_queue *queue)
         return -EINVAL;
     r = queue->ops->start(queue);
     queue->streaming = r == 0;
+    estate_queue(queue);
     return r;
 }
 
@@ -308,7 +334,10 @@ void buffer_queue_stop(struct buffer_queue *queue)
 {
     if (queue->streaming)
         queue->ops->stop(queue);
-    queue->streaming = false;
+    if (queue->streaming) {
+        queue->streaming = false;
+        estate_queue(queue);
+    }
     for (unsigned i = 0; i < queue->count; i++) {
         struct queue_buffer *buffer = queue->buffers[i];
 
@@ -317,6 +346,7 @@ void buffer_queue_stop(struct buffer_queue *queue)
         event_queue_remove(queue->events, &buffer->event);
         buffer->state = QUEUE_BUFFER_IDLE;
         buffer_forget(buffer);
+        estate_buffer(queue, buffer);
     }
 }
 
@@ -330,6 +360,7 @@ static void dequeue_sent(struct event *event)
     struct queue_buffer *buffer = (void *)((char *)event - offsetof(struct queue_buffer, event));
 
     buffer->state = QUEUE_BUFFER_IDLE;
+    estate_buffer(buffer->queue, buffer);
 }
 
 void buffer_queue_take_this(struct buffer_queue *queue, struct queue_buffer *buffer)
@@ -337,6 +368,7 @@ void buffer_queue_take_this(struct buffer_queue *queue, struct queue_buffer *buf
     assert(buffer->state == QUEUE_BUFFER_QUEUED);
     TAILQ_REMOVE(&queue->queued, buffer, entry);
     buffer->state = QUEUE_BUFFER_ACTIVE;
+    estate_buffer(queue, buffer);
 }
 
 struct queue_buffer *buffer_queue_take(struct buffer_queue *queue)
@@ -353,13 +385,13 @@ void buffer_queue_untake(struct buffer_queue *queue, struct queue_buffer *buffer
     assert(buffer->state == QUEUE_BUFFER_ACTIVE);
     buffer->state = QUEUE_BUFFER_QUEUED;
     TAILQ_INSERT_HEAD(&queue->queued, buffer, entry);
+    estate_buffer(queue, buffer);
 }
 
-void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer)
+void buffer_queue_redo(struct buffer_queue *queue, struct queue_buffer *buffer)
 {
     struct virtio_media_event_dqbuf *dqbuf = &buffer->event.u.dqbuf;
 
-    assert(buffer->state == QUEUE_BUFFER_ACTIVE);
     if ((buffer->flags & V4L2_BUF_FLAG_ERROR) && !V4L2_TYPE_IS_OUTPUT(queue->type))
         memset(buffer->bytesused, 0, sizeof(buffer->bytesused));
     /* The event tells the state that the buffer has when it arrives. */
@@ -371,5 +403,11 @@ void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer)
     buffer->state = QUEUE_BUFFER_DONE;
     buffer->event.size = sizeof(*dqbuf);
     buffer->event.sent = dequeue_sent;
+}
+
+void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer)
+{
+    assert(buffer->state == QUEUE_BUFFER_ACTIVE);
+    buffer_queue_redo(queue, buffer);
     event_queue_add(queue->events, &buffer->event);
 }

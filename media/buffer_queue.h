@@ -43,9 +43,11 @@ struct queue_buffer {
     uint32_t bytesused[VIDEO_MAX_PLANES];
     uint32_t data_offset[VIDEO_MAX_PLANES]; /* where the guest's data begin; output only */
     uint64_t timestamp;                     /* ns */
+    uint64_t queued_order;                  /* among the queued ones */
     uint32_t sequence;
     uint32_t flags; /* V4L2_BUF_FLAG_* beside those of state, mapping and timestamp: ERROR, LAST,
                        KEYFRAME, ... */
+    struct buffer_queue *queue;      /* whose it is */
     struct event event;              /* its dequeue event */
     TAILQ_ENTRY(queue_buffer) entry; // buffer_queue::queued
 };
@@ -73,6 +75,10 @@ struct buffer_queue {
     uint32_t timestamp_flag; /* V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, or _COPY */
     uint32_t least;          /* REQBUFS gives at least so many buffers */
     uint32_t cookies;        /* its buffers' mem_offsets begin here */
+    uint32_t context;        /* context::id */
+    uint32_t record;         /* in the estate */
+    unsigned resume_count;   /* buffers that another worker left */
+    bool resume_streams;     /* and that it streamed */
     bool takes_user;         /* USERPTR will do: nobody looks at a plane once it is done */
     bool user;               /* the buffers that there are are USERPTR's */
     bool owned;
@@ -147,5 +153,28 @@ void buffer_queue_untake(struct buffer_queue *queue, struct queue_buffer *buffer
 /* Gives a taken buffer to the guest through a dequeue event. Its sequence, timestamp and flags are
  * set, and bytesused, unless V4L2_BUF_FLAG_ERROR is among the flags of a capture buffer. */
 void buffer_queue_done(struct buffer_queue *queue, struct queue_buffer *buffer);
+
+/* Enters a buffer into the estate: its event's note. */
+void buffer_queue_note(struct event *event);
+/* The id that the memory of a plane goes by. */
+uint32_t buffer_queue_cookie(const struct buffer_queue *queue, uint32_t index, unsigned plane);
+/* It is done, and its event is made, but given to nobody yet. */
+void buffer_queue_redo(struct buffer_queue *queue, struct queue_buffer *buffer);
+
+/* buffer_queue_resume.c, for whoever goes on after another worker. */
+
+/* Makes a buffer that has 'planes' planes to come. NULL with errno set. */
+struct queue_buffer *buffer_queue_restore(struct buffer_queue *queue, uint32_t index,
+                                          unsigned planes);
+/* It was not to be. */
+void buffer_queue_unrestore(struct buffer_queue *queue, struct queue_buffer *buffer);
+/*
+ * All buffers of 'resume_count' are there, in the states that they had: goes on with them. A buffer
+ * that was worked on is queued again if it is a capture buffer, and comes back with
+ * V4L2_BUF_FLAG_ERROR (*lost counts them) if it is an output buffer, whose bytes may have been what
+ * the other worker died of. Starts the stream if it ran. 0; -errno: a buffer is missing, and all are
+ * freed, or the stream does not start, and all come back so.
+ */
+int buffer_queue_resume(struct buffer_queue *queue, unsigned *lost);
 
 #endif

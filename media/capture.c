@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "media/estate.h"
 #include "media/media.h"
 #include "media/subscription.h"
 
@@ -17,6 +18,8 @@ struct capture {
     struct context context;
     struct source *source;
     struct media_stream stream;
+    struct source_position position; /* to go on from */
+    bool runs; /* the source does */
     bool stale; /* the source has changed since 'stream' was fitted to it */
     struct buffer_queue queue;
 };
@@ -106,6 +109,7 @@ static void refresh(struct capture *capture)
     capture->stale = false;
     fit_picture(capture, picture->format->fourcc, picture->width, picture->height, picture);
     capture->stream.interval = fit_interval(capture, capture->stream.interval);
+    estate_context(&capture->context);
 }
 
 static void answer_format(const struct capture *capture, const struct picture *picture,
@@ -159,6 +163,7 @@ static int s_fmt(struct context *context, struct buffer_queue *queue, struct v4l
     const struct v4l2_pix_format *wish = &format->fmt.pix;
 
     fit_picture(capture, wish->pixelformat, wish->width, wish->height, &capture->stream.picture);
+    estate_context(context);
     answer_format(capture, &capture->stream.picture, format);
     return 0;
 }
@@ -225,6 +230,7 @@ static int s_parm(struct context *context, struct buffer_queue *queue, struct v4
         wish = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
     refresh(capture);
     capture->stream.interval = fit_interval(capture, wish);
+    estate_context(context);
     return g_parm(context, queue, parm);
 }
 
@@ -255,6 +261,64 @@ static bool has_event(struct context *context, uint32_t type, uint32_t id)
            (type == V4L2_EVENT_FRAME_SYNC && source->syncs);
 }
 
+/* ---- what outlives a worker ---- */
+
+struct capture_estate {
+    uint32_t fourcc, width, height;
+    uint32_t stale;
+    uint32_t numerator, denominator;
+    struct source_position position;
+};
+
+_Static_assert(sizeof(struct capture_estate) <= CONTEXT_MAX_ESTATE, "it fits");
+
+static size_t leave(const struct context *context, void *to)
+{
+    const struct capture *capture = capture_of((struct context *)(uintptr_t)context);
+    const struct picture *picture = &capture->stream.picture;
+    struct capture_estate *estate = to;
+
+    *estate = (struct capture_estate){
+        .fourcc = picture->format->fourcc,
+        .width = picture->width,
+        .height = picture->height,
+        .stale = capture->stale,
+        .numerator = capture->stream.interval.numerator,
+        .denominator = capture->stream.interval.denominator,
+    };
+    if (capture->runs && capture->source->impl->leave != NULL)
+        capture->source->impl->leave(capture->source, &estate->position);
+    return sizeof(*estate);
+}
+
+static int resume(struct context *context, const void *from, size_t size)
+{
+    struct capture *capture = capture_of(context);
+    struct capture_estate estate;
+
+    if (size != sizeof(estate))
+        return -EINVAL;
+    memcpy(&estate, from, sizeof(estate));
+    if (estate.numerator == 0 || estate.denominator == 0)
+        return -EINVAL;
+    fit_picture(capture, estate.fourcc, estate.width, estate.height, &capture->stream.picture);
+    capture->stream.interval =
+        fit_interval(capture, (struct v4l2_fract){estate.numerator, estate.denominator});
+    capture->stale = estate.stale != 0;
+    capture->position = estate.position;
+    return 0;
+}
+
+static void resumed(struct context *context)
+{
+    struct capture *capture = capture_of(context);
+
+    if (!capture->runs || capture->source->impl->resume == NULL)
+        return;
+    capture->source->impl->resume(capture->source, &capture->position);
+    estate_context(context);
+}
+
 static const struct context_impl capture_context = {
     .enum_fmt = enum_fmt,
     .g_fmt = g_fmt,
@@ -267,19 +331,27 @@ static const struct context_impl capture_context = {
     .layout = layout,
     .has_event = has_event,
     .busy = busy,
+    .leave = leave,
+    .resume = resume,
+    .resumed = resumed,
 };
 
 static int stream_start(struct buffer_queue *queue)
 {
     struct capture *capture = queue->data;
 
-    return capture->source->impl->start(capture->source, &capture->stream, queue);
+    int r = capture->source->impl->start(capture->source, &capture->stream, queue);
+
+    capture->runs = r == 0;
+    estate_context(&capture->context);
+    return r;
 }
 
 static void stream_stop(struct buffer_queue *queue)
 {
     struct capture *capture = queue->data;
 
+    capture->runs = false;
     capture->source->impl->stop(capture->source);
 }
 
@@ -312,6 +384,9 @@ static void reset(struct media_kind *kind)
     struct capture *capture = capture_of_kind(kind);
 
     capture->stale = false;
+    capture->context.record = 0;
+    if (capture->context.controls != NULL)
+        capture->context.controls->record = 0;
     capture->stream.interval = fit_interval(capture, (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE});
     fit_picture(capture, 0, DEFAULT_WIDTH, DEFAULT_HEIGHT, &capture->stream.picture);
     if (capture->source->controls != NULL)
@@ -361,6 +436,7 @@ struct media_kind *capture_create(const struct media_kind_host *host, struct sou
         .capture = &capture->queue,
         .controls = source->controls,
     };
+    capture->kind.shared = &capture->context;
     if (source->controls != NULL)
         source->controls->context = &capture->context;
     reset(&capture->kind);
@@ -386,6 +462,7 @@ void capture_source_changed(struct context *context)
 
     capture_of(context)->stale = true;
     refresh(capture_of(context));
+    estate_context(context);
     subscription_raise(context, NULL, &event);
 }
 
@@ -402,4 +479,9 @@ void capture_frame_begins(struct context *context, uint32_t sequence)
                                .u.frame_sync.frame_sequence = sequence};
 
     subscription_raise(context, NULL, &event);
+}
+
+void capture_moves(struct context *context)
+{
+    estate_context(context);
 }

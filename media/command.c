@@ -12,6 +12,18 @@
  * rest. */
 #define BATCH 128u
 
+/* Gives the chain back with 'size' bytes of the reply. 'record' is the estate's. */
+static void send(struct media *media, struct chain *chain, size_t size, uint32_t record)
+{
+    struct device_host *host = media->device.host;
+
+    estate_rests(&media->estate);
+    size = chain_write(chain, host->memory, 0, media->command.reply, size);
+    virtqueue_push(&host->queues[VIRTIO_MEDIA_COMMANDQ], chain, (uint32_t)size);
+    estate_over(&media->estate, record);
+    event_queue_hold(&media->events, false);
+}
+
 /* Gives the chain back with 'status' (0 or -errno) and 'size' bytes of the reply, which begins with
  * a header. */
 static void give_back(struct media *media, struct chain *chain, int status, size_t size)
@@ -25,8 +37,7 @@ static void give_back(struct media *media, struct chain *chain, int status, size
         stats_add(&host->stats->command_errors, 1);
     if (size > 0)
         memcpy(reply, &header, sizeof(header));
-    size = chain_write(chain, host->memory, 0, reply, size);
-    virtqueue_push(&host->queues[VIRTIO_MEDIA_COMMANDQ], chain, (uint32_t)size);
+    send(media, chain, size, estate_answer(&media->estate, chain, reply, size));
 }
 
 /* Answers the request that came to 'result'. */
@@ -74,6 +85,8 @@ static void context_starts(struct media *media, int result)
 
     if (command->chain == NULL || command->opening == 0)
         return;
+    if (result == 0)
+        media_session_opened(media, session_find(&media->sessions, command->opening));
     if (result != 0) {
         log_stranger("refused a session: error %d", -result);
         media_close_session(media, session_find(&media->sessions, command->opening));
@@ -123,6 +136,30 @@ static int request_run(struct media *media, const struct command_row *row)
     return row->run(media, command);
 }
 
+/* The request runs now: what it causes is told after its answer. */
+static void begin(struct media *media, const struct chain *chain)
+{
+    struct command *command = &media->command;
+    struct virtio_media_cmd_ioctl head = {0};
+
+    memcpy(&head, command->request, command->size < sizeof(head) ? command->size : sizeof(head));
+    event_queue_hold(&media->events, true);
+    estate_runs(&media->estate, chain, head.hdr.cmd | head.code << 8, head.session_id);
+}
+
+/* Gives the answer that a worker before us had for it. Returns whether there was one. */
+static bool recall(struct media *media, struct chain *chain)
+{
+    struct command *command = &media->command;
+    size_t size;
+    uint32_t record =
+        estate_recall(&media->estate, chain, command->reply, sizeof(command->reply), &size);
+
+    if (record != 0)
+        send(media, chain, size, record);
+    return record != 0;
+}
+
 /* Answers one request, or leaves it in command::chain. */
 static void take(struct media *media, struct chain *chain)
 {
@@ -130,6 +167,8 @@ static void take(struct media *media, struct chain *chain)
     const struct command_row *row;
     int r;
 
+    if (recall(media, chain))
+        return;
     command->room = chain->writable_size;
     command->size = 0;
     command->reply_size = 0;
@@ -141,11 +180,15 @@ static void take(struct media *media, struct chain *chain)
     row = request_read(media, chain);
     if (row != NULL && row->silent)
         command->error_size = 0; /* nothing is answered, whatever room there is */
-    r = request_run(media, row);
-    if (r == COMMAND_LATER)
-        command->chain = chain;
-    else
+    begin(media, chain);
+    r = estate_is_poison(&media->estate, chain) ? -EIO : request_run(media, row);
+    if (r != COMMAND_LATER) {
         answer(media, chain, r);
+        return;
+    }
+    command->chain = chain;
+    estate_rests(&media->estate);
+    event_queue_hold(&media->events, false);
 }
 
 /* The driver of the ring began anew while its request was in hand: it knows of no mapping and of no

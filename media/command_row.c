@@ -57,7 +57,10 @@ static int run_open(struct media *media, struct command *command)
     answer.session_id = session->id.id;
     memcpy(command->reply, &answer, sizeof(answer));
     media_show_sessions(media);
-    return start_session(media, session);
+    r = start_session(media, session);
+    if (r == 0)
+        media_session_opened(media, session);
+    return r;
 }
 
 /* Whether a request that takes buffers away has to wait for those who work on them. */

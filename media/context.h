@@ -69,10 +69,23 @@ struct context_impl {
     int (*ioctl)(struct context *context, struct ioctl_call *call);
     /* The plane that QUERYBUF gave this mem_offset to, if the queues do not know; NULL: none. */
     struct plane *(*plane)(struct context *context, uint32_t offset);
+    /* Writes what the worker after this one needs to go on, beside controls, queues and buffers.
+     * Returns how many bytes, at most CONTEXT_MAX_ESTATE; 'to' is aligned to 8. NULL: nothing. */
+    size_t (*leave)(const struct context *context, void *to);
+    /* Takes over what another worker has left, and trusts none of it: 0 or -errno. The queues have
+     * no buffers yet; when they have theirs, those that streamed are started anew (their
+     * buffer_queue_ops.start), and resumed comes, in which a stream finds its place. */
+    int (*resume)(struct context *context, const void *from, size_t size);
+    void (*resumed)(struct context *context);
 };
+
+/* context_impl.leave writes at most so many bytes. */
+#define CONTEXT_MAX_ESTATE 512u
 
 struct context {
     const struct context_impl *impl;
+    uint32_t id;                  /* of the session whose it is; 0: of all */
+    uint32_t record;              /* in the estate */
     struct media *media;          /* borrowed */
     const char *input;            /* the name of its one camera input; NULL: it has no inputs */
     struct buffer_queue *capture; /* borrowed; NULL where there is none */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "media/estate.h"
 #include "media/subscription.h"
 
 #define CLASS_ROW(name, text)                                                                      \
@@ -152,6 +153,7 @@ void control_set_put(struct control_set *set, uint32_t id, int64_t value)
         return;
     if (control_staged_differs(control)) {
         control_apply(control);
+        estate_controls(set);
         tell(set, control, NULL, V4L2_EVENT_CTRL_CH_VALUE);
     }
     control->staged = false;
@@ -209,6 +211,7 @@ int control_set_commit(struct control_set *set, const struct session *cause)
             control_apply(control);
         control->staged = differs;
     }
+    estate_controls(set);
     for (unsigned i = 0; i < set->count; i++) {
         struct control *control = &set->controls[i];
 

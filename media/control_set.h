@@ -31,6 +31,7 @@ struct control_set_ops {
 struct control_set {
     const struct control_set_ops *ops;
     struct context *context;  /* borrowed */
+    uint32_t record;          /* in the estate */
     struct control *controls; /* in ascending order of ids, a row for each class among them */
     unsigned count;
 };

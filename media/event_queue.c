@@ -2,6 +2,7 @@
 #include "media/event_queue.h"
 
 #include "base/log.h"
+#include "media/estate.h"
 
 /* Buffers looked at in one go: a driver that refills the ring with bad ones meanwhile does not keep
  * us. */
@@ -9,7 +10,7 @@
 
 void event_queue_init(struct event_queue *queue, struct device_host *host)
 {
-    queue->host = host;
+    *queue = (struct event_queue){.host = host};
     TAILQ_INIT(&queue->waiting);
 }
 
@@ -26,6 +27,8 @@ static bool send_in(struct event_queue *queue, struct event *event, struct chain
                      (unsigned long long)chain->writable_size, event->size);
         stats_add(&host->stats->chains_bad, 1);
     }
+    if (sent && queue->estate != NULL)
+        estate_sends(queue->estate, event, chain);
     virtqueue_push(ring, chain, sent ? event->size : 0);
     return sent;
 }
@@ -53,11 +56,25 @@ void event_queue_flush(struct event_queue *queue)
         host->call(host, VIRTIO_MEDIA_EVENTQ);
 }
 
+void event_queue_hold(struct event_queue *queue, bool hold)
+{
+    queue->held = hold;
+    if (!hold && !TAILQ_EMPTY(&queue->waiting))
+        event_queue_flush(queue);
+}
+
 void event_queue_add(struct event_queue *queue, struct event *event)
 {
     TAILQ_INSERT_TAIL(&queue->waiting, event, entry);
     event->waiting = true;
+    event->order = ++queue->order;
+    if (event->note != NULL)
+        event->note(event);
+    if (queue->held)
+        return;
     event_queue_flush(queue);
+    if (event->waiting && queue->estate != NULL)
+        estate_settle(queue->estate);
 }
 
 void event_queue_remove(struct event_queue *queue, struct event *event)

@@ -73,6 +73,21 @@ int frame_clock_start(struct frame_clock *clock, sd_event *loop, uint32_t numera
     return r < 0 ? r : 0;
 }
 
+int frame_clock_set(struct frame_clock *clock, uint64_t start, uint64_t next)
+{
+    uint64_t now = units_now_ns();
+    unsigned __int128 most = 1;
+
+    if (start > now)
+        return -EINVAL;
+    most += (unsigned __int128)(now - start) * clock->denominator / clock->numerator / NS_PER_SECOND;
+    if (next > most)
+        return -EINVAL;
+    clock->start = start;
+    clock->next = next;
+    return arm(clock);
+}
+
 void frame_clock_stop(struct frame_clock *clock)
 {
     clock->timer = sd_event_source_disable_unref(clock->timer);

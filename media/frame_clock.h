@@ -35,6 +35,9 @@ struct frame_clock {
  * -errno. */
 int frame_clock_start(struct frame_clock *clock, sd_event *loop, uint32_t numerator,
                       uint32_t denominator, frame_clock_tick *tick, void *data);
+/* A running clock started at 'start' and gives the tick 'next' next. -EINVAL when that cannot be:
+ * the start is in the future, or the tick after the one whose turn it is. */
+int frame_clock_set(struct frame_clock *clock, uint64_t start, uint64_t next);
 /* Stops it; nothing if it is stopped. */
 void frame_clock_stop(struct frame_clock *clock);
 /* The time of a tick, ns. */

@@ -7,6 +7,7 @@
 #include "media/backdrop.h"
 #include "media/canvas.h"
 #include "media/capture.h"
+#include "media/estate.h"
 #include "media/frame_access.h"
 #include "media/frame_clock.h"
 #include "media/media.h"
@@ -137,9 +138,10 @@ static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t miss
     struct queue_buffer *buffer;
     int r;
 
+    pattern->frames = tick + 1;
+    capture_moves(pattern->source.context);
     capture_frame_begins(pattern->source.context, sequence);
     buffer = buffer_queue_take(pattern->queue);
-    pattern->frames = tick + 1;
     if (missed > 0)
         log_debug("pattern: %llu ticks passed over, the loop was busy", (unsigned long long)missed);
     stats_add(&pattern->stats->frames_dropped, missed + (buffer == NULL));
@@ -186,6 +188,24 @@ static void pattern_stop(struct source *source)
     backdrop_finish(&pattern->backdrop);
 }
 
+static void pattern_leave(const struct source *source, struct source_position *position)
+{
+    const struct kind_pattern *pattern = pattern_of((struct source *)(uintptr_t)source);
+
+    position->words[0] = pattern->clock.start;
+    position->words[1] = pattern->frames;
+}
+
+static void pattern_resume(struct source *source, const struct source_position *position)
+{
+    struct kind_pattern *pattern = pattern_of(source);
+
+    if (frame_clock_set(&pattern->clock, position->words[0], position->words[1]) == 0)
+        pattern->frames = position->words[1];
+    else
+        log_warning("The place of the stream is damaged: it begins anew.");
+}
+
 static void pattern_destroy(struct source *source)
 {
     struct kind_pattern *pattern = pattern_of(source);
@@ -201,6 +221,8 @@ static const struct source_impl pattern_source = {
     .intervals = pattern_intervals,
     .start = pattern_start,
     .stop = pattern_stop,
+    .leave = pattern_leave,
+    .resume = pattern_resume,
     .destroy = pattern_destroy,
 };
 
@@ -253,6 +275,7 @@ const struct media_kind_impl kind_pattern_impl = {
     .name = "pattern",
     .description =
         "a test card with a marker, a frame counter and a checksum, on a real frame clock",
+    .resumes = true,
     .caps = capture_caps,
     .create = pattern_create,
 };

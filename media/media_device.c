@@ -60,9 +60,16 @@ static void reset(struct device *device)
 {
     struct media *media = media_of(device);
 
+    estate_mute(&media->estate);
     command_reset(media);
     forget(media);
     media->kind->ops->reset(media->kind);
+    estate_begin(&media->estate);
+}
+
+static void resume(struct device *device)
+{
+    estate_resume(media_of(device));
 }
 
 static void queue_ready(struct device *device, unsigned queue)
@@ -84,6 +91,7 @@ static void destroy(struct device *device)
 {
     struct media *media = media_of(device);
 
+    estate_mute(&media->estate); /* it is left to whoever comes after us */
     command_reset(media);
     command_finish(&media->command);
     forget(media);
@@ -92,14 +100,12 @@ static void destroy(struct device *device)
     free(media);
 }
 
-static const struct device_impl media_impl = {
-    .name = "media",
-    .facts = own_facts,
-    .reset = reset,
-    .queue_ready = queue_ready,
-    .set_features = set_features,
-    .destroy = destroy,
-};
+#define MEDIA_IMPL                                                                                 \
+    .name = "media", .facts = own_facts, .reset = reset, .queue_ready = queue_ready,               \
+    .set_features = set_features, .destroy = destroy
+
+static const struct device_impl media_impl = {MEDIA_IMPL};
+static const struct device_impl media_impl_resumes = {MEDIA_IMPL, .resume = resume};
 
 #define MOST_DEFAULT_THREADS 4
 
@@ -124,6 +130,8 @@ static int parts_init(struct media *media, struct device_host *host,
                        options->max_sessions != 0 ? options->max_sessions : MEDIA_DEFAULT_SESSIONS);
     window_init(&media->window, host);
     event_queue_init(&media->events, host);
+    estate_init(&media->estate, media);
+    media->window.estate = media->events.estate = &media->estate;
     media_show_sessions(media);
     return r != 0 ? r : command_init(&media->command, media);
 }
@@ -141,7 +149,10 @@ struct device *media_device_create(struct device_host *host, const struct media_
     media = calloc(1, sizeof(*media));
     if (media == NULL)
         return NULL;
-    media->device = (struct device){.impl = &media_impl, .host = host};
+    media->device = (struct device){
+        .impl = impl->resumes ? &media_impl_resumes : &media_impl,
+        .host = host,
+    };
     config_init(&media->config, impl, options);
     r = parts_init(media, host, options);
     if (r == 0) {

@@ -38,6 +38,24 @@ struct session *session_open(struct session_table *table)
     return session;
 }
 
+struct session *session_restore(struct session_table *table, uint32_t id)
+{
+    struct session *session;
+
+    if (id == 0 || table->map.count >= table->max || session_find(table, id) != NULL) {
+        errno = id == 0 ? EINVAL : table->map.count >= table->max ? EMFILE : EEXIST;
+        return NULL;
+    }
+    session = calloc(1, sizeof(*session));
+    if (session == NULL)
+        return NULL;
+    session->id.id = id;
+    id_map_add(&table->map, &session->id);
+    if (table->next <= id)
+        table->next = id + 1;
+    return session;
+}
+
 void session_close(struct session_table *table, struct session *session)
 {
     id_map_remove(&table->map, &session->id);

@@ -14,6 +14,7 @@ struct context;
 struct session {
     struct id_node id;       // session_table::map
     struct context *context; /* what its ioctls act on; made and ended by the kind */
+    uint32_t record;         /* in the estate */
     struct subscription_list subscriptions;
     unsigned subscription_count;
     uint32_t event_sequence; /* of V4L2 events: a gap tells the guest of a lost one */
@@ -31,6 +32,8 @@ struct session *session_first(const struct session_table *table);
 struct session *session_next(struct session *session);
 /* A new session, or NULL with errno set: EMFILE at the limit, ENOMEM. */
 struct session *session_open(struct session_table *table);
+/* The session 'id' that a worker before us had. NULL with errno set: also EEXIST, EINVAL for 0. */
+struct session *session_restore(struct session_table *table, uint32_t id);
 /* Frees it; it has no context and no subscription any more. */
 void session_close(struct session_table *table, struct session *session);
 /* The session of that id, or NULL. */

@@ -22,6 +22,11 @@ struct media_stream {
     struct v4l2_fract interval; /* seconds per frame, in lowest or other terms; neither part 0 */
 };
 
+/* A place in a stream, in the source's own words. */
+struct source_position {
+    uint64_t words[4];
+};
+
 struct source_impl {
     /* The format number 'index' that ENUM_FMT gives, the first one being the default; NULL past the
      * end. */
@@ -39,6 +44,10 @@ struct source_impl {
     void (*queued)(struct source *source);
     /* As context_impl::busy; NULL: never. */
     bool (*busy)(struct source *source);
+    /* Where the stream is; while it runs. And finds that place again, when it was started anew by
+     * another worker: it trusts nothing of it. NULL: it begins anew. */
+    void (*leave)(const struct source *source, struct source_position *position);
+    void (*resume)(struct source *source, const struct source_position *position);
     void (*destroy)(struct source *source);
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "media/estate.h"
 #include "media/media.h"
 
 static struct subscription *find(const struct session *session, uint32_t type, uint32_t id)
@@ -23,6 +24,15 @@ bool subscription_has(const struct session *session, const struct v4l2_event_sub
     return find(session, wish->type, wish->id) != NULL;
 }
 
+static void event_changed(struct event *event)
+{
+    struct subscription *subscription =
+        (struct subscription *)(void *)((char *)event - offsetof(struct subscription, event));
+    struct session *session = subscription->session;
+
+    estate_subscription(&session->context->media->estate, session, subscription);
+}
+
 int subscription_add(struct session *session, const struct v4l2_event_subscription *wish)
 {
     struct subscription *subscription = find(session, wish->type, wish->id);
@@ -37,8 +47,12 @@ int subscription_add(struct session *session, const struct v4l2_event_subscripti
     subscription->type = wish->type;
     subscription->id = wish->id;
     subscription->flags = wish->flags;
+    subscription->event.note = subscription->event.sent = event_changed;
+    subscription->session = session;
     LIST_INSERT_HEAD(&session->subscriptions, subscription, entry);
     session->subscription_count++;
+    if (session->context != NULL)
+        estate_subscription(&session->context->media->estate, session, subscription);
     return 0;
 }
 
@@ -46,6 +60,8 @@ static void drop(struct session *session, struct event_queue *events,
                  struct subscription *subscription)
 {
     event_queue_remove(events, &subscription->event);
+    if (events->estate != NULL)
+        estate_subscription_gone(events->estate, subscription);
     LIST_REMOVE(subscription, entry);
     session->subscription_count--;
     free(subscription);
@@ -96,7 +112,10 @@ static void tell(struct session *session, struct event_queue *events,
                                                    .session_id = session->id.id};
     wire->event = now;
     subscription->event.size = sizeof(*wire);
-    if (!subscription->event.waiting)
+    estate_session_counts(session->context->media, session);
+    if (subscription->event.waiting)
+        estate_subscription(events->estate, session, subscription);
+    else
         event_queue_add(events, &subscription->event);
 }
 

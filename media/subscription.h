@@ -21,6 +21,7 @@ struct session;
 struct subscription {
     LIST_ENTRY(subscription) entry; // session::subscriptions
     uint32_t type, id, flags;       /* V4L2_EVENT_*, V4L2_EVENT_SUB_FL_* */
+    struct session *session;        /* whose it is */
     struct event event;
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "buffer/arena.h"
+#include "media/estate.h"
 
 static struct plane *plane_of(struct range *range)
 {
@@ -137,6 +138,69 @@ struct plane *plane_create(struct window *window, uint32_t size)
     return buffer != NULL ? plane_at(window, buffer, size, &place) : NULL;
 }
 
+/* The bytes that were at 'place', or on the shelf. NULL with errno set. */
+static struct buffer *restore_buffer(struct window *window, uint64_t key, const struct range *place)
+{
+    struct exporter *exporter = window->host->exporter;
+    struct shelf *shelf = window->host->shelf;
+    int fd;
+
+    if (exporter->kind == EXPORTER_ARENA)
+        return arena_buffer_restore(exporter->arena, place->size, arena_word(place->start));
+    fd = shelf != NULL && key != 0 ? shelf->take(shelf, key) : -ENOENT;
+    if (fd < 0) {
+        errno = -fd;
+        return NULL;
+    }
+    return buffer_imported_create(fd, 0, place->size);
+}
+
+/* Takes over the guest's mapping, which stayed. 0 or -errno. */
+static int adopt(struct plane *plane, uint32_t mmaps)
+{
+    int r = shm_port_adopt(plane->window->host->port, plane->buffer, plane->place.start);
+
+    if (r != 0)
+        return r;
+    plane->mmaps = mmaps;
+    plane->state = PLANE_IN;
+    plane->window->mapped++;
+    census_show(plane->window);
+    return 0;
+}
+
+struct plane *plane_restore(struct window *window, uint64_t at, uint64_t key, uint32_t size,
+                            uint32_t mmaps)
+{
+    struct range place = {.start = at};
+    struct buffer *buffer = NULL;
+    struct plane *plane;
+    int r = -EINVAL;
+
+    if (size > 0 && units_round_up(size, units_page_size(), &place.size) &&
+        at % units_page_size() == 0 && at <= window->host->port->size &&
+        place.size <= window->host->port->size - at)
+        r = range_set_overlap(&window->places, at, place.size) != NULL ? -EEXIST : 0;
+    if (r == 0) {
+        buffer = restore_buffer(window, key, &place);
+        r = buffer == NULL ? -errno : 0;
+    }
+    plane = r == 0 ? plane_at(window, buffer, size, &place) : NULL;
+    if (r == 0 && plane == NULL)
+        r = -errno;
+    if (r == 0 && mmaps > 0)
+        r = adopt(plane, mmaps);
+    if (r == 0) {
+        plane->key = key;
+        plane->held = false;
+        return plane;
+    }
+    if (plane != NULL)
+        plane_release(plane);
+    errno = -r;
+    return NULL;
+}
+
 struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size)
 {
     struct range place;
@@ -171,6 +235,7 @@ static void plane_consider_end(struct plane *plane)
     if (plane->held || plane->uses > 0 || plane->mmaps > 0 || plane->state != PLANE_OUT)
         return;
     if (window != NULL) {
+        estate_plane_gone(window->estate, plane);
         range_set_remove(&window->places, &plane->place);
         census_show(window);
     }
@@ -213,6 +278,7 @@ static void plane_answered(struct plane *plane, enum plane_state state, int resu
         window->mapped++;
     else if (plane->mmaps > 0)
         plane->mmaps--; /* the mapping that was asked for in vain */
+    estate_mapping(window->estate, plane);
     census_show(window);
     plane_consider_end(plane);
     if (done != NULL)
@@ -245,6 +311,7 @@ int plane_map(struct plane *plane, plane_done *done, void *data)
         if (plane->mmaps == UINT32_MAX)
             return -ENOMEM;
         plane->mmaps++;
+        estate_mapping(plane->window->estate, plane);
         return 0;
     }
     if (plane->state != PLANE_OUT)
@@ -266,8 +333,10 @@ int plane_unmap(struct plane *plane, plane_done *done, void *data)
 
     if (plane->mmaps == 0 || plane->state != PLANE_IN)
         return -EINVAL;
-    if (--plane->mmaps > 0)
+    if (--plane->mmaps > 0) {
+        estate_mapping(plane->window->estate, plane);
         return 0;
+    }
     r = shm_port_unmap(plane->window->host->port, plane->buffer, plane->place.start, plane_left,
                        plane);
     if (r != 0 && r != -ENOENT)
@@ -276,6 +345,7 @@ int plane_unmap(struct plane *plane, plane_done *done, void *data)
     census_show(plane->window);
     if (r == -ENOENT) {
         plane->state = PLANE_OUT;
+        estate_mapping(plane->window->estate, plane);
         plane_consider_end(plane);
         return 0;
     }

@@ -12,8 +12,11 @@
  * The guest's window as media uses it: every plane of a buffer gets its place when it is allocated,
  * so that a mapping never fails for want of room.
  */
+struct estate;
+
 struct window {
     struct device_host *host; /* borrowed: port, exporter, census */
+    struct estate *estate;    /* borrowed; NULL: nothing outlives us */
     struct range_set places;  /* plane::place of every plane */
     uint64_t mapped;          /* planes in the guest's window */
 };
@@ -43,6 +46,8 @@ struct plane {
     uint32_t mmaps;        /* guest mappings, those asked for too */
     bool held;             /* by the queue */
     uint32_t uses;         /* by others (plane_use) */
+    uint64_t key;          /* of the bytes on the shelf; 0: they are not there */
+    uint32_t record;       /* in the estate, while the guest has mapped it */
     enum plane_state state;
     plane_done *done; /* of the answer that is awaited; NULL when nobody waits any more */
     void *data;
@@ -63,6 +68,11 @@ struct plane *plane_create(struct window *window, uint32_t size);
  * (an imported dmabuf). Takes it over, also on error. Only where buffers are mapped one by one
  * (media_kind_impl::maps_foreign). NULL with errno set: EINVAL when it is smaller, or ENOMEM. */
 struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size);
+/* The plane of 'size' bytes whose bytes a worker before us had at 'place': in the arena, or in the
+ * descriptor of 'key' on the shelf. The guest has it mapped 'mmaps' times; it is held by nobody.
+ * NULL with errno set: EINVAL when it cannot be there, EEXIST when something else is. */
+struct plane *plane_restore(struct window *window, uint64_t place, uint64_t key, uint32_t size,
+                            uint32_t mmaps);
 /* One without a place, of memory that the guest has anyway: nobody ever maps it. Takes over
  * 'buffer', also on error: NULL with errno set. */
 struct plane *plane_of_guest(struct buffer *buffer, uint32_t size);

@@ -264,6 +264,11 @@ static int restore(struct arena_buffer *buffer, uint64_t word)
     return ret;
 }
 
+uint64_t arena_word(uint64_t offset)
+{
+    return offset | WORD_PLACED;
+}
+
 struct buffer *arena_buffer_restore(struct arena *arena, uint64_t size, uint64_t word)
 {
     struct buffer *buffer = arena_buffer_create(arena, size);

@@ -44,6 +44,8 @@ struct buffer *arena_buffer_create(struct arena *arena, uint64_t size);
 /* The word that says where the bytes are: is written at once, and at every change. Borrowed until
  * the buffer ends, or NULL. */
 void arena_track(struct buffer *buffer, uint64_t *word);
+/* The word of a buffer whose place is at 'offset'. */
+uint64_t arena_word(uint64_t offset);
 /* The buffer that had 'size' bytes where 'word' says; with zeros where it says that there are none.
  * It is not pinned. NULL with errno set: EINVAL when nothing can be there, EEXIST when something
  * else is, ENOENT when its memfd is not on the shelf; ENOMEM. */
