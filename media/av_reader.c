@@ -246,6 +246,14 @@ static enum frame_outcome av_take(struct frame_reader *reader, const struct pict
     return FRAME_BAD;
 }
 
+static void av_pass(struct frame_reader *reader)
+{
+    struct av_reader *r = av_of(reader);
+
+    r->has_frame = false;
+    r->av->av_frame_unref(r->taken);
+}
+
 static void av_forsake(struct frame_reader *reader)
 {
     /* A picture that nobody has had is there for the next one who wants it. */
@@ -277,6 +285,7 @@ static const struct frame_reader_impl av_impl = {
     .close = av_close,
     .next = av_next,
     .take = av_take,
+    .pass = av_pass,
     .forsake = av_forsake,
     .fd = av_fd,
     .destroy = av_destroy,

@@ -18,7 +18,8 @@ struct capture {
     struct context context;
     struct source *source;
     struct media_stream stream;
-    struct source_position position; /* to go on from */
+    struct source_position position; /* to go on from, if: */
+    bool resumes;
     bool runs; /* the source does */
     bool stale; /* the source has changed since 'stream' was fitted to it */
     struct buffer_queue queue;
@@ -306,17 +307,13 @@ static int resume(struct context *context, const void *from, size_t size)
         fit_interval(capture, (struct v4l2_fract){estate.numerator, estate.denominator});
     capture->stale = estate.stale != 0;
     capture->position = estate.position;
+    capture->resumes = true;
     return 0;
 }
 
 static void resumed(struct context *context)
 {
-    struct capture *capture = capture_of(context);
-
-    if (!capture->runs || capture->source->impl->resume == NULL)
-        return;
-    capture->source->impl->resume(capture->source, &capture->position);
-    estate_context(context);
+    capture_of(context)->resumes = false; /* if it did not stream */
 }
 
 static const struct context_impl capture_context = {
@@ -340,7 +337,13 @@ static int stream_start(struct buffer_queue *queue)
 {
     struct capture *capture = queue->data;
 
-    int r = capture->source->impl->start(capture->source, &capture->stream, queue);
+    const struct source_impl *impl = capture->source->impl;
+    int r;
+
+    if (capture->resumes && impl->resume != NULL)
+        impl->resume(capture->source, &capture->position);
+    capture->resumes = false;
+    r = impl->start(capture->source, &capture->stream, queue);
 
     capture->runs = r == 0;
     estate_context(&capture->context);

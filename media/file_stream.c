@@ -12,6 +12,9 @@
 #include "media/frame_access.h"
 #include "media/media.h"
 
+/* Frames that a job passes over at most. */
+#define SKIP_STEP 64u
+
 static void end_access(struct file_stream *file)
 {
     if (file->access)
@@ -45,6 +48,7 @@ static void deliver(struct file_stream *file, uint64_t timestamp, uint32_t flags
     file->buffer = NULL;
     file->whole = file->due = false;
     file->timestamp = timestamp;
+    capture_moves(file->source->context);
     buffer_queue_done(file->queue, buffer);
 }
 
@@ -52,6 +56,7 @@ static void deliver_frame(struct file_stream *file, uint64_t timestamp)
 {
     stats_add(&file->media->device.host->stats->frames, 1);
     capture_frame_begins(file->source->context, file->sequence);
+    file->frames++;
     deliver(file, timestamp, 0);
 }
 
@@ -95,6 +100,24 @@ void file_stream_advance(struct file_stream *file)
         job_give(&file->media->jobs, &file->job);
 }
 
+/* Passes over frames that another worker gave, not too many in one step. FRAME_READY: it is there. */
+static enum frame_outcome skip(struct file_stream *file)
+{
+    struct frame_reader *reader = file->reader;
+
+    for (unsigned i = 0; i < SKIP_STEP && file->skip > 0; i++) {
+        enum frame_outcome outcome = reader->impl->next(reader);
+
+        if (outcome == FRAME_READY)
+            file->skip--;
+        if (outcome == FRAME_READY)
+            reader->impl->pass(reader);
+        else if (outcome != FRAME_AGAIN)
+            return outcome;
+    }
+    return file->skip > 0 ? FRAME_AGAIN : FRAME_READY;
+}
+
 static void run(struct job *job)
 {
     struct file_stream *file = (void *)((char *)job - offsetof(struct file_stream, job));
@@ -104,6 +127,8 @@ static void run(struct job *job)
     if (file->reopen && reader->impl->open(reader) != 0)
         outcome = FRAME_BAD;
     file->reopen = false;
+    if (outcome == FRAME_READY && file->skip > 0)
+        outcome = skip(file);
     while (outcome == FRAME_READY) {
         outcome = reader->impl->next(reader);
         if (outcome == FRAME_READY) {
@@ -210,7 +235,8 @@ static void take_outcome(struct file_stream *file)
         if (!file->clocked || file->due)
             deliver_frame(file, units_now_ns());
         break;
-    case FRAME_AGAIN: /* never comes so far */
+    case FRAME_AGAIN: /* there is more to pass over */
+        break;
     case FRAME_WAIT:
         if (file->reader->impl->fd(file->reader) >= 0)
             await_input(file);
@@ -304,6 +330,38 @@ static bool wants_clock(const struct file_stream *file)
     return file->options->pace == MEDIA_PACE_RATE;
 }
 
+void file_stream_leave(const struct file_stream *file, struct source_position *position)
+{
+    position->words[0] = file->clocked ? file->clock.start : 0;
+    position->words[1] = file->clocked ? file->clock.next : 0;
+    position->words[2] = (uint64_t)file->frames << 32 | file->sequence;
+    position->words[3] = file->timestamp << 1 | file->over;
+}
+
+void file_stream_resume(struct file_stream *file, const struct source_position *position)
+{
+    file->resumes = true;
+    file->position = *position;
+}
+
+/* Goes on where another worker was. */
+static void go_on(struct file_stream *file)
+{
+    const uint64_t *at = file->position.words;
+
+    if (!file->resumes)
+        return;
+    file->resumes = false;
+    if (file->clocked && frame_clock_set(&file->clock, at[0], at[1]) != 0)
+        log_warning("file: the place of the clock is damaged: it begins anew");
+    file->frames = (uint32_t)(at[2] >> 32);
+    file->sequence = (uint32_t)at[2];
+    file->timestamp = at[3] >> 1 < units_now_ns() ? at[3] >> 1 : 0;
+    file->over = (at[3] & 1) != 0;
+    if (!file->reader->stream)
+        file->skip = file->frames;
+}
+
 int file_stream_start(struct file_stream *file, const struct media_stream *stream,
                       struct buffer_queue *queue)
 {
@@ -325,8 +383,9 @@ int file_stream_start(struct file_stream *file, const struct media_stream *strea
     file->stream = *stream;
     file->reopen = file->reopen || !file->reader->stream;
     file->whole = file->due = file->ended = file->over = file->stuck = false;
-    file->sequence = 0;
+    file->sequence = file->frames = file->skip = 0;
     file->timestamp = 0;
+    go_on(file);
     file_stream_advance(file);
     return 0;
 }

@@ -41,6 +41,10 @@ struct file_stream {
     bool due;                   /* the clock has ticked in vain */
     bool ended, over;           /* no frame comes any more; and the guest has been told */
     bool stuck;                 /* the frames do not fit the guest's format */
+    uint32_t frames; /* that the file has given */
+    uint32_t skip;   /* of them, to come to the place where another worker was */
+    bool resumes;    /* the next start goes on from there: */
+    struct source_position position;
     uint32_t sequence;
     uint64_t timestamp;           /* of the last frame, ns */
     char said[FRAME_READER_TEXT]; /* last, of what is wrong with the file */
@@ -59,6 +63,9 @@ int file_stream_start(struct file_stream *file, const struct media_stream *strea
                       struct buffer_queue *queue);
 /* Nothing if it does not run. Of a FIFO or a socket the frame in hand is lost. */
 void file_stream_stop(struct file_stream *file);
+/* As in source_impl. What a FIFO or a socket had given, nobody gives again. */
+void file_stream_leave(const struct file_stream *file, struct source_position *position);
+void file_stream_resume(struct file_stream *file, const struct source_position *position);
 /* The guest has given a buffer: does what can be done now. */
 void file_stream_advance(struct file_stream *file);
 

@@ -38,6 +38,8 @@ struct frame_reader_impl {
     /* After FRAME_READY: the frame itself, as 'picture', into the memory of its planes. */
     enum frame_outcome (*take)(struct frame_reader *reader, const struct picture *picture,
                                uint8_t *const *planes);
+    /* After FRAME_READY: the frame is not wanted, and 'next' comes to the one behind it. */
+    void (*pass)(struct frame_reader *reader);
     /* The frame that is begun will not be taken. */
     void (*forsake)(struct frame_reader *reader);
     /* What tells when there is more to read; -1: nothing does. */

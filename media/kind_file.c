@@ -97,6 +97,16 @@ static bool file_busy(struct source *source)
     return job_busy(&file_of(source)->stream.job);
 }
 
+static void file_leave(const struct source *source, struct source_position *position)
+{
+    file_stream_leave(&file_of((struct source *)(uintptr_t)source)->stream, position);
+}
+
+static void file_resume(struct source *source, const struct source_position *position)
+{
+    file_stream_resume(&file_of(source)->stream, position);
+}
+
 static void file_destroy(struct source *source)
 {
     struct kind_file *file = file_of(source);
@@ -113,6 +123,8 @@ static const struct source_impl file_source = {
     .stop = file_stop,
     .queued = file_queued,
     .busy = file_busy,
+    .leave = file_leave,
+    .resume = file_resume,
     .destroy = file_destroy,
 };
 
@@ -145,6 +157,7 @@ static struct media_kind *file_create(const struct media_kind_host *host)
 const struct media_kind_impl kind_file_impl = {
     .name = "file",
     .description = "a camera whose frames come from a file, a FIFO or a unix socket",
+    .resumes = true,
     .check = file_options_check,
     .caps = capture_caps,
     .create = file_create,

@@ -27,6 +27,8 @@ struct kind_pattern {
     struct frame_clock clock;
     struct media_stream stream;
     uint64_t frames;          /* of this stream */
+    struct source_position position; /* to go on from, if: */
+    bool resumes;
     struct backdrop backdrop; /* the test card, drawn once per look */
     struct control_set controls;
     struct pattern_look look;
@@ -159,6 +161,32 @@ static void on_tick(void *data, uint64_t tick, uint64_t timestamp, uint64_t miss
     stats_add(&pattern->stats->frames, 1);
 }
 
+static void pattern_leave(const struct source *source, struct source_position *position)
+{
+    const struct kind_pattern *pattern = pattern_of((struct source *)(uintptr_t)source);
+
+    position->words[0] = pattern->clock.start;
+    position->words[1] = pattern->frames;
+}
+
+static void pattern_resume(struct source *source, const struct source_position *position)
+{
+    pattern_of(source)->resumes = true;
+    pattern_of(source)->position = *position;
+}
+
+/* Goes on where another worker was, if the clock can have come there. */
+static void go_on(struct kind_pattern *pattern)
+{
+    const uint64_t *at = pattern->position.words;
+
+    if (pattern->resumes && frame_clock_set(&pattern->clock, at[0], at[1]) == 0)
+        pattern->frames = at[1];
+    else if (pattern->resumes)
+        log_warning("pattern: the place of the stream is damaged: it begins anew");
+    pattern->resumes = false;
+}
+
 static int pattern_start(struct source *source, const struct media_stream *stream,
                          struct buffer_queue *queue)
 {
@@ -177,6 +205,8 @@ static int pattern_start(struct source *source, const struct media_stream *strea
                           stream->interval.denominator, on_tick, pattern);
     if (r != 0)
         backdrop_finish(&pattern->backdrop);
+    else
+        go_on(pattern);
     return r;
 }
 
@@ -188,23 +218,6 @@ static void pattern_stop(struct source *source)
     backdrop_finish(&pattern->backdrop);
 }
 
-static void pattern_leave(const struct source *source, struct source_position *position)
-{
-    const struct kind_pattern *pattern = pattern_of((struct source *)(uintptr_t)source);
-
-    position->words[0] = pattern->clock.start;
-    position->words[1] = pattern->frames;
-}
-
-static void pattern_resume(struct source *source, const struct source_position *position)
-{
-    struct kind_pattern *pattern = pattern_of(source);
-
-    if (frame_clock_set(&pattern->clock, position->words[0], position->words[1]) == 0)
-        pattern->frames = position->words[1];
-    else
-        log_warning("The place of the stream is damaged: it begins anew.");
-}
 
 static void pattern_destroy(struct source *source)
 {

@@ -410,6 +410,16 @@ static bool pipewire_busy(struct source *source)
     return pipewire_capture_busy(&pipewire_of(source)->capture);
 }
 
+static void pipewire_leave(const struct source *source, struct source_position *position)
+{
+    position->words[0] = pipewire_of((struct source *)(uintptr_t)source)->capture.sequence;
+}
+
+static void pipewire_resume(struct source *source, const struct source_position *position)
+{
+    pipewire_of(source)->capture.first = (uint32_t)position->words[0];
+}
+
 static void pipewire_destroy(struct source *source)
 {
     struct kind_pipewire *p = pipewire_of(source);
@@ -427,6 +437,8 @@ static const struct source_impl pipewire_source = {
     .start = pipewire_start,
     .stop = pipewire_stop,
     .busy = pipewire_busy,
+    .leave = pipewire_leave,
+    .resume = pipewire_resume,
     .destroy = pipewire_destroy,
 };
 
@@ -536,6 +548,7 @@ const struct media_kind_impl kind_pipewire_impl = {
     .name = "pipewire",
     .description = "a camera of the desktop, through PipeWire",
     .waits = true,
+    .resumes = true,
     .check = pipewire_check,
     .caps = capture_caps,
     .create = pipewire_create,

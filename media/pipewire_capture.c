@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "media/capture.h"
 #include "media/media.h"
 
 static struct pipewire_capture *capture_of_job(struct job *job)
@@ -56,6 +57,7 @@ static void finish_buffer(struct pipewire_capture *c)
         log_warning("pipewire: could not fill buffer %u: error %d", buffer->index, -c->result);
     buffer->flags = c->result != 0 ? V4L2_BUF_FLAG_ERROR : 0;
     c->into = NULL;
+    capture_moves(c->context);
     buffer_queue_done(c->queue, buffer);
     stats_add(&stats_of(c)->frames, 1);
 }
@@ -214,7 +216,8 @@ int pipewire_capture_start(struct pipewire_capture *capture, struct context *con
     capture->context = context;
     capture->stream = *stream;
     capture->queue = queue;
-    capture->sequence = 0;
+    capture->sequence = capture->first;
+    capture->first = 0;
     capture->due = 0;
     capture->settled = false;
     return 0;

@@ -21,6 +21,7 @@ struct pipewire_capture {
     struct pipewire_stream *camera; /* owned; NULL while there is none */
     uint64_t due;                   /* ns: frames before it come too fast for the guest */
     uint32_t sequence;
+    uint32_t first; /* the sequence that the next start begins with: another worker's went so far */
     struct pw_buffer *newest; /* taken from the camera, and not begun yet */
     bool settled;             /* a job ended where context_settled could not be called */
     struct log_limit limit;   /* of complaints about frames */

@@ -285,6 +285,11 @@ static enum frame_outcome raw_take(struct frame_reader *reader, const struct pic
     return outcome;
 }
 
+static void raw_pass(struct frame_reader *reader)
+{
+    raw_of(reader)->forsaken = true;
+}
+
 static void raw_forsake(struct frame_reader *reader)
 {
     struct raw_reader *raw = raw_of(reader);
@@ -317,6 +322,7 @@ static const struct frame_reader_impl raw_impl = {
     .close = raw_close,
     .next = raw_next,
     .take = raw_take,
+    .pass = raw_pass,
     .forsake = raw_forsake,
     .fd = raw_fd,
     .destroy = raw_destroy,

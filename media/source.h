@@ -44,8 +44,8 @@ struct source_impl {
     void (*queued)(struct source *source);
     /* As context_impl::busy; NULL: never. */
     bool (*busy)(struct source *source);
-    /* Where the stream is; while it runs. And finds that place again, when it was started anew by
-     * another worker: it trusts nothing of it. NULL: it begins anew. */
+    /* Where the stream is; while it runs. And: where another worker's stream was, with which the
+     * next start goes on: nothing of it is to be trusted. NULL: it begins anew. */
     void (*leave)(const struct source *source, struct source_position *position);
     void (*resume)(struct source *source, const struct source_position *position);
     void (*destroy)(struct source *source);
