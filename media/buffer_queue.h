@@ -172,8 +172,8 @@ void buffer_queue_unrestore(struct buffer_queue *queue, struct queue_buffer *buf
  * All buffers of 'resume_count' are there, in the states that they had: goes on with them. A buffer
  * that was worked on is queued again if it is a capture buffer, and comes back with
  * V4L2_BUF_FLAG_ERROR (*lost counts them) if it is an output buffer, whose bytes may have been what
- * the other worker died of. Starts the stream if it ran. 0; -errno: a buffer is missing, and all are
- * freed, or the stream does not start, and all come back so.
+ * the other worker died of. Starts the stream if it ran. 0; -errno: a buffer is missing, and all
+ * are freed, or the stream does not start, and all come back so.
  */
 int buffer_queue_resume(struct buffer_queue *queue, unsigned *lost);
 

@@ -20,7 +20,7 @@ struct capture {
     struct media_stream stream;
     struct source_position position; /* to go on from, if: */
     bool resumes;
-    bool runs; /* the source does */
+    bool runs;  /* the source does */
     bool stale; /* the source has changed since 'stream' was fitted to it */
     struct buffer_queue queue;
 };
@@ -164,7 +164,6 @@ static int s_fmt(struct context *context, struct buffer_queue *queue, struct v4l
     const struct v4l2_pix_format *wish = &format->fmt.pix;
 
     fit_picture(capture, wish->pixelformat, wish->width, wish->height, &capture->stream.picture);
-    estate_context(context);
     answer_format(capture, &capture->stream.picture, format);
     return 0;
 }
@@ -231,7 +230,6 @@ static int s_parm(struct context *context, struct buffer_queue *queue, struct v4
         wish = (struct v4l2_fract){1, CAPTURE_DEFAULT_RATE};
     refresh(capture);
     capture->stream.interval = fit_interval(capture, wish);
-    estate_context(context);
     return g_parm(context, queue, parm);
 }
 

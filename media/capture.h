@@ -22,7 +22,8 @@ void capture_source_ended(struct context *context);
 /* What is set for the next STREAMON, of a kind that capture_create made. */
 const struct media_stream *capture_stream(const struct media_kind *kind);
 
-/* The stream is at another place now (source_impl.leave): before the buffer that it filled is done. */
+/* The stream is at another place now (source_impl.leave): before the buffer that it filled is done.
+ */
 void capture_moves(struct context *context);
 /* Frame number 'sequence' begins now, whether there is a buffer for it or not: tells who wants to
  * know (V4L2_EVENT_FRAME_SYNC). */

@@ -12,16 +12,17 @@
  * rest. */
 #define BATCH 128u
 
-/* Gives the chain back with 'size' bytes of the reply. 'record' is the estate's. */
+/* Gives the chain back with 'size' bytes of the reply, which is settled: events that the request
+ * caused go out first. 'record' is the estate's. */
 static void send(struct media *media, struct chain *chain, size_t size, uint32_t record)
 {
     struct device_host *host = media->device.host;
 
     estate_rests(&media->estate);
+    event_queue_hold(&media->events, false);
     size = chain_write(chain, host->memory, 0, media->command.reply, size);
     virtqueue_push(&host->queues[VIRTIO_MEDIA_COMMANDQ], chain, (uint32_t)size);
     estate_over(&media->estate, record);
-    event_queue_hold(&media->events, false);
 }
 
 /* Gives the chain back with 'status' (0 or -errno) and 'size' bytes of the reply, which begins with
@@ -136,7 +137,7 @@ static int request_run(struct media *media, const struct command_row *row)
     return row->run(media, command);
 }
 
-/* The request runs now: what it causes is told after its answer. */
+/* The request runs now: what it causes is told when its answer is settled. */
 static void begin(struct media *media, const struct chain *chain)
 {
     struct command *command = &media->command;

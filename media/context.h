@@ -80,7 +80,7 @@ struct context_impl {
 };
 
 /* context_impl.leave writes at most so many bytes. */
-#define CONTEXT_MAX_ESTATE 512u
+#define CONTEXT_MAX_ESTATE 1024u
 
 struct context {
     const struct context_impl *impl;

@@ -56,6 +56,7 @@ void decoder_finish(struct decoder *decoder)
 
 void decoder_select(struct decoder *decoder, const struct decoder_codec *codec)
 {
+    decoder->wants_key = false;
     close_codec(decoder);
     decoder->codec = codec;
 }
@@ -116,6 +117,14 @@ static bool send(struct decoder *decoder)
     return r >= 0;
 }
 
+/* Whether pictures that it is made from may be missing. */
+static bool is_orphan(struct decoder *decoder)
+{
+    if (decoder->wants_key && av_library_is_key(decoder->frame))
+        decoder->wants_key = false;
+    return decoder->wants_key;
+}
+
 /* Takes the next picture out, if there is one. False: the packet is broken. */
 static bool receive(struct decoder *decoder)
 {
@@ -133,6 +142,11 @@ static bool receive(struct decoder *decoder)
         }
         decoder->has_frame = r >= 0;
         decoder->drained = r == AVERROR_EOF;
+        if (r >= 0 && is_orphan(decoder)) {
+            drop_frame(decoder);
+            good = false;
+            continue;
+        }
         if (r >= 0 || r == AVERROR_EOF || r == AVERROR(EAGAIN))
             return good;
         good = false;
@@ -302,8 +316,10 @@ static bool too_large(const AVFrame *frame)
 
 void decoder_step(struct decoder *decoder, struct m2m_work *work)
 {
-    if (work->flush)
+    if (work->flush) {
         flush(decoder);
+        decoder->wants_key = false; /* a seek: as with any decoder */
+    }
     if (work->source_planes > 0)
         work->source_bad = !feed(decoder, work);
     if (work->drain)

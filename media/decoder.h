@@ -38,6 +38,8 @@ struct decoder {
     bool waiting;            /* 'packet' is for when the pictures before it are out */
     bool draining;           /* the codec knows that no packet comes */
     bool drained;            /* and has no picture any more */
+    bool wants_key; /* what another worker's codec held is lost: nothing before a key picture
+                       can be decoded */
 };
 
 /* 0 or -ENOMEM; needs an end either way. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -22,6 +23,56 @@ static const struct control_spec specs[] = {
 
 static const struct control_set_ops controls_ops = {0};
 
+/* ---- what outlives a worker ---- */
+
+struct decoder_estate {
+    struct m2m_estate m2m;
+    uint32_t wish;
+    uint32_t known;
+    struct decoder_format stream;
+};
+
+_Static_assert(sizeof(struct decoder_estate) <= CONTEXT_MAX_ESTATE, "it fits");
+
+static size_t leave(const struct context *base, void *to)
+{
+    const struct decoder_context *context = decoder_context_of((struct context *)(uintptr_t)base);
+    struct decoder_estate *estate = to;
+
+    memset(estate, 0, sizeof(*estate));
+    m2m_leave(base, &estate->m2m);
+    estate->wish = context->wish;
+    estate->known = context->known;
+    estate->stream = context->stream;
+    return sizeof(*estate);
+}
+
+static bool can_be(const struct decoder_format *stream)
+{
+    return stream->width > 0 && stream->width <= DECODER_MAX_SIDE && stream->height > 0 &&
+           stream->height <= DECODER_MAX_SIDE && (stream->bits == 8 || stream->bits == 10);
+}
+
+/* The codec has not seen a key picture of the stream yet. */
+static int resume(struct context *base, const void *from, size_t size)
+{
+    struct decoder_context *context = decoder_context_of(base);
+    struct decoder_estate estate;
+    int r;
+
+    if (size != sizeof(estate))
+        return -EINVAL;
+    memcpy(&estate, from, sizeof(estate));
+    r = m2m_resume(base, &estate.m2m);
+    if (r != 0 || (estate.known && !can_be(&estate.stream)))
+        return r != 0 ? r : -EINVAL;
+    context->wish = estate.wish;
+    if (estate.known)
+        decoder_format_learn(context, &estate.stream);
+    context->decoder.wants_key = estate.known != 0;
+    return 0;
+}
+
 static const struct context_impl impl = {
     .enum_fmt = decoder_enum_fmt,
     .g_fmt = decoder_g_fmt,
@@ -34,6 +85,9 @@ static const struct context_impl impl = {
     .layout = decoder_layout,
     .has_event = m2m_has_event,
     .busy = m2m_busy,
+    .leave = leave,
+    .resume = resume,
+    .resumed = m2m_resumed,
 };
 
 static struct decoder_context *context_of(struct m2m *m2m)
@@ -160,7 +214,8 @@ static void parts_finish(struct decoder_context *context)
 }
 
 struct decoder_context *decoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar, const char *codecs)
+                                               uint32_t session, bool multiplanar,
+                                               const char *codecs)
 {
     struct decoder_context *context = calloc(1, sizeof(*context));
     int r;
@@ -168,7 +223,7 @@ struct decoder_context *decoder_context_create(struct media *media, const struct
     if (context == NULL)
         return NULL;
     context->codecs = codecs;
-    r = m2m_init(&context->m2m, media, multiplanar, &impl, &ops);
+    r = m2m_init(&context->m2m, media, session, multiplanar, &impl, &ops);
     if (r == 0) {
         r = parts_init(context, av);
         if (r == 0) {

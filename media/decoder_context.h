@@ -36,7 +36,8 @@ struct decoder_context {
 
 /* NULL with errno set. */
 struct decoder_context *decoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar, const char *codecs);
+                                               uint32_t session, bool multiplanar,
+                                               const char *codecs);
 /* Waits for a step that is done now. Takes NULL. */
 void decoder_context_destroy(struct decoder_context *context);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "media/estate.h"
 #include "media/media.h"
 
 struct encoder_context *encoder_context_of(struct context *context)
@@ -154,12 +155,70 @@ static const struct m2m_ops encoder_m2m = {
     .stop = stop,
 };
 
+/* ---- what outlives a worker ---- */
+
+struct encoder_estate {
+    struct m2m_estate m2m;
+    struct v4l2_rect crop;
+    struct v4l2_fract raw_interval, coded_interval;
+};
+
+_Static_assert(sizeof(struct encoder_estate) <= CONTEXT_MAX_ESTATE, "it fits");
+
+static size_t leave(const struct context *base, void *to)
+{
+    const struct encoder_context *context = encoder_context_of((struct context *)(uintptr_t)base);
+    struct encoder_estate *estate = to;
+
+    memset(estate, 0, sizeof(*estate));
+    m2m_leave(base, &estate->m2m);
+    estate->crop = context->crop;
+    estate->raw_interval = context->raw_interval;
+    estate->coded_interval = context->coded_interval;
+    return sizeof(*estate);
+}
+
+/* As the guest would set it. */
+static int set_interval(struct context *base, struct buffer_queue *queue, struct v4l2_fract wish)
+{
+    struct v4l2_streamparm parm = {.type = queue->type};
+
+    if (base->impl->s_parm == NULL)
+        return 0;
+    if (V4L2_TYPE_IS_OUTPUT(queue->type))
+        parm.parm.output.timeperframe = wish;
+    else
+        parm.parm.capture.timeperframe = wish;
+    return base->impl->s_parm(base, queue, &parm);
+}
+
+static int resume(struct context *base, const void *from, size_t size)
+{
+    struct encoder_context *context = encoder_context_of(base);
+    struct v4l2_selection crop = {.type = V4L2_BUF_TYPE_VIDEO_OUTPUT, .target = V4L2_SEL_TGT_CROP};
+    struct encoder_estate estate;
+    int r;
+
+    if (size != sizeof(estate))
+        return -EINVAL;
+    memcpy(&estate, from, sizeof(estate));
+    r = m2m_resume(base, &estate.m2m);
+    crop.r = estate.crop;
+    if (r == 0)
+        r = encoder_s_selection(base, &crop);
+    if (r == 0)
+        r = set_interval(base, &context->m2m.output, estate.raw_interval);
+    if (r == 0)
+        r = set_interval(base, &context->m2m.capture, estate.coded_interval);
+    return r;
+}
+
 #define ALL_ENCODERS                                                                               \
     .enum_fmt = encoder_enum_fmt, .g_fmt = encoder_g_fmt, .try_fmt = encoder_try_fmt,              \
     .s_fmt = encoder_s_fmt, .enum_framesizes = encoder_enum_framesizes,                            \
     .g_selection = encoder_g_selection, .s_selection = encoder_s_selection,                        \
     .encoder_cmd = m2m_encoder_cmd, .layout = encoder_layout, .has_event = m2m_has_event,          \
-    .busy = m2m_busy
+    .busy = m2m_busy, .leave = leave, .resume = resume, .resumed = m2m_resumed
 
 static const struct context_impl stream_impl = {
     ALL_ENCODERS,
@@ -181,7 +240,8 @@ static struct encoder_context *drop(struct encoder_context *context, int error)
 }
 
 struct encoder_context *encoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar, const char *codecs)
+                                               uint32_t session, bool multiplanar,
+                                               const char *codecs)
 {
     struct encoder_context *context = calloc(1, sizeof(*context));
     int r;
@@ -195,8 +255,8 @@ struct encoder_context *encoder_context_create(struct media *media, const struct
     r = encoder_controls_init(context);
     if (context->encoder == NULL || r != 0)
         return drop(context, ENOMEM);
-    r = m2m_init(&context->m2m, media, multiplanar, context->jpeg_alone ? &jpeg_impl : &stream_impl,
-                 &encoder_m2m);
+    r = m2m_init(&context->m2m, media, session, multiplanar,
+                 context->jpeg_alone ? &jpeg_impl : &stream_impl, &encoder_m2m);
     if (r != 0)
         return drop(context, -r);
     context->m2m.context.controls = &context->controls;

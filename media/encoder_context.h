@@ -59,7 +59,8 @@ struct encoder_context {
 
 /* For a new session. NULL with errno set. */
 struct encoder_context *encoder_context_create(struct media *media, const struct av_library *av,
-                                               bool multiplanar, const char *codecs);
+                                               uint32_t session, bool multiplanar,
+                                               const char *codecs);
 void encoder_context_destroy(struct encoder_context *context);
 struct encoder_context *encoder_context_of(struct context *context);
 

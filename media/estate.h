@@ -34,7 +34,7 @@ struct subscription;
  * Requests. The records of a command's effect become valid all at once, with its answer
  * (estate_answer). So a command in flight has had its effect exactly if its answer is in the store,
  * and gets that answer; every other is carried out from its beginning. While a command runs no
- * event goes out (event_queue.h): what it causes is told after its answer.
+ * event goes out (event_queue.h): what it causes is told when that is done.
  *
  * Streams. A buffer that is done, its event, and the place of the stream become valid at once too
  * (estate_settle), before the event is given to the guest. The record of what causes an event also
@@ -193,7 +193,8 @@ void estate_settle(struct estate *estate);
 /* The event goes out in the event buffer 'chain' now. */
 void estate_sends(struct estate *estate, const struct event *event, const struct chain *chain);
 
-/* A command runs from here to estate_answer, or estate_rests. 'type' and 'session' are for people. */
+/* A command runs from here to estate_answer, or estate_rests. 'type' and 'session' are for people.
+ */
 void estate_runs(struct estate *estate, const struct chain *chain, uint32_t type, uint32_t session);
 /* It waits for something. */
 void estate_rests(struct estate *estate);

@@ -552,6 +552,6 @@ void estate_resume(struct media *media)
     store_commit(estate->store, NULL);
     media_show_sessions(media);
     log_info("Another worker's %u sessions go on, with %u buffers, %u mappings and %u streams; "
-               "%u buffers came back as errors, %u records were damaged.",
-               tally.sessions, tally.buffers, tally.mappings, tally.streams, tally.lost, tally.bad);
+             "%u buffers came back as errors, %u records were damaged.",
+             tally.sessions, tally.buffers, tally.mappings, tally.streams, tally.lost, tally.bad);
 }

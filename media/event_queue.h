@@ -19,7 +19,7 @@ struct event {
     bool waiting;
     uint64_t order;  /* among those that waited */
     uint32_t record; /* of its cause, which begins with struct estate_event; 0: none */
-    uint32_t size; /* bytes of 'u' to send */
+    uint32_t size;   /* bytes of 'u' to send */
     /* Called when it waits, before it is sent: its cause enters it into the estate. May be NULL. */
     void (*note)(struct event *event);
     /* Called when the guest has been given it; may be NULL. */
@@ -40,7 +40,7 @@ struct event_queue {
     struct device_host *host; /* borrowed */
     struct estate *estate;    /* borrowed; NULL: nothing outlives us */
     uint64_t order;           /* the last that was given */
-    bool held;                /* a command runs: they wait for its answer */
+    bool held;                /* a command runs: they wait until it is settled */
     struct event_list waiting;
 };
 
@@ -48,7 +48,7 @@ void event_queue_init(struct event_queue *queue, struct device_host *host);
 /* Sends 'event' after those that wait; it must not be waiting itself. Borrowed until it is sent or
  * removed. */
 void event_queue_add(struct event_queue *queue, struct event *event);
-/* A command runs now, and what it causes is told after its answer; or it is over. */
+/* A command runs now, and what it causes is told when its effect is settled; or it is. */
 void event_queue_hold(struct event_queue *queue, bool hold);
 /* Takes back an event that was not sent; nothing if it was. */
 void event_queue_remove(struct event_queue *queue, struct event *event);

@@ -100,7 +100,8 @@ void file_stream_advance(struct file_stream *file)
         job_give(&file->media->jobs, &file->job);
 }
 
-/* Passes over frames that another worker gave, not too many in one step. FRAME_READY: it is there. */
+/* Passes over frames that another worker gave, not too many in one step. FRAME_READY: it is there.
+ */
 static enum frame_outcome skip(struct file_stream *file)
 {
     struct frame_reader *reader = file->reader;

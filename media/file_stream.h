@@ -41,9 +41,9 @@ struct file_stream {
     bool due;                   /* the clock has ticked in vain */
     bool ended, over;           /* no frame comes any more; and the guest has been told */
     bool stuck;                 /* the frames do not fit the guest's format */
-    uint32_t frames; /* that the file has given */
-    uint32_t skip;   /* of them, to come to the place where another worker was */
-    bool resumes;    /* the next start goes on from there: */
+    uint32_t frames;            /* that the file has given */
+    uint32_t skip;              /* of them, to come to the place where another worker was */
+    bool resumes;               /* the next start goes on from there: */
     struct source_position position;
     uint32_t sequence;
     uint64_t timestamp;           /* of the last frame, ns */

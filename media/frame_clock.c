@@ -80,7 +80,8 @@ int frame_clock_set(struct frame_clock *clock, uint64_t start, uint64_t next)
 
     if (start > now)
         return -EINVAL;
-    most += (unsigned __int128)(now - start) * clock->denominator / clock->numerator / NS_PER_SECOND;
+    most +=
+        (unsigned __int128)(now - start) * clock->denominator / clock->numerator / NS_PER_SECOND;
     if (next > most)
         return -EINVAL;
     clock->start = start;

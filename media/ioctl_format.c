@@ -5,8 +5,17 @@
 #include <linux/videodev2.h>
 
 #include "media/context.h"
+#include "media/estate.h"
 #include "media/ioctl.h"
 #include "media/session.h"
+
+/* It has set something, if it was well. */
+static int set(struct context *context, int result)
+{
+    if (result == 0)
+        estate_context(context);
+    return result;
+}
 
 int ioctl_enum_fmt(struct context *context, struct ioctl_call *call)
 {
@@ -48,7 +57,7 @@ int ioctl_s_fmt(struct context *context, struct ioctl_call *call)
     /* The buffers have the size of the old format, whoever owns them. */
     if (queue->count > 0)
         return -EBUSY;
-    return context->impl->s_fmt(context, queue, format);
+    return set(context, context->impl->s_fmt(context, queue, format));
 }
 
 int ioctl_enum_framesizes(struct context *context, struct ioctl_call *call)
@@ -95,7 +104,7 @@ int ioctl_s_parm(struct context *context, struct ioctl_call *call)
         return -EINVAL;
     if (buffer_queue_check_owner(queue, call->session->id.id) != 0 || queue->streaming)
         return -EBUSY;
-    return context->impl->s_parm(context, queue, parm);
+    return set(context, context->impl->s_parm(context, queue, parm));
 }
 
 int ioctl_g_selection(struct context *context, struct ioctl_call *call)
@@ -109,5 +118,5 @@ int ioctl_s_selection(struct context *context, struct ioctl_call *call)
 {
     if (context->impl->s_selection == NULL)
         return -ENOTTY;
-    return context->impl->s_selection(context, call->payload);
+    return set(context, context->impl->s_selection(context, call->payload));
 }

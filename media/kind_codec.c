@@ -126,7 +126,7 @@ static struct context *open_decoder(struct media_kind *kind, uint32_t session)
 {
     const struct kind_codec *codec = codec_of(kind);
     struct decoder_context *context =
-        decoder_context_create(codec->media, codec->av, codec->multiplanar, codec->codecs);
+        decoder_context_create(codec->media, codec->av, session, codec->multiplanar, codec->codecs);
 
     return context != NULL ? &context->m2m.context : NULL;
 }
@@ -180,6 +180,7 @@ const struct media_kind_impl kind_decoder_impl = {
     .name = "decoder",
     .description = "decodes H.264, HEVC, VP8, VP9, AV1, MPEG-2 and Motion-JPEG on the processor",
     .multiplanar = true,
+    .resumes = true,
     .check = check_decoder,
     .caps = caps,
     .create = create_decoder,
@@ -191,7 +192,7 @@ static struct context *open_encoder(struct media_kind *kind, uint32_t session)
 {
     const struct kind_codec *codec = codec_of(kind);
     struct encoder_context *context =
-        encoder_context_create(codec->media, codec->av, codec->multiplanar, codec->codecs);
+        encoder_context_create(codec->media, codec->av, session, codec->multiplanar, codec->codecs);
 
     return context != NULL ? &context->m2m.context : NULL;
 }
@@ -263,6 +264,7 @@ const struct media_kind_impl kind_encoder_impl = {
     .name = "encoder",
     .description = "makes H.264, VP8 and Motion-JPEG of raw pictures (V4L2's stateful encoder)",
     .multiplanar = true,
+    .resumes = true,
     .check = check_encoder,
     .caps = caps,
     .create = create_encoder,

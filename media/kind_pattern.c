@@ -26,7 +26,7 @@ struct kind_pattern {
     struct buffer_queue *queue; /* while it streams; borrowed */
     struct frame_clock clock;
     struct media_stream stream;
-    uint64_t frames;          /* of this stream */
+    uint64_t frames;                 /* of this stream */
     struct source_position position; /* to go on from, if: */
     bool resumes;
     struct backdrop backdrop; /* the test card, drawn once per look */
@@ -217,7 +217,6 @@ static void pattern_stop(struct source *source)
     frame_clock_stop(&pattern->clock);
     backdrop_finish(&pattern->backdrop);
 }
-
 
 static void pattern_destroy(struct source *source)
 {

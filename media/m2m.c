@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "media/estate.h"
 #include "media/media.h"
 #include "media/subscription.h"
 
@@ -115,6 +116,9 @@ static void give_step(struct m2m *m2m, bool with_source, bool drain)
     m2m->flush = false;
     if (m2m->ops->prepare != NULL)
         m2m->ops->prepare(m2m, &m2m->work);
+    /* Whoever comes after us does not give the source to another codec. */
+    estate_context(&m2m->context);
+    estate_settle(&m2m->context.media->estate);
     job_give(&m2m->context.media->jobs, &m2m->job);
 }
 
@@ -227,6 +231,8 @@ static void done(struct job *job)
         format_changed(m2m);
     m2m_give_last(m2m);
     m2m_wake(m2m);
+    estate_context(&m2m->context);
+    estate_settle(&m2m->context.media->estate);
     context_settled(&m2m->context); /* may close the session, and with it end this */
 }
 
@@ -245,6 +251,7 @@ static int start(struct buffer_queue *queue)
         m2m->capture_sequence = 0;
         m2m->changing = false;
     }
+    estate_context(&m2m->context);
     m2m_wake(m2m);
     return 0;
 }
@@ -287,12 +294,17 @@ static void stop(struct buffer_queue *queue)
     m2m->stopped = false;
     if (m2m->ops->stop != NULL)
         m2m->ops->stop(m2m, queue);
+    estate_context(&m2m->context);
     m2m_wake(m2m);
 }
 
 static void queued(struct buffer_queue *queue)
 {
-    m2m_wake(queue->data);
+    struct m2m *m2m = queue->data;
+
+    if (m2m->draining)
+        estate_context(&m2m->context);
+    m2m_wake(m2m);
 }
 
 static const struct buffer_queue_ops queue_ops = {start, stop, queued};
@@ -311,15 +323,19 @@ static void queues_init(struct m2m *m2m, struct media *media, bool multiplanar)
     m2m->capture.cookies = CAPTURE_COOKIES;
 }
 
-int m2m_init(struct m2m *m2m, struct media *media, bool multiplanar,
+int m2m_init(struct m2m *m2m, struct media *media, uint32_t session, bool multiplanar,
              const struct context_impl *impl, const struct m2m_ops *ops)
 {
     int r;
 
     *m2m = (struct m2m){.ops = ops, .job = {.run = run, .done = done}};
     queues_init(m2m, media, multiplanar);
-    m2m->context = (struct context){
-        .impl = impl, .media = media, .capture = &m2m->capture, .output = &m2m->output};
+    m2m->output.context = m2m->capture.context = session;
+    m2m->context = (struct context){.id = session,
+                                    .impl = impl,
+                                    .media = media,
+                                    .capture = &m2m->capture,
+                                    .output = &m2m->output};
     r = sd_event_add_defer(media->device.host->loop, &m2m->later, on_later, m2m);
     if (r >= 0)
         r = sd_event_source_set_enabled(m2m->later, SD_EVENT_OFF);

@@ -86,6 +86,20 @@ struct m2m_ops {
     void (*stop)(struct m2m *m2m, struct buffer_queue *queue);
 };
 
+/*
+ * What of a codec's context outlives a worker: the formats, and where a drain or a change of the
+ * format has come to. What the codec itself held is lost: the pictures that it had taken in and not
+ * given out. The source in its hands comes back with V4L2_BUF_FLAG_ERROR; an encoder goes on with a
+ * key picture and its headers, a decoder with the next key picture, and the sources that it passes
+ * over until then come back with V4L2_BUF_FLAG_ERROR too.
+ */
+struct m2m_estate {
+    uint32_t output_sequence, capture_sequence;
+    uint32_t behind; /* sources that came after the STOP of a drain */
+    uint8_t draining, changing, owes_last, stopped;
+    struct v4l2_format output, capture;
+};
+
 struct m2m {
     struct context context;
     const struct m2m_ops *ops;
@@ -103,15 +117,16 @@ struct m2m {
     struct job job;
     struct m2m_work work;
     struct queue_buffer *source, *target; /* of the job; NULL: none */
+    struct m2m_estate left;               /* by another worker, to go on from */
 };
 
 /* Of a struct that has an m2m named 'm2m' in it. */
 #define M2M_OF(pointer, type) ((type *)(void *)((char *)(pointer)-offsetof(type, m2m)))
 
 /* Sets up the queues, in V4L2's multi-planar API or the single-planar one, and holds the threads.
- * 'impl' has m2m_busy as 'busy', and m2m_has_event or its like. 0 or -errno, and then it is not to
- * be finished. */
-int m2m_init(struct m2m *m2m, struct media *media, bool multiplanar,
+ * 'session' is the id of the one whose it is. 'impl' has m2m_busy as 'busy', and m2m_has_event or
+ * its like. 0 or -errno, and then it is not to be finished. */
+int m2m_init(struct m2m *m2m, struct media *media, uint32_t session, bool multiplanar,
              const struct context_impl *impl, const struct m2m_ops *ops);
 /* Frees what is left of buffers, and lets go of the threads; waits for a step that is done now. */
 void m2m_finish(struct m2m *m2m);
@@ -123,6 +138,12 @@ void m2m_wake(struct m2m *m2m);
 void m2m_give_last(struct m2m *m2m);
 /* V4L2_CAP_* of a codec's node. */
 uint32_t m2m_caps(bool multiplanar);
+
+/* m2m_estate.c, for context_impl.leave, resume and resumed. The formats are set by s_fmt, as a
+ * guest would: 0 or -errno. */
+void m2m_leave(const struct context *context, struct m2m_estate *estate);
+int m2m_resume(struct context *context, const struct m2m_estate *estate);
+void m2m_resumed(struct context *context);
 
 /* For context_impl. */
 bool m2m_busy(struct context *context);

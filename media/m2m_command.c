@@ -2,20 +2,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "media/estate.h"
 #include "media/m2m.h"
 #include "media/subscription.h"
 
-/* The output before it is out: the guest takes no buffer after this one until it has answered. */
-static void last_is_out(struct m2m *m2m)
+/* The output before it is out: the guest takes no buffer after this one until it has answered.
+ * Returns whether that is the end of a drain. */
+static bool last_is_out(struct m2m *m2m)
 {
-    const struct v4l2_event event = {.type = V4L2_EVENT_EOS};
-
     m2m->owes_last = false;
     m2m->stopped = true;
     if (m2m->changing)
-        return;
+        return false;
     m2m->draining = false;
-    subscription_raise(&m2m->context, NULL, &event);
+    return true;
 }
 
 /*
@@ -26,6 +26,8 @@ static void last_is_out(struct m2m *m2m)
 void m2m_give_last(struct m2m *m2m)
 {
     struct queue_buffer *buffer = m2m->owes_last ? buffer_queue_take(&m2m->capture) : NULL;
+    const struct v4l2_event event = {.type = V4L2_EVENT_EOS};
+    bool drained;
 
     if (buffer == NULL)
         return;
@@ -33,8 +35,11 @@ void m2m_give_last(struct m2m *m2m)
     buffer->timestamp = 0;
     buffer->flags = V4L2_BUF_FLAG_LAST;
     buffer->sequence = m2m->capture_sequence++;
+    drained = last_is_out(m2m);
+    estate_context(&m2m->context);
     buffer_queue_done(&m2m->capture, buffer);
-    last_is_out(m2m);
+    if (drained)
+        subscription_raise(&m2m->context, NULL, &event);
 }
 
 /* Whether the drain that begins has nothing to wait for. */
@@ -64,6 +69,7 @@ static int command_stop(struct m2m *m2m)
     if (is_drained(m2m))
         m2m->owes_last = true;
     m2m_give_last(m2m);
+    estate_context(&m2m->context);
     m2m_wake(m2m);
     return 0;
 }
@@ -76,6 +82,7 @@ static int command_start(struct m2m *m2m)
         m2m->stopped = false;
         m2m->changing = false;
     }
+    estate_context(&m2m->context);
     m2m_wake(m2m);
     return 0;
 }

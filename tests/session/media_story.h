@@ -32,7 +32,8 @@ static inline void open_device(struct story *s)
     assert_int_equal(media_guest_post_events(&s->frontend, EVENTS), 0);
 }
 
-static inline void set_format(struct story *s, struct stream *stream, uint32_t width, uint32_t height)
+static inline void set_format(struct story *s, struct stream *stream, uint32_t width,
+                              uint32_t height)
 {
     struct v4l2_format format = {
         .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
@@ -87,8 +88,8 @@ static inline int stream_switch(struct story *s, struct stream *stream, bool on)
                              &type);
 }
 
-static inline void begin_stream(struct story *s, struct stream *stream, uint32_t width, uint32_t height,
-                         uint32_t count)
+static inline void begin_stream(struct story *s, struct stream *stream, uint32_t width,
+                                uint32_t height, uint32_t count)
 {
     *stream = (struct stream){.count = count};
     assert_int_equal(media_guest_open(&s->frontend, &stream->session), 0);

@@ -14,7 +14,7 @@
  * have, its buffers keep their bytes, its streams go on with the next frame.
  */
 #define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
-#define DEATHS 10u /* more in so short a time would be waited for */
+#define DEATHS 10u                 /* more in so short a time would be waited for */
 #define LONGEST_PAUSE 2000000000ll /* ns */
 
 static int64_t now_ns(void)
@@ -63,8 +63,7 @@ static uint32_t flags_of(struct story *s, uint32_t session, uint32_t index)
     struct v4l2_buffer buffer = {.index = index, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
 
     assert_int_equal(media_guest_ioctl(&s->frontend, session, VIDIOC_QUERYBUF, &buffer), 0);
-    return buffer.flags &
-           (V4L2_BUF_FLAG_MAPPED | V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
+    return buffer.flags & (V4L2_BUF_FLAG_MAPPED | V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
 }
 
 static void assert_format(struct story *s, uint32_t session, uint32_t width, uint32_t height)
@@ -109,9 +108,9 @@ static void sessions_keep_what_they_have(void **state)
         map_buffer(s, &stream, i);
     assert_int_equal(queue_buffer(s, &stream, 1), 0);
     for (uint32_t i = 0; i < 3; i++)
-        memset((void *)(uintptr_t)guest_window_at(&s->frontend.window, stream.offset[i],
-                                                  stream.size),
-               (int)(65 + i), stream.size);
+        memset(
+            (void *)(uintptr_t)guest_window_at(&s->frontend.window, stream.offset[i], stream.size),
+            (int)(65 + i), stream.size);
     for (unsigned turn = 0; turn < 3; turn++) {
         die(s);
         assert_format(s, other, 320, 240);

@@ -154,8 +154,9 @@ static struct context *toy_open(struct media_kind *kind, uint32_t session)
 
     assert_non_null(toy);
     toy->size = 1000;
-    assert_int_equal(
-        m2m_init(&toy->m2m, toy_media, true, &toy_context, both ? &toy_both_ops : &toy_ops), 0);
+    assert_int_equal(m2m_init(&toy->m2m, toy_media, session, true, &toy_context,
+                              both ? &toy_both_ops : &toy_ops),
+                     0);
     return &toy->m2m.context;
 }
 
