@@ -2,6 +2,7 @@
 #include "story.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "footprint.h"
@@ -32,6 +33,7 @@ struct member {
 struct crowd {
     struct member members[SESSIONS];
     bool encodes;
+    unsigned deaths; /* of workers, in a round */
     uint64_t random;
     unsigned opened, closed, streams, sources, pictures, killed_at_work;
 };
@@ -199,8 +201,11 @@ static void one_round(struct story *s, struct crowd *crowd, unsigned steps)
     story_await(s, "/device/sessions", SESSIONS);
     footprint_take(&now, story_worker(s));
     assert_int_equal(now.threads, 1 + THREADS); /* however many sessions there are */
-    for (unsigned i = 0; i < steps; i++)
+    for (unsigned i = 0; i < steps; i++) {
+        if (crowd->deaths > 0 && i % (steps / crowd->deaths) == 7)
+            kill(story_worker(s), SIGKILL);
         step(s, crowd);
+    }
     for (unsigned n = 0; n < SESSIONS; n++)
         if (crowd->members[n * 37 % SESSIONS].open)
             member_close(s, crowd, &crowd->members[n * 37 % SESSIONS]);
@@ -254,12 +259,48 @@ static void a_hundred_sessions_decode(void **state)
     a_crowd_comes_and_goes(story(state), "--kind=decoder");
 }
 
+/* Workers die while all work: whatever came back can be queued again, so nothing comes twice;
+ * and all goes on, so nothing is kept for good. */
+static void a_crowd_outlives_its_workers(struct story *s, const char *kind)
+{
+    const char *const arguments[] = {
+        "--window=1G", "--planes=single", "--threads=3", "--codecs=h264,vp8,mjpeg", kind, NULL};
+    static struct crowd crowd;
+    pid_t first;
+
+    crowd = (struct crowd){.random = 9, .encodes = strstr(kind, "encoder") != NULL, .deaths = 8};
+    story_start(s, arguments);
+    story_join(s);
+    assert_int_equal(media_guest_post_events(&s->frontend, EVENTS), 0);
+    first = story_worker(s);
+    one_round(s, &crowd, STEPS);
+    assert_int_not_equal(story_worker(s), first);
+    print_message("%u sessions, %u streams, %u sources, %u pictures over %u deaths\n", crowd.opened,
+                  crowd.streams, crowd.sources, crowd.pictures, crowd.deaths);
+    assert_true(crowd.streams > SESSIONS && crowd.sources > SESSIONS);
+    if (crowd.encodes)
+        assert_true(crowd.pictures > SESSIONS);
+    story_end(s);
+}
+
+static void encoders_outlive_workers(void **state)
+{
+    a_crowd_outlives_its_workers(story(state), "--kind=encoder");
+}
+
+static void decoders_outlive_workers(void **state)
+{
+    a_crowd_outlives_its_workers(story(state), "--kind=decoder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_hundred_sessions_encode, media_qemu),
         STORY(a_hundred_sessions_decode, media_qemu),
         STORY(a_hundred_sessions_decode, media_crosvm),
+        STORY(encoders_outlive_workers, media_qemu),
+        STORY(decoders_outlive_workers, media_qemu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
