@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "media/estate.h"
 
 /* A mem_offset is a name, not a place: (index, plane) in steps that are a multiple of any page
@@ -108,8 +109,11 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
     for (*count = 0; *count < wanted && queue->count < BUFFER_QUEUE_MAX; ++*count) {
         struct queue_buffer *buffer = buffer_create(queue, queue->count, layout);
 
-        if (buffer == NULL)
+        if (buffer == NULL) {
+            log_stranger("only %u of %u buffers are to be had: %s", *count, wanted,
+                         strerror(errno));
             break;
+        }
         queue->buffers[queue->count++] = buffer;
         estate_buffer(queue, buffer);
     }
