@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bsd/stdlib.h>
+
 #include "base/log.h"
 #include "buffer/arena.h"
 #include "media/media.h"
@@ -424,8 +426,8 @@ static void place_events(struct media *media, struct tally *tally)
 {
     struct event_queue *events = &media->events;
 
-    if (tally->count > 0)
-        qsort(tally->waiting, tally->count, sizeof(struct event *), by_order);
+    if (tally->count > 0) /* qsort would ask for more than a worker may */
+        heapsort(tally->waiting, tally->count, sizeof(struct event *), by_order);
     for (size_t i = 0; i < tally->count; i++) {
         struct event *event = tally->waiting[i];
 
