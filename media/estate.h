@@ -44,7 +44,9 @@ struct subscription;
  * read when we died was with nobody else: a camera's buffer is queued still, and gets the next
  * frame.
  *
- * Bytes. Planes in the arena stay where they are; others are on the shelf (base/shelf.h).
+ * Bytes. Planes in the arena stay where they are; others are on the shelf (base/shelf.h). Where the
+ * guest's own memory lies (USERPTR) is not kept: such buffers, if they were queued, come back with
+ * V4L2_BUF_FLAG_ERROR, and bring their pages along when they are queued again.
  *
  * The successor (estate_resume.c) reads all this as if the guest had written it: what is not
  * possible is left out, and said. The buffers of a stream that cannot go on come back with
@@ -61,7 +63,6 @@ enum estate_kind {
     ESTATE_CONTROLS,     /* struct estate_control, and its bytes, one after the other; likewise */
     ESTATE_QUEUE,        /* struct estate_queue; likewise */
     ESTATE_BUFFER,       /* struct estate_buffer; likewise */
-    ESTATE_PAGES,        /* struct estate_pages, and the pieces of guest memory; likewise */
     ESTATE_MAPPING,      /* struct estate_mapping, by the number of its first page */
     ESTATE_ANSWER,       /* struct estate_answer, and the reply */
     ESTATE_DEATH,        /* struct estate_death */
@@ -118,11 +119,6 @@ struct estate_buffer {
     uint32_t sequence, flags;
     uint32_t planes;
     struct estate_plane plane[VIDEO_MAX_PLANES];
-};
-
-struct estate_pages {
-    uint32_t output, index, plane;
-    uint32_t count;
 };
 
 struct estate_mapping {
