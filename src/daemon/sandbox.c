@@ -133,6 +133,12 @@ static int build(const struct sandbox_plan *plan, unsigned set, unsigned *built)
     char given_up[TEXT] = "";
 
     set &= wanted(plan->role);
+    if (instrumented && plan->mode == SANDBOX_AUTO) {
+        if ((set & SANDBOX_SECCOMP) != 0)
+            log_warning("The sandbox of the %s is left out: this build is instrumented.",
+                        role_names[plan->role]);
+        set &= SANDBOX_LIMITS;
+    }
     for (unsigned i = 0; i < SANDBOX_LAYERS; i++) {
         const char *what = layers[i].name;
         int r;
