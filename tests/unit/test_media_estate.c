@@ -94,8 +94,8 @@ static struct media_fixture *go_on(void)
     return f;
 }
 
-/* A session with all that one can have, which streams. */
-static uint32_t live(struct media_fixture *f)
+/* A session with all that one can have, which streams at 'rate'. */
+static uint32_t live_at(struct media_fixture *f, uint32_t rate)
 {
     struct v4l2_event_subscription wish = {.type = V4L2_EVENT_FRAME_SYNC};
     struct v4l2_control hue = {V4L2_CID_HUE, 33};
@@ -104,7 +104,7 @@ static uint32_t live(struct media_fixture *f)
     uint32_t session, count = 4;
 
     assert_int_equal(media_open(f, &session), 0);
-    assert_int_equal(media_set(f, session, V4L2_PIX_FMT_NV12, WIDTH, HEIGHT, 100), 0);
+    assert_int_equal(media_set(f, session, V4L2_PIX_FMT_NV12, WIDTH, HEIGHT, rate), 0);
     assert_int_equal(MEDIA_IOCTL(f, session, S_CTRL, &hue), 0);
     assert_int_equal(MEDIA_IOCTL(f, session, SUBSCRIBE_EVENT, &wish), 0);
     assert_int_equal(media_reqbufs(f, session, &count), 0);
@@ -116,6 +116,11 @@ static uint32_t live(struct media_fixture *f)
         assert_int_equal(media_qbuf(f, session, i), 0);
     assert_int_equal(media_streamon(f, session), 0);
     return session;
+}
+
+static uint32_t live(struct media_fixture *f)
+{
+    return live_at(f, 100);
 }
 
 static unsigned count_of(uint32_t kind)
@@ -190,27 +195,23 @@ static void a_session_goes_on(void **state)
     end(f);
 }
 
-/* The worker dies when it has filled in an event, before the guest gets it, or after that. */
+/* The worker dies when it has filled in an event, before the guest gets it, or after that: long
+ * before the next frame. */
 static void an_event_comes_once(void **state)
 {
     for (unsigned sent = 0; sent < 2; sent++) {
         struct media_fixture *f = begin();
-        uint32_t session = live(f), handle = 0;
+        uint32_t session = live_at(f, 5), handle = 0;
         struct v4l2_buffer first = frame(f), second;
         struct estate_buffer record = {0};
 
-        media_loop_for(f, 1);
         while (record.state != QUEUE_BUFFER_DONE || record.index != first.index) {
             assert_true(store_next(&store, ESTATE_BUFFER, &handle));
             store_read(&store, handle, &record, sizeof(record));
         }
         assert_int_not_equal(record.event.sent, 0);
         end(f);
-        if (!sent) {
-            records[1].flights[5] = record.event.sent;
-        } else {
-            records[1].flights[5] = 0;
-        }
+        records[1].flights[5] = sent ? 0 : record.event.sent;
         f = go_on();
         second = frame(f);
         assert_int_equal(second.index, sent ? 2 : first.index);
@@ -341,7 +342,8 @@ static void a_strangers_store_is_survived(void **state)
     copy = malloc(size);
     assert_non_null(copy);
     memcpy(copy, memory, size);
-    srand(7);
+    /* Other damage with another seed. */
+    srand(getenv("HOSTBLOB_TEST_SEED") != NULL ? (unsigned)atoi(getenv("HOSTBLOB_TEST_SEED")) : 7);
     for (unsigned round = 0; round < ROUNDS; round++) {
         memcpy(memory, copy, size);
         damage(head->high);
