@@ -77,7 +77,7 @@ static void sessions_that_lie_are_refused(void **state)
         subject_serves(s);
         story_await(s, "/device/sessions", 1);
     }
-    unharmed_said(s, "which is not open");
+    unharmed_said(s, "an ioctl for session ");
     end(s, "CLOSE of session");
 }
 

@@ -250,8 +250,11 @@ static void stream_into_pages(struct story *s, uint64_t *gpa)
 static void a_programs_memory_may_shrink(void **state)
 {
     struct story *s = story(state);
+    uint8_t request[64];
+    size_t size, space;
     uint64_t gpa;
     off_t end;
+    int slot;
 
     bad_start(s);
     stream_into_pages(s, &gpa);
@@ -263,6 +266,13 @@ static void a_programs_memory_may_shrink(void **state)
     assert_int_equal(ftruncate(s->frontend.ram.fd, end), 0);
     assert_int_equal(frontend_pump(&s->frontend, -1, 300), 0);
     assert_int_equal(ftruncate(s->frontend.ram.fd, (off_t)s->frontend.plan.ram_size), 0);
+    /* The rings stand still. */
+    size = subject_request(s, request, &space);
+    slot = frontend_submit(&s->frontend, SUBJECT_QUEUE, request, size, space);
+    assert_true(slot >= 0);
+    assert_int_equal(frontend_pump(&s->frontend, -1, 100), 0);
+    driver_queue_collect(&s->frontend.queues[SUBJECT_QUEUE]);
+    assert_false(s->frontend.queues[SUBJECT_QUEUE].slot[slot].answered);
     assert_int_equal(frontend_reset(&s->frontend), 0);
     assert_int_equal(frontend_tell_memory(&s->frontend), 0);
     assert_int_equal(frontend_start(&s->frontend), 0);
