@@ -11,7 +11,7 @@
 /*
  * Stands in for libFuzzer where it is missing, and runs with the other tests. The sequence is
  * always the same, so that a failure comes again: 'fuzz_x SECONDS' runs for a time, 'fuzz_x FILE'
- * runs one input again.
+ * runs one input again, 'fuzz_x NAME.hex' each line of a corpus; several of these come one by one.
  */
 #define LARGEST 65536u
 #define SMALLEST 16u
@@ -41,21 +41,64 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* In a copy of just this size, so that a sanitizer sees a read past its end. */
+static int run_input(const uint8_t *data, size_t size)
+{
+    uint8_t *exact = malloc(size > 0 ? size : 1);
+
+    if (exact == NULL)
+        return 1;
+    if (size > 0)
+        memcpy(exact, data, size);
+    LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+    return 0;
+}
+
+/* Turns a line of hexadecimal digits into bytes, in its own place. Returns how many. */
+static size_t from_hex(char *line)
+{
+    size_t size = 0;
+    unsigned byte;
+
+    while (sscanf(line + 2 * size, "%2x", &byte) == 1)
+        ((uint8_t *)line)[size++] = (uint8_t)byte;
+    return size;
+}
+
+static int run_lines(FILE *file, const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    unsigned count = 0;
+    int failed = 0;
+
+    while (getline(&line, &room, file) > 0) {
+        failed |= run_input((uint8_t *)line, from_hex(line));
+        count++;
+    }
+    free(line);
+    printf("%s: %u inputs\n", path, count);
+    return failed || count == 0;
+}
+
 static int run_file(const char *path)
 {
+    const char *end = strrchr(path, '.');
     uint8_t *data = malloc(LARGEST);
     FILE *file = fopen(path, "rb");
-    size_t size;
+    int status = 1;
 
-    if (file == NULL || data == NULL) {
+    if (file == NULL || data == NULL)
         perror(path);
-        return 1;
-    }
-    size = fread(data, 1, LARGEST, file);
-    fclose(file);
-    LLVMFuzzerTestOneInput(data, size);
+    else if (end != NULL && strcmp(end, ".hex") == 0)
+        status = run_lines(file, path);
+    else
+        status = run_input(data, fread(data, 1, LARGEST, file));
+    if (file != NULL)
+        fclose(file);
     free(data);
-    return 0;
+    return status;
 }
 
 static int run_random(uint64_t milliseconds)
@@ -69,7 +112,6 @@ static int run_random(uint64_t milliseconds)
     random_fill(block, LARGEST);
     while (now_ms() < end) {
         size_t size = SMALLEST + (size_t)(random_next() % (LARGEST - SMALLEST));
-        /* A copy of just this size, so that a sanitizer sees a read past its end. */
         uint8_t *data = malloc(size);
 
         if (data == NULL)
@@ -87,17 +129,24 @@ static int run_random(uint64_t milliseconds)
     return inputs > 0 ? 0 : 1;
 }
 
-int main(int argc, char **argv)
+/* What one argument asks for. */
+static int run(const char *what)
 {
     char *end;
-    unsigned long seconds;
+    unsigned long seconds = strtoul(what, &end, 10);
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s SECONDS|FILE\n", argv[0]);
+    return *end == '\0' ? run_random((uint64_t)seconds * 1000) : run_file(what);
+}
+
+int main(int argc, char **argv)
+{
+    int status = 0;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s SECONDS|FILE|NAME.hex...\n", argv[0]);
         return 2;
     }
-    seconds = strtoul(argv[1], &end, 10);
-    if (*end != '\0')
-        return run_file(argv[1]);
-    return run_random((uint64_t)seconds * 1000);
+    for (int i = 1; i < argc; i++)
+        status |= run(argv[i]);
+    return status;
 }
