@@ -43,6 +43,7 @@ struct gpu {
     unsigned copies;       /* transfers of pictures to renderers that are under way */
     struct display display;
     struct sink *front_end; /* the display socket's, among the display's; NULL: there is none */
+    bool draw_pointer;      /* into what the front-end's window is given */
     struct request_list timeline; /* of fences without a ring of a context */
     struct control control;
     struct control cursor;

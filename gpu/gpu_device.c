@@ -149,6 +149,8 @@ static void gpu_take_display(struct device *device, int fd)
     if (gpu->front_end != NULL)
         gpu_display_closed(gpu, gpu->front_end);
     sink = sink_socket_create(device->host->loop, fd, gpu_display_closed, gpu);
+    if (sink != NULL && gpu->draw_pointer)
+        sink_socket_draw_pointer(sink);
     result = sink != NULL ? display_add_sink(&gpu->display, sink) : -errno;
     if (result < 0) {
         log_error("the front-end's window shows nothing: %s", strerror(-result));
@@ -316,6 +318,7 @@ struct device *gpu_device_create(struct device_host *host, const struct gpu_opti
     if (gpu == NULL)
         return NULL;
     gpu->device = (struct device){&gpu_impl, host};
+    gpu->draw_pointer = options->draw_pointer;
     id_map_init(&gpu->resources);
     id_map_init(&gpu->contexts);
     TAILQ_INIT(&gpu->timeline);

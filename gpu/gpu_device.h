@@ -20,6 +20,7 @@ struct gpu_options {
     struct output outputs[VIRTIO_GPU_MAX_SCANOUTS];
     unsigned output_count;
     bool no_outputs;     /* a Linux guest says 'KMS disabled' then, and has its render node only */
+    bool draw_pointer;   /* into what a front-end's window is given */
     const char *display; /* "file:FOLDER"; NULL: nobody looks */
     /* Shuts a render server in, between fork and exec; see render_spawn.h. NULL: it is not. */
     int (*shut_server)(void);

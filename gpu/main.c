@@ -63,6 +63,16 @@ static const char *take_display(void *target, const char *argument)
                : "it must be 'none' or 'file:FOLDER'";
 }
 
+static const char *take_pointer(void *target, const char *argument)
+{
+    struct gpu_options *o = target;
+
+    o->draw_pointer = strcmp(argument, "drawn") == 0;
+    return o->draw_pointer || strcmp(argument, "front-end") == 0
+               ? NULL
+               : "it must be 'front-end' or 'drawn'";
+}
+
 static const struct options_row rows[] = {
     {"renderer", "NAME",
      "memory: host memory for blobs, with no GPU at all (the default). virgl: OpenGL.\n"
@@ -78,6 +88,13 @@ static const struct options_row rows[] = {
      "plugged in later). Once for each, up to 16; without it there is one of\n"
      "1280x800@60. none: no outputs at all; a Linux guest uses its render node only.",
      take_output},
+    {"pointer", "HOW",
+     "The guest's pointer in a front-end that shows the outputs (QEMU's\n"
+     "vhost-user-gpu-pci): front-end (the default: it draws the pointer itself, and\n"
+     "leaves it out of a screendump) or drawn: into the pictures that it is given, for\n"
+     "screendumps, recorders and viewers that draw none. They are pixels then, never\n"
+     "dmabufs.",
+     take_pointer},
     {"display", "WHERE",
      "Who looks at what the outputs show: none (the default: one picture on demand at\n"
      "the control socket) or file:FOLDER, which is given a PNG for each change.",

@@ -9,8 +9,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-_Static_assert(SINK_CURSOR_SIDE == VHOST_USER_GPU_CURSOR_SIDE, "the pointer's size");
-
 static struct sink_socket *of(struct sink *sink)
 {
     return (struct sink_socket *)(void *)sink;
@@ -35,33 +33,13 @@ static int on_end(sd_event_source *source, void *data)
 
 /* ---- out ---- */
 
-static int send_cursor(struct sink_socket *s, struct sink_socket_output *o)
-{
-    uint32_t request = VHOST_USER_GPU_CURSOR_POS;
-    size_t size = sizeof(o->cursor.pos);
-    int r;
-
-    if (!o->cursor_due && !o->place_due)
-        return 0;
-    if (o->cursor_hidden)
-        request = VHOST_USER_GPU_CURSOR_POS_HIDE;
-    else if (o->cursor_due)
-        request = VHOST_USER_GPU_CURSOR_UPDATE;
-    if (request == VHOST_USER_GPU_CURSOR_UPDATE)
-        size = sizeof(o->cursor);
-    r = display_wire_say(&s->wire, request, &o->cursor, size, -1);
-    if (r == 0)
-        o->cursor_due = o->place_due = false;
-    return r;
-}
-
 /* One output after the other, going on where the socket was full. */
 static int send_outputs(struct sink_socket *s)
 {
     int64_t left = SINK_SOCKET_BATCH;
 
     for (unsigned n = 0; n < VIRTIO_GPU_MAX_SCANOUTS; n++) {
-        int r = send_cursor(s, &s->outputs[s->next]);
+        int r = sink_socket_pointer_send(s, s->next);
 
         if (r == 0)
             r = sink_socket_picture_send(s, s->next, &left);
@@ -164,26 +142,12 @@ static bool socket_update(struct sink *sink, unsigned output, const struct sink_
 static void socket_cursor(struct sink *sink, unsigned output, const struct sink_cursor *cursor,
                           int32_t x, int32_t y)
 {
-    struct sink_socket_output *o = &of(sink)->outputs[output];
-
-    o->cursor.pos = (struct vhost_user_gpu_cursor_pos){output, (uint32_t)x, (uint32_t)y};
-    o->cursor_hidden = cursor == NULL;
-    o->cursor_due = true;
-    if (cursor != NULL) {
-        o->cursor.hot_x = cursor->hot_x;
-        o->cursor.hot_y = cursor->hot_y;
-        memcpy(o->cursor.pixels, cursor->pixels, sizeof(o->cursor.pixels));
-    }
-    sink_socket_pump(of(sink));
+    sink_socket_pointer_set(of(sink), output, cursor, x, y);
 }
 
 static void socket_cursor_move(struct sink *sink, unsigned output, int32_t x, int32_t y)
 {
-    struct sink_socket_output *o = &of(sink)->outputs[output];
-
-    o->cursor.pos = (struct vhost_user_gpu_cursor_pos){output, (uint32_t)x, (uint32_t)y};
-    o->place_due = true;
-    sink_socket_pump(of(sink));
+    sink_socket_pointer_move(of(sink), output, x, y);
 }
 
 static void socket_asked(struct sink *sink, int output)
@@ -197,6 +161,7 @@ static void socket_destroy(struct sink *sink)
 
     sink_socket_question_finish(s);
     sink_socket_picture_finish(s);
+    sink_socket_pointer_finish(s);
     s->io = sd_event_source_disable_unref(s->io);
     s->end = sd_event_source_disable_unref(s->end);
     display_wire_finish(&s->wire);
@@ -241,6 +206,8 @@ struct sink *sink_socket_create(sd_event *loop, int fd, sink_socket_closed *clos
         r = sink_socket_question_init(s, loop);
     if (r >= 0)
         r = sink_socket_picture_init(s, loop);
+    if (r >= 0)
+        r = sink_socket_pointer_init(s, loop);
     if (r < 0) {
         if (s != NULL)
             socket_destroy(&s->sink);

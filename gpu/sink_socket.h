@@ -41,6 +41,10 @@ struct sink_socket_output {
     bool cursor_due, place_due;
     bool cursor_hidden;
     struct vhost_user_gpu_cursor_update cursor; /* and its place */
+    /* Of a pointer that is drawn into the pictures. */
+    bool draw_due;     /* it is not, or is elsewhere, in the pixels that were sent */
+    bool hide_said;    /* the front-end knows that it has none of its own */
+    struct rect drawn; /* where it is in them; of no size: nowhere */
 };
 
 /* What is asked of the front-end. */
@@ -83,6 +87,8 @@ struct sink_socket {
     bool late;                   /* and one of them is overdue: nobody waits for it */
     sd_event_source *show_limit;
     sd_event_source *settle;
+    bool draws_pointer; /* into the pictures */
+    sd_event_source *turn;
     unsigned next; /* the output whose turn it is */
     struct sink_socket_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
     uint32_t converted[DISPLAY_WIRE_MESSAGE / 4]; /* pixels whose format is not the front-end's */
@@ -91,6 +97,9 @@ struct sink_socket {
 /* A sink on 'fd', a connected stream socket, which it owns, even on error. It is to be given to the
  * display, and then to sink_socket_begin. NULL with errno set. */
 struct sink *sink_socket_create(sd_event *loop, int fd, sink_socket_closed *closed, void *data);
+/* Has the pointer drawn into the pictures: the front-end is given pixels only, no dmabufs, and no
+ * pointer of its own. To be called before the display is given the sink. */
+void sink_socket_draw_pointer(struct sink *sink);
 /* Asks the front-end what it can do and what outputs there are. The guest's own questions for that
  * are held until it has answered, or its time is over. */
 void sink_socket_begin(struct sink *sink);

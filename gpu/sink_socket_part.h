@@ -37,4 +37,24 @@ void sink_socket_picture_drop(struct sink_socket *s, unsigned output);
 /* The front-end has shown a dmabuf. */
 void sink_socket_picture_shown(struct sink_socket *s);
 
+/* gpu/sink_socket_pointer.c */
+int sink_socket_pointer_init(struct sink_socket *s, sd_event *loop);
+void sink_socket_pointer_finish(struct sink_socket *s);
+/* See sink_impl.cursor and sink_impl.cursor_move. */
+void sink_socket_pointer_set(struct sink_socket *s, unsigned output,
+                             const struct sink_cursor *cursor, int32_t x, int32_t y);
+void sink_socket_pointer_move(struct sink_socket *s, unsigned output, int32_t x, int32_t y);
+/* Sends what the front-end is to know of its own pointer on the output. */
+int sink_socket_pointer_send(struct sink_socket *s, unsigned output);
+/* Whether the pointer has to be drawn anew. */
+bool sink_socket_pointer_is_due(const struct sink_socket *s, unsigned output);
+/* From now on the pointer is drawn as it is now. If the front-end has a picture of the output
+ * ('is_shown'), its old and its new place are damage. To be called before pixels are sent. */
+void sink_socket_pointer_damage(struct sink_socket *s, unsigned output, bool is_shown);
+/* Whether some of it is in 'piece'. */
+bool sink_socket_pointer_is_in(const struct sink_socket *s, unsigned output,
+                               const struct rect *piece);
+/* Draws it into s->converted, which holds 'piece' as B, G, R, X, line by line. */
+void sink_socket_pointer_draw(struct sink_socket *s, unsigned output, const struct rect *piece);
+
 #endif

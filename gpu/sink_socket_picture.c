@@ -11,10 +11,11 @@
 
 /*
  * The outputs' pictures. Pixels go in UPDATEs of one display_wire message each, straight out of the
- * frame where its format is the front-end's. What QEMU 11.1 does with them decides two things. It
- * dies of an UPDATE without a SCANOUT before it, and loses memory when SCANOUTs follow each other
- * without an UPDATE: so a SCANOUT goes in one piece with the first pixels. And it remembers one
- * DMABUF_UPDATE only, whichever output it is of: so there is one at a time.
+ * frame where its format is the front-end's and no pointer is drawn. What QEMU 11.1 does with them
+ * decides two things. It dies of an UPDATE without a SCANOUT before it, and loses memory when
+ * SCANOUTs follow each other without an UPDATE: so a SCANOUT goes in one piece with the first
+ * pixels. And it remembers one DMABUF_UPDATE only, whichever output it is of: so there is one at a
+ * time.
  */
 #define ACCURACY_US 1000u
 #define PIXELS ((uint32_t)((DISPLAY_WIRE_MESSAGE - sizeof(struct heads)) / PICTURE_BYTES_PER_PIXEL))
@@ -36,7 +37,7 @@ _Static_assert(sizeof(struct heads) == 56, "there is no padding");
 
 bool sink_socket_picture_as_dmabuf(const struct sink_socket *s, const struct sink_frame *frame)
 {
-    if (frame->dmabuf < 0 || !s->ask.ready)
+    if (frame->dmabuf < 0 || !s->ask.ready || s->draws_pointer)
         return false;
     /* The messages have no offset, and QEMU looks at neither x nor y. */
     if (frame->dmabuf_x != 0 || frame->dmabuf_y != 0 || frame->dmabuf_offset != 0)
@@ -100,20 +101,23 @@ static bool has_size(const struct sink_socket_output *o, const struct sink_frame
 }
 
 /* The lines of 'piece' as parts of a message, from the second on. Returns how many parts. */
-static unsigned lines_of(struct sink_socket *s, const struct sink_frame *frame,
+static unsigned lines_of(struct sink_socket *s, unsigned output, const struct sink_frame *frame,
                          const struct rect *piece, struct iovec *parts)
 {
+    bool pointed = sink_socket_pointer_is_in(s, output, piece);
     const uint8_t *from = frame->pixels + (size_t)piece->y * frame->stride +
                           (size_t)piece->x * PICTURE_BYTES_PER_PIXEL;
     size_t line = (size_t)piece->width * PICTURE_BYTES_PER_PIXEL;
 
-    if (is_native(frame->format)) {
+    if (is_native(frame->format) && !pointed) {
         for (uint32_t i = 0; i < piece->height; i++, from += frame->stride)
             parts[1 + i] = (struct iovec){(void *)(uintptr_t)from, line};
         return 1 + piece->height;
     }
     for (uint32_t i = 0; i < piece->height; i++, from += frame->stride)
         picture_convert((uint8_t *)s->converted + i * line, from, piece->width, frame->format);
+    if (pointed)
+        sink_socket_pointer_draw(s, output, piece);
     for (size_t i = 0; i < (size_t)piece->width * piece->height; i++)
         s->converted[i] = le32toh(s->converted[i]);
     parts[1] = (struct iovec){s->converted, line * piece->height};
@@ -141,7 +145,7 @@ static int send_piece(struct sink_socket *s, unsigned output, const struct sink_
     else
         parts[0] = (struct iovec){&heads.update_header,
                                   sizeof(heads.update_header) + sizeof(heads.update)};
-    r = display_wire_send(&s->wire, parts, lines_of(s, frame, piece, parts), -1);
+    r = display_wire_send(&s->wire, parts, lines_of(s, output, frame, piece, parts), -1);
     if (r == 0 && first) {
         o->shows = SINK_SOCKET_PIXELS;
         o->width = frame->width;
@@ -278,12 +282,13 @@ int sink_socket_picture_send(struct sink_socket *s, unsigned output, int64_t *by
 
     if (o->off_due)
         return send_off(s, output);
-    if (damage_is_empty(&o->damage))
+    if (damage_is_empty(&o->damage) && !sink_socket_pointer_is_due(s, output))
         return 0;
     if (!display_frame(s->sink.display, output, &frame) || !can_be_shown(&frame, output)) {
         sink_socket_picture_drop(s, output);
         return 0;
     }
+    sink_socket_pointer_damage(s, output, has_size(o, &frame));
     damage_clip(&o->damage, frame.width, frame.height);
     if (damage_is_empty(&o->damage)) {
         sink_socket_picture_drop(s, output);

@@ -140,7 +140,9 @@ static void take_features(struct sink_socket *s)
     if (log_limit_allows(&limit))
         log_info("The front-end shows our outputs in its window%s%s.",
                  q->features & VHOST_USER_GPU_F_EDID ? ", knows their EDIDs" : "",
-                 q->features & VHOST_USER_GPU_F_DMABUF2 ? ", takes any dmabuf" : "");
+                 s->draws_pointer ? ", and is given pixels only, no dmabufs: the pointer is in them"
+                 : q->features & VHOST_USER_GPU_F_DMABUF2 ? ", takes any dmabuf"
+                                                          : "");
 }
 
 /* Disabled outputs count as well: the guest was told by the front-end how many there are. */

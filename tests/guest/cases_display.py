@@ -4,7 +4,8 @@
 QEMU 11.1 lets neither VNC nor a window without OpenGL have that console ("The console requires
 display DMABUF support"), whoever the back-end is; so QEMU's screendump is what is compared. It does
 not have the pointer, of no device: what is said of that is read on the way, by a tap in the display
-socket. (cases_3d_window.py has QEMU's window, with OpenGL, and the pointer in it.)"""
+socket. (cases_3d_window.py has QEMU's window, with OpenGL, and the pointer in it.) The group 'drawn'
+has a back-end that draws the pointer into its pictures: then the screendump has it too."""
 import os
 import signal
 import struct
@@ -84,6 +85,25 @@ class DisplayBench(Bench):
                     raise
             time.sleep(0.1)
         screen.same(self.shot(output), found, f"our screenshot of output {output}")
+        return found
+
+
+    def points(self, wanted, output=0, limit=20):
+        """Waits until QEMU shows that picture with the pointer over it, as our own screenshot has
+        it when it is asked for the pointer; returns what QEMU shows."""
+        end = time.monotonic() + limit
+        while True:
+            found = self.dump(output)
+            try:
+                screen.same(found, self.shot(output, "--pointer"), f"QEMU's output {output}")
+                break
+            except Failure:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
+        screen.same(self.shot(output), wanted, f"output {output} without its pointer")
+        if found.rows == wanted.rows:
+            raise Failure("QEMU's picture has no pointer")
         return found
 
 
@@ -280,5 +300,64 @@ def worker_dies(bench):
         kms.do("off 0")
     bench.quiet_console()
     bench.run("echo after the deaths >/dev/tty1")
+    bench.shows(frame_buffer(bench))
+    bench.remember()
+
+
+drawn = Group("drawn", {"gpu": ["--output=1280x800", "--pointer=drawn"]}, bench=DisplayBench)
+
+
+@drawn.case
+def in_screendump(bench):
+    """QEMU's screendump has the guest's pointer: its picture, its place at every edge, its end. Where
+    it was is what the guest drew there."""
+    with Kms(bench) as kms:
+        wanted = screen.pattern(640, 480, 3)
+        mark = bench.tap.mark()
+        kms.do("show 0 640 480 3")
+        kms.do("cursor 0 5 6 77")
+        kms.do("move 0 100 200")
+        found = bench.points(wanted)
+        screen.same(found.part(100, 200, 64, 64), screen.pattern(64, 64, 77), "the pointer")
+        kms.do("arrow 0 7 8 78")
+        for x, y in ((300, 100), (-20, -30), (600, 450), (310, 110)):
+            kms.do(f"move 0 {x} {y}")
+            found = bench.points(wanted)
+            screen.same(found.part(100, 200, 64, 64), wanted.part(100, 200, 64, 64),
+                        "the pointer's old place")
+        # What is drawn beneath it, half of which is seen through its seam.
+        kms.do("draw 0 0 0 640 480 9")
+        bench.points(screen.pattern(640, 480, 9))
+        kms.do("hide 0")
+        bench.shows(screen.pattern(640, 480, 9))
+        expect([], said=bench.tap.since(mark, "CURSOR_UPDATE", "CURSOR_POS"))
+
+
+@drawn.case
+def in_every_mode(bench):
+    """Another mode, another picture, another output, the next worker: the pointer is in each; and
+    when all is over the console has none."""
+    with Kms(bench) as kms:
+        kms.do("show 0 640 480 1")
+        kms.do("arrow 0 0 0 5")
+        kms.do("move 0 200 300")
+        bench.points(screen.pattern(640, 480, 1))
+        kms.do("show 0 800 600 2")
+        bench.points(screen.pattern(800, 600, 2))
+        kms.do("show 0 640 480 7")
+        kms.do("flip 0 3")
+        bench.points(screen.pattern(640, 480, 3))
+        kms.do("show 1 640 480 4")
+        kms.do("cursor 1 0 0 6")
+        bench.points(screen.pattern(640, 480, 4), 1)
+        kms.do("off 1")
+        starts = bench.gpu.state()["worker"]["starts"]
+        os.kill(bench.gpu.state()["worker"]["pid"], signal.SIGKILL)
+        bench.gpu.wait(lambda state: state["worker"]["starts"] > starts, "a new worker")
+        bench.points(screen.pattern(640, 480, 3))  # without a word of the guest
+        kms.do("move 0 210 310")
+        bench.points(screen.pattern(640, 480, 3))
+    bench.quiet_console()
+    bench.run("echo the pointer is gone >/dev/tty1")
     bench.shows(frame_buffer(bench))
     bench.remember()
