@@ -26,9 +26,10 @@ class Group:
     on its standard error without being at fault. extra: more words for its command line. cargo:
     programs, of the build tree or of this one, that are put into the guest. bench: the kind of
     Bench that it runs on, if not the usual one. modules: more of the kernel's modules, loaded
-    before the first case."""
+    before the first case. limit: seconds after which its machine is ended."""
 
-    def __init__(self, name, devices, noise=(), extra=(), cargo=(), bench=None, modules=()):
+    def __init__(self, name, devices, noise=(), extra=(), cargo=(), bench=None, modules=(),
+                 limit=1500):
         self.name = name
         self.devices = devices
         self.bench = bench
@@ -36,6 +37,7 @@ class Group:
         self.extra = extra
         self.cargo = cargo
         self.modules = modules
+        self.limit = limit
         self.cases = {}
         GROUPS[name] = self
 
@@ -82,7 +84,7 @@ class Bench:
         return Device(options.build, kind, self.folder, arguments)
 
     def make_machine(self, options):
-        return Machine(self.pairs(), limit=1500, show=self.show, accelerator=options.accel,
+        return Machine(self.pairs(), limit=self.group.limit, show=self.show, accelerator=options.accel,
                        console=self.note, extra=self.group.extra, archive=self.load(options.build))
 
     def pairs(self):

@@ -13,7 +13,8 @@ static const struct {
     {"exhaust", blob_job_exhaust}, {"killed", blob_job_killed}, {"rebind", blob_job_rebind},
     {"hold", blob_job_hold},       {"reboot", blob_job_reboot}, {"fresh", blob_job_fresh},
     {"picture", blob_job_picture}, {"race", blob_job_race},     {"storm", blob_job_storm},
-    {"share", blob_job_share},     {"images", blob_job_images},
+    {"share", blob_job_share},     {"images", blob_job_images}, {"steady", blob_job_steady},
+    {"clock", blob_job_clock},
 };
 
 int main(int argc, char **argv)

@@ -50,6 +50,13 @@ int blob_job_fresh(int argc, char **argv);
  * too. */
 int blob_job_images(int argc, char **argv);
 
+/* steady FILE COUNT: make, verify and destroy blobs, and verify COUNT that are kept, until the file
+ * is there. */
+int blob_job_steady(int argc, char **argv);
+
+/* clock FILE: the same with naps and no device: how steady the guest itself is. */
+int blob_job_clock(int argc, char **argv);
+
 /* picture: draw a picture into a blob and keep it until a line of input. */
 int blob_job_picture(int argc, char **argv);
 

@@ -4,6 +4,7 @@ import time
 
 from bench import Group, expect
 from cases_gpu import single
+from kills import Kills
 
 # The camera, by a driver in user space: Debian's kernel has none.
 
@@ -122,6 +123,13 @@ def work(bench):
     # The camera stopped before the GPU did, so it holds the memory table of that moment. A stopped
     # device is sent no other; its next start brings one.
     bench.run("media stream --frames 3")
+
+
+@both.case
+def workers_die(bench):
+    """Both workers are killed by turns while blobs, flips and frames go on; 'runkills' has more."""
+    Kills(bench, 1).run(6, 0)
+    bench.remember()
 
 
 @both.case

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kms_blob.h"
+#include "kms_steady.h"
 
 /*
  * The guest's program for its outputs. It obeys lines of its standard input, and says '@@ done=...'
@@ -20,6 +21,9 @@
  *   arrow O HOT_X HOT_Y SEED      one of which there is only a corner, with a seam half there
  *   move O X Y
  *   hide O
+ *
+ * 'kms steady O WIDTH HEIGHT FILE' obeys nobody, and flips between two pictures until the file is
+ * there: those of the seeds 0 and 1, in blobs of the host's memory.
  */
 static struct kms_card card;
 static struct kms_picture shown[KMS_OUTPUTS];
@@ -151,12 +155,33 @@ static int obey(const char *line)
     return 1;
 }
 
-int main(void)
+static int steady(char **argv)
+{
+    unsigned output = (unsigned)atoi(argv[0]), width = (unsigned)atoi(argv[1]),
+             height = (unsigned)atoi(argv[2]);
+    struct kms_picture pictures[2];
+    int status;
+
+    if (output >= KMS_OUTPUTS)
+        kms_fail("the number of the output");
+    for (unsigned i = 0; i < 2; i++) {
+        kms_blob_create(&card, &pictures[i], width, height, 1);
+        paint(&pictures[i], i, 0, 0, width, height, 0);
+    }
+    status = kms_steady(&card, output, pictures, argv[3]);
+    for (unsigned i = 0; i < 2; i++)
+        forget(&pictures[i]);
+    return status;
+}
+
+int main(int argc, char **argv)
 {
     char line[128];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     kms_open(&card);
+    if (argc == 6 && strcmp(argv[1], "steady") == 0)
+        return steady(argv + 2);
     printf("@@ kms=ready outputs=%u\n", card.count);
     while (fgets(line, sizeof(line), stdin) && strcmp(line, "end\n") != 0)
         if (!obey(line)) {

@@ -70,12 +70,20 @@ struct abi_cursor {
     int32_t hot_x, hot_y;
 };
 
+enum { ABI_FLIP_EVENT = 1 };
+
+struct abi_flip {
+    uint32_t crtc, fb, flags, reserved;
+    uint64_t user_data;
+};
+
 #define ABI_KMS(number, type) _IOWR('d', number, type)
 #define ABI_GET_RESOURCES ABI_KMS(0xa0, struct abi_resources)
 #define ABI_SET_CRTC ABI_KMS(0xa2, struct abi_crtc)
 #define ABI_GET_CONNECTOR ABI_KMS(0xa7, struct abi_connector)
 #define ABI_ADD_FB ABI_KMS(0xae, struct abi_fb)
 #define ABI_REMOVE_FB ABI_KMS(0xaf, uint32_t)
+#define ABI_PAGE_FLIP ABI_KMS(0xb0, struct abi_flip)
 #define ABI_DIRTY_FB ABI_KMS(0xb1, struct abi_dirty)
 #define ABI_CREATE_DUMB ABI_KMS(0xb2, struct abi_dumb)
 #define ABI_MAP_DUMB ABI_KMS(0xb3, struct abi_dumb_map)

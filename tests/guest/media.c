@@ -23,6 +23,7 @@ static const char usage[] =
     "usage: media COMMAND [OPTION]...\n"
     "  info        config space, window, formats, sizes, rates\n"
     "  stream      capture and verify every frame\n"
+    "  steady      the same until a file appears (--until FILE)\n"
     "  formats     a few frames of every format and size\n"
     "  buffers32   32 buffers, all in use\n"
     "  busy        two clients: who owns the queue\n"
@@ -45,11 +46,17 @@ static const struct {
     int (*run)(struct media_case *c);
     unsigned frames; /* when none are asked for */
 } commands[] = {
-    {"info", media_case_info, 0},       {"stream", media_case_stream, 300},
-    {"formats", media_case_formats, 5}, {"buffers32", media_case_buffers32, 128},
-    {"busy", media_case_busy, 0},       {"killed", media_case_killed, 0},
-    {"ioctls", media_case_ioctls, 0},   {"reset", media_case_fresh, 0},
-    {"rounds", media_case_rounds, 0},   {"selftest", NULL, 0},
+    {"info", media_case_info, 0},
+    {"stream", media_case_stream, 300},
+    {"steady", media_case_steady, 0},
+    {"formats", media_case_formats, 5},
+    {"buffers32", media_case_buffers32, 128},
+    {"busy", media_case_busy, 0},
+    {"killed", media_case_killed, 0},
+    {"ioctls", media_case_ioctls, 0},
+    {"reset", media_case_fresh, 0},
+    {"rounds", media_case_rounds, 0},
+    {"selftest", NULL, 0},
 };
 
 #define ABANDONED_ROUNDS 3
@@ -61,6 +68,7 @@ static const struct option long_options[] = {
     {"frames", required_argument, NULL, 'n'},
     {"buffers", required_argument, NULL, 'b'},
     {"save", required_argument, NULL, 'o'},
+    {"until", required_argument, NULL, 't'},
     {"memory", no_argument, NULL, 'm'},
     {"no-drops", no_argument, NULL, 'd'},
     {"virtio-id", required_argument, NULL, 'i'},
@@ -110,6 +118,9 @@ static bool take_option(int option, struct media_case *c, struct media_driver_op
         return number(optarg, 1, MEDIA_DRIVER_EVENT_BUFFERS, &o->event_buffers);
     case 'o':
         c->save = optarg;
+        return true;
+    case 't':
+        c->until = optarg;
         return true;
     case 'm':
         return c->ask.copy = true;

@@ -23,13 +23,15 @@ struct media_case {
     struct media_stream_ask ask;
     unsigned frames;
     unsigned buffers;
-    bool no_drops;    /* a dropped frame is a failure */
-    const char *save; /* NULL: nothing is saved */
+    bool no_drops;     /* a dropped frame is a failure */
+    const char *save;  /* NULL: nothing is saved */
+    const char *until; /* the file that ends media_case_steady() */
 };
 
 /* Each returns 0, or 1 after a sentence on standard error. */
 int media_case_info(struct media_case *c);
 int media_case_stream(struct media_case *c);
+int media_case_steady(struct media_case *c);
 int media_case_formats(struct media_case *c);
 int media_case_buffers32(struct media_case *c);
 int media_case_busy(struct media_case *c);
