@@ -19,34 +19,14 @@ bool estate_is_told(const struct gpu *gpu)
     return gpu->estate.store != NULL && !gpu->estate.muted;
 }
 
-static void put(struct gpu *gpu, enum estate_kind kind, uint32_t id, const void *bytes, size_t size,
-                uint32_t *handle)
-{
-    struct store *store = gpu->estate.store;
-
-    store_erase(store, handle);
-    *handle = store_put(store, kind, id, bytes, size);
-}
-
-/* ---- what is on the shelf ---- */
-
-void estate_drop_keys(struct estate *estate)
-{
-    for (unsigned i = 0; i < estate->drop_count; i++)
-        shelf_drop(estate->shelf, estate->drops[i]);
-    estate->drop_count = 0;
-}
-
+/* The resource's place on the shelf is free once its record is erased. */
 static void drop_later(struct estate *estate, uint64_t *key)
 {
-    if (*key == 0)
-        return;
-    if (estate->drop_count == STORE_MAX_CHANGES) {
+    if (*key != 0 && shelf_drops_is_full(&estate->drops)) {
         store_commit(estate->store, NULL);
-        estate_drop_keys(estate);
+        shelf_drops_carry_out(&estate->drops);
     }
-    estate->drops[estate->drop_count++] = *key;
-    *key = 0;
+    shelf_drops_add(&estate->drops, key);
 }
 
 /* ---- resources ---- */
@@ -95,7 +75,8 @@ void estate_resource(struct resource *resource)
     if (fd >= 0 && own->key == 0)
         own->key = shelf_put(gpu->estate.shelf, fd);
     record = describe(resource);
-    put(gpu, ESTATE_RESOURCE, resource->node.id, &record, sizeof(record), &own->resource);
+    store_replace(gpu->estate.store, ESTATE_RESOURCE, resource->node.id, &record, sizeof(record),
+                  &own->resource);
     if (own->resource != 0 && resource->buffer != NULL && resource->buffer->kind == BUFFER_ARENA)
         arena_track(resource->buffer, store_word(gpu->estate.store, own->resource,
                                                  offsetof(struct estate_resource, word)));
@@ -124,8 +105,9 @@ void estate_backing(struct resource *resource)
     if (estate_is_told(resource->gpu) && backing->pins == NULL)
         store_erase(resource->gpu->estate.store, &resource->estate.backing);
     else if (estate_is_told(resource->gpu))
-        put(resource->gpu, ESTATE_BACKING, resource->node.id, backing->pieces,
-            backing->piece_count * sizeof(backing->pieces[0]), &resource->estate.backing);
+        store_replace(resource->gpu->estate.store, ESTATE_BACKING, resource->node.id,
+                      backing->pieces, backing->piece_count * sizeof(backing->pieces[0]),
+                      &resource->estate.backing);
     backing_forget_pieces(backing);
 }
 
@@ -138,15 +120,15 @@ void estate_mapping(struct resource *resource)
     if (resource->state == RESOURCE_UNMAPPED)
         store_erase(resource->gpu->estate.store, &resource->estate.mapping);
     else
-        put(resource->gpu, ESTATE_MAPPING, resource->node.id, &record, sizeof(record),
-            &resource->estate.mapping);
+        store_replace(resource->gpu->estate.store, ESTATE_MAPPING, resource->node.id, &record,
+                      sizeof(record), &resource->estate.mapping);
 }
 
 void estate_uuid(struct resource *resource)
 {
     if (estate_is_told(resource->gpu))
-        put(resource->gpu, ESTATE_UUID, resource->node.id, resource->uuid, sizeof(resource->uuid),
-            &resource->estate.uuid);
+        store_replace(resource->gpu->estate.store, ESTATE_UUID, resource->node.id, resource->uuid,
+                      sizeof(resource->uuid), &resource->estate.uuid);
 }
 
 /* ---- contexts ---- */
@@ -158,7 +140,8 @@ void estate_context(struct context *context)
     if (!estate_is_told(context->gpu))
         return;
     memcpy(record.name, context->name, sizeof(context->name));
-    put(context->gpu, ESTATE_CONTEXT, context->node.id, &record, sizeof(record), &context->record);
+    store_replace(context->gpu->estate.store, ESTATE_CONTEXT, context->node.id, &record,
+                  sizeof(record), &context->record);
 }
 
 void estate_context_gone(struct context *context)
@@ -173,8 +156,8 @@ void estate_attachment(struct attachment *attachment)
     struct estate_attachment record = {attachment->node.id, attachment->count};
 
     if (estate_is_told(gpu))
-        put(gpu, ESTATE_ATTACHMENT, attachment->context->node.id, &record, sizeof(record),
-            &attachment->record);
+        store_replace(gpu->estate.store, ESTATE_ATTACHMENT, attachment->context->node.id, &record,
+                      sizeof(record), &attachment->record);
 }
 
 void estate_attachment_gone(struct attachment *attachment)
@@ -212,7 +195,8 @@ void estate_scanout(struct display *display, unsigned output)
         .is_blob = scanout->resource->memory != 0,
         .offset = scanout->offset,
     };
-    put(display->gpu, ESTATE_SCANOUT, output, &record, sizeof(record), &estate->scanouts[output]);
+    store_replace(display->gpu->estate.store, ESTATE_SCANOUT, output, &record, sizeof(record),
+                  &estate->scanouts[output]);
 }
 
 static uint64_t place_of(const struct cursor *cursor)
@@ -236,7 +220,8 @@ void estate_cursor(struct display *display, unsigned output)
     record.hot_x = cursor->picture.hot_x;
     record.hot_y = cursor->picture.hot_y;
     memcpy(record.pixels, cursor->picture.pixels, sizeof(record.pixels));
-    put(display->gpu, ESTATE_CURSOR, output, &record, sizeof(record), &estate->cursors[output]);
+    store_replace(display->gpu->estate.store, ESTATE_CURSOR, output, &record, sizeof(record),
+                  &estate->cursors[output]);
 }
 
 void estate_cursor_place(struct display *display, unsigned output)
@@ -261,6 +246,7 @@ void estate_outputs(struct display *display)
         record.modes[i].height = display->outputs[i].mode.height;
         record.modes[i].hz = display->outputs[i].mode.hz;
     }
-    put(display->gpu, ESTATE_OUTPUTS, 0, &record, sizeof(record), &estate->outputs);
+    store_replace(display->gpu->estate.store, ESTATE_OUTPUTS, 0, &record, sizeof(record),
+                  &estate->outputs);
     store_commit(estate->store, NULL); /* nobody is answered for it */
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "base/shelf.h"
+#include "base/shelf_drops.h"
+#include "journal/death_count.h"
 #include "journal/store.h"
 #include "protocol/virtio_gpu.h"
 
@@ -53,7 +55,7 @@ enum estate_kind {
     ESTATE_SCANOUT,      /* struct estate_scanout, by the output */
     ESTATE_CURSOR,       /* struct estate_cursor, by the output */
     ESTATE_OUTPUTS,      /* struct estate_outputs */
-    ESTATE_DEATH,        /* struct estate_death */
+    ESTATE_DEATH,        /* struct death_note */
 };
 
 struct estate_resource {
@@ -106,12 +108,6 @@ struct estate_outputs {
     } modes[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
-struct estate_death {
-    uint64_t tag;  /* of the request */
-    uint64_t life; /* of the worker that died at it last */
-    uint64_t count;
-};
-
 /* The records of a resource, and its key on the shelf. */
 struct estate_handles {
     uint32_t resource, backing, mapping, uuid;
@@ -123,13 +119,11 @@ struct estate {
     struct shelf *shelf; /* borrowed, or NULL */
     bool muted;          /* all goes at once: nothing is said of the single facts */
     uint32_t epoch;      /* of the store, for this driver */
-    struct estate_death death;
-    uint32_t death_record;
+    struct death_count deaths;
     uint32_t scanouts[VIRTIO_GPU_MAX_SCANOUTS];
     uint32_t cursors[VIRTIO_GPU_MAX_SCANOUTS];
     uint32_t outputs;
-    unsigned drop_count; /* of keys that are dropped after the next commit */
-    uint64_t drops[STORE_MAX_CHANGES];
+    struct shelf_drops drops; /* keys that are dropped after the next commit */
 };
 
 /* Looks at what the worker before this one died of, and takes over what a person made of the
@@ -168,8 +162,6 @@ void estate_outputs(struct display *display);
 
 /* Whether facts are noted. */
 bool estate_is_told(const struct gpu *gpu);
-/* Drops what is on the shelf for records that are erased: after the commit. */
-void estate_drop_keys(struct estate *estate);
 
 /* ---- requests: gpu/estate_request.c ---- */
 

@@ -23,7 +23,7 @@ void estate_commit(struct request *request, bool waits)
     if (answer.tag != 0)
         memcpy(answer.bytes, request->answer.start, answer.size);
     request->record = store_commit(estate->store, &answer);
-    estate_drop_keys(estate);
+    shelf_drops_carry_out(&estate->drops);
 }
 
 bool estate_recall(struct request *request, uint32_t *type)
@@ -50,10 +50,8 @@ void estate_over(struct request *request)
 
 bool estate_is_poison(const struct request *request)
 {
-    const struct estate_death *death = &request->gpu->estate.death;
-
-    return request->tag != 0 && request->chain->again && request->tag == death->tag &&
-           death->count >= 2;
+    return death_count_is_poison(&request->gpu->estate.deaths,
+                                 request->chain->again ? request->tag : 0);
 }
 
 void estate_runs(const struct request *request)
@@ -82,24 +80,16 @@ void estate_idle(struct gpu *gpu)
 
 /* ---- life ---- */
 
-/* Counts how often workers died at the same request, once for each of them. */
-static void count_death(struct gpu *gpu, const struct journal_running *running)
+static void count_deaths(struct gpu *gpu)
 {
-    struct estate *estate = &gpu->estate;
-    struct estate_death *death = &estate->death;
+    const struct device_host *host = gpu->device.host;
+    const struct journal_running *running = host->running;
+    struct death_count *deaths = &gpu->estate.deaths;
 
-    if (running->tag == 0 || running->life == death->life)
-        return;
-    death->count = running->tag == death->tag ? death->count + 1 : 1;
-    death->tag = running->tag;
-    death->life = running->life;
-    store_erase(estate->store, &estate->death_record);
-    estate->death_record = store_put(estate->store, ESTATE_DEATH, 0, death, sizeof(*death));
-    store_commit(estate->store, NULL);
-    log_error("The worker before this one died in %s of context %u, resource %u; %s.",
-              virtio_gpu_command_name(running->type), running->context, running->resource,
-              death->count < 2 ? "it is carried out once more"
-                               : "it is answered with an error now, for it was not the first");
+    if (death_count_init(deaths, gpu->estate.store, ESTATE_DEATH, running, host->life))
+        log_error("The worker before this one died in %s of context %u, resource %u; %s.",
+                  virtio_gpu_command_name(running->type), running->context, running->resource,
+                  death_count_verdict(deaths));
 }
 
 static void read_outputs(struct gpu *gpu)
@@ -129,10 +119,8 @@ void estate_init(struct gpu *gpu)
     *estate = (struct estate){.store = gpu->device.host->store, .shelf = gpu->device.host->shelf};
     if (estate->store == NULL)
         return;
-    if (store_next(estate->store, ESTATE_DEATH, &estate->death_record))
-        store_read(estate->store, estate->death_record, &estate->death, sizeof(estate->death));
-    if (gpu->device.host->running != NULL && gpu->device.host->life > 1)
-        count_death(gpu, gpu->device.host->running);
+    shelf_drops_init(&estate->drops, estate->shelf);
+    count_deaths(gpu);
     estate->muted = true; /* until a driver begins, or goes on */
     estate->epoch = estate->store->epoch;
     read_outputs(gpu);
@@ -153,6 +141,7 @@ void estate_begin(struct gpu *gpu)
     if (store == NULL || store->epoch == estate->epoch)
         return;
     *estate = (struct estate){.store = store, .shelf = estate->shelf, .epoch = store->epoch};
+    shelf_drops_init(&estate->drops, estate->shelf);
     if (outputs)
         estate_outputs(&gpu->display);
 }

@@ -25,11 +25,6 @@ struct tally {
  * cannot be. */
 typedef int restorer(struct gpu *gpu, struct store *store, uint32_t handle, struct tally *tally);
 
-static bool read_whole(const struct store *store, uint32_t handle, void *to, size_t size)
-{
-    return store_size(store, handle) == size && store_read(store, handle, to, size) == size;
-}
-
 static struct renderer *keeper_of(const struct gpu *gpu, uint8_t keeper)
 {
     struct renderer *renderer =
@@ -46,7 +41,7 @@ static int restore_context(struct gpu *gpu, struct store *store, uint32_t handle
     struct estate_context record;
     struct context *context;
 
-    if (!read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0)
+    if (!store_read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0)
         return -EINVAL;
     record.name[sizeof(context->name) - 1] = '\0';
     context = context_create(gpu, store_id(store, handle), record.capset, record.name);
@@ -68,7 +63,7 @@ static int restore_attachment(struct gpu *gpu, struct store *store, uint32_t han
     struct resource *resource;
     int result;
 
-    if (!read_whole(store, handle, &record, sizeof(record)))
+    if (!store_read_whole(store, handle, &record, sizeof(record)))
         return -EINVAL;
     resource = resource_find(gpu, record.resource);
     if (context == NULL || resource == NULL || record.count == 0)
@@ -89,10 +84,8 @@ static int restore_attachment(struct gpu *gpu, struct store *store, uint32_t han
 /* The key stays with the resource, whatever became of its descriptor. */
 static int take_descriptor(struct gpu *gpu, struct resource *resource, uint64_t key)
 {
-    struct shelf *shelf = gpu->estate.shelf;
-
     resource->estate.key = key;
-    return shelf != NULL && key != 0 ? shelf->take(shelf, key) : -ENOENT;
+    return shelf_take(gpu->estate.shelf, key);
 }
 
 /* Pixels that could not be kept are black: the guest brings new ones with the next frame. */
@@ -174,7 +167,7 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
     struct resource *resource;
     int result;
 
-    if (!read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0 ||
+    if (!store_read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0 ||
         record.memory > VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST)
         return -EINVAL;
     resource = resource_create(gpu, store_id(store, handle));
@@ -251,7 +244,7 @@ static int restore_mapping(struct gpu *gpu, struct store *store, uint32_t handle
     struct estate_mapping record;
     int result;
 
-    if (!read_whole(store, handle, &record, sizeof(record)))
+    if (!store_read_whole(store, handle, &record, sizeof(record)))
         return -EINVAL;
     if (resource == NULL || resource->buffer == NULL || resource->state != RESOURCE_UNMAPPED)
         return -ENOENT;
@@ -268,7 +261,7 @@ static int restore_uuid(struct gpu *gpu, struct store *store, uint32_t handle, s
     struct resource *resource = resource_find(gpu, store_id(store, handle));
 
     if (resource == NULL || resource->has_uuid ||
-        !read_whole(store, handle, resource->uuid, sizeof(resource->uuid)))
+        !store_read_whole(store, handle, resource->uuid, sizeof(resource->uuid)))
         return -EINVAL;
     resource->estate.uuid = handle;
     uuid_restore(resource);
@@ -286,7 +279,7 @@ static int restore_scanout(struct gpu *gpu, struct store *store, uint32_t handle
     struct scanout shown;
     int result;
 
-    if (!read_whole(store, handle, &record, sizeof(record)) || output >= gpu->display.count ||
+    if (!store_read_whole(store, handle, &record, sizeof(record)) || output >= gpu->display.count ||
         gpu->estate.scanouts[output] != 0)
         return -EINVAL;
     shown = (struct scanout){
@@ -315,7 +308,7 @@ static int restore_cursor(struct gpu *gpu, struct store *store, uint32_t handle,
     struct estate_cursor record;
     struct cursor *cursor;
 
-    if (!read_whole(store, handle, &record, sizeof(record)) || output >= gpu->display.count ||
+    if (!store_read_whole(store, handle, &record, sizeof(record)) || output >= gpu->display.count ||
         gpu->estate.cursors[output] != 0)
         return -EINVAL;
     cursor = &gpu->display.cursors[output];

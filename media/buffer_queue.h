@@ -161,6 +161,11 @@ uint32_t buffer_queue_cookie(const struct buffer_queue *queue, uint32_t index, u
 /* It is done, and its event is made, but given to nobody yet. */
 void buffer_queue_redo(struct buffer_queue *queue, struct queue_buffer *buffer);
 
+/* A buffer of the queue that has no planes yet; it is in no list. NULL with errno set. */
+struct queue_buffer *buffer_queue_blank(struct buffer_queue *queue, uint32_t index);
+/* Ends one with its planes, which live on where the guest has them mapped. */
+void buffer_queue_release(struct queue_buffer *buffer);
+
 /* buffer_queue_resume.c, for whoever goes on after another worker. */
 
 /* Makes a buffer that has 'planes' planes to come. NULL with errno set. */

@@ -2,7 +2,6 @@
 #include "media/buffer_queue.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "media/estate.h"
 
@@ -12,13 +11,10 @@
 struct queue_buffer *buffer_queue_restore(struct buffer_queue *queue, uint32_t index,
                                           unsigned planes)
 {
-    struct queue_buffer *buffer = calloc(1, sizeof(*buffer));
+    struct queue_buffer *buffer = buffer_queue_blank(queue, index);
 
     if (buffer == NULL)
         return NULL;
-    buffer->index = index;
-    buffer->queue = queue;
-    buffer->event.note = buffer_queue_note;
     buffer->planes = planes;
     queue->buffers[index] = buffer;
     return buffer;
@@ -27,9 +23,7 @@ struct queue_buffer *buffer_queue_restore(struct buffer_queue *queue, uint32_t i
 void buffer_queue_unrestore(struct buffer_queue *queue, struct queue_buffer *buffer)
 {
     queue->buffers[buffer->index] = NULL;
-    for (unsigned i = 0; i < buffer->planes; i++)
-        plane_release(buffer->plane[i]);
-    free(buffer);
+    buffer_queue_release(buffer);
 }
 
 /* A buffer is missing: what there is cannot be a queue. */
@@ -41,7 +35,6 @@ static void give_up(struct buffer_queue *queue)
         if (buffer == NULL)
             continue;
         event_queue_remove(queue->events, &buffer->event);
-        estate_buffer_gone(queue, buffer);
         buffer_queue_unrestore(queue, buffer);
     }
     buffer_queue_clear(queue);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "media/estate.h"
+#include "media/estate_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,52 +10,19 @@
 #include "media/media.h"
 #include "media/subscription.h"
 
-/* Whether somebody is told of facts. */
-static bool told(const struct estate *estate)
-{
-    return estate != NULL && estate->store != NULL && !estate->muted;
-}
-
 /* If not, a record that there was is nobody's any more. */
 static bool told_of(const struct estate *estate, uint32_t *handle)
 {
-    if (!told(estate))
+    if (!estate_is_told(estate))
         *handle = 0;
-    return told(estate);
-}
-
-static void put(struct estate *estate, enum estate_kind kind, uint32_t id, const void *bytes,
-                size_t size, uint32_t *handle)
-{
-    store_erase(estate->store, handle);
-    *handle = store_put(estate->store, kind, id, bytes, size);
+    return estate_is_told(estate);
 }
 
 static void erase(struct estate *estate, uint32_t *handle)
 {
-    if (told(estate))
+    if (estate_is_told(estate))
         store_erase(estate->store, handle);
     *handle = 0;
-}
-
-static void put_word(struct estate *estate, uint32_t handle, uint64_t value)
-{
-    if (handle != 0)
-        __atomic_store_n(store_word(estate->store, handle, 0), value, __ATOMIC_RELEASE);
-}
-
-static void drop_keys(struct estate *estate)
-{
-    for (unsigned i = 0; i < estate->drop_count; i++)
-        shelf_drop(estate->shelf, estate->drops[i]);
-    estate->drop_count = 0;
-}
-
-static void commit(struct estate *estate)
-{
-    if (store_is_changed(estate->store))
-        store_commit(estate->store, NULL);
-    drop_keys(estate);
 }
 
 /* ---- sessions ---- */
@@ -68,11 +35,12 @@ void estate_session(struct media *media, struct session *session)
 
     if (!told_of(estate, &session->record))
         return;
-    put(estate, ESTATE_SESSION, session->id.id, &record, sizeof(record), &session->record);
+    store_replace(estate->store, ESTATE_SESSION, session->id.id, &record, sizeof(record),
+                  &session->record);
     if (estate->device == 0)
-        put(estate, ESTATE_DEVICE, 0, &device, sizeof(device), &estate->device);
+        store_replace(estate->store, ESTATE_DEVICE, 0, &device, sizeof(device), &estate->device);
     else
-        put_word(estate, estate->device, device.next_session);
+        estate_put_word(estate, estate->device, device.next_session);
 }
 
 void estate_session_gone(struct media *media, struct session *session)
@@ -82,8 +50,8 @@ void estate_session_gone(struct media *media, struct session *session)
 
 void estate_session_counts(struct media *media, struct session *session)
 {
-    if (told(&media->estate))
-        put_word(&media->estate, session->record, session->event_sequence);
+    if (estate_is_told(&media->estate))
+        estate_put_word(&media->estate, session->record, session->event_sequence);
 }
 
 void estate_subscription(struct estate *estate, struct session *session,
@@ -102,8 +70,8 @@ void estate_subscription(struct estate *estate, struct session *session,
         record.event.order = subscription->event.order;
         record.what = subscription->event.u.event.event;
     }
-    put(estate, ESTATE_SUBSCRIPTION, session->id.id, &record, sizeof(record),
-        &subscription->event.record);
+    store_replace(estate->store, ESTATE_SUBSCRIPTION, session->id.id, &record, sizeof(record),
+                  &subscription->event.record);
 }
 
 void estate_subscription_gone(struct estate *estate, struct subscription *subscription)
@@ -120,8 +88,8 @@ void estate_context(struct context *context)
 
     if (context->impl->leave == NULL || !told_of(estate, &context->record))
         return;
-    put(estate, ESTATE_CONTEXT, context->id, bytes, context->impl->leave(context, bytes),
-        &context->record);
+    store_replace(estate->store, ESTATE_CONTEXT, context->id, bytes,
+                  context->impl->leave(context, bytes), &context->record);
 }
 
 void estate_context_gone(struct context *context)
@@ -180,7 +148,7 @@ void estate_controls(struct control_set *set)
             memcpy(at + sizeof(head), control->data, control->size);
         at += sizeof(head) + rounded(control->size);
     }
-    put(estate, ESTATE_CONTROLS, set->context->id, bytes, size, &set->record);
+    store_replace(estate->store, ESTATE_CONTROLS, set->context->id, bytes, size, &set->record);
     free(bytes);
 }
 
@@ -208,7 +176,8 @@ void estate_queue(struct buffer_queue *queue)
     if (!queue->owned)
         erase(estate, &queue->record);
     else
-        put(estate, ESTATE_QUEUE, queue->context, &record, sizeof(record), &queue->record);
+        store_replace(estate->store, ESTATE_QUEUE, queue->context, &record, sizeof(record),
+                      &queue->record);
 }
 
 static void describe_planes(const struct queue_buffer *buffer, struct estate_buffer *record)
@@ -245,9 +214,9 @@ void estate_buffer(struct buffer_queue *queue, struct queue_buffer *buffer)
     if (!told_of(queue->events->estate, &buffer->event.record))
         return;
     describe_planes(buffer, &record);
-    put(queue->events->estate, ESTATE_BUFFER, queue->context, &record,
-        offsetof(struct estate_buffer, plane) + buffer->planes * sizeof(record.plane[0]),
-        &buffer->event.record);
+    store_replace(queue->events->estate->store, ESTATE_BUFFER, queue->context, &record,
+                  offsetof(struct estate_buffer, plane) + buffer->planes * sizeof(record.plane[0]),
+                  &buffer->event.record);
 }
 
 void estate_buffer_gone(struct buffer_queue *queue, struct queue_buffer *buffer)
@@ -257,19 +226,18 @@ void estate_buffer_gone(struct buffer_queue *queue, struct queue_buffer *buffer)
 
 void estate_plane(struct estate *estate, struct plane *plane)
 {
-    if (told(estate) && plane->buffer->fd >= 0)
+    if (estate_is_told(estate) && plane->buffer->fd >= 0)
         plane->key = shelf_put(estate->shelf, plane->buffer->fd);
 }
 
 void estate_plane_gone(struct estate *estate, struct plane *plane)
 {
     erase(estate, &plane->record);
-    if (!told(estate) || plane->key == 0)
+    if (!estate_is_told(estate) || plane->key == 0)
         return;
-    if (estate->drop_count == STORE_MAX_CHANGES)
-        commit(estate);
-    estate->drops[estate->drop_count++] = plane->key;
-    plane->key = 0;
+    if (shelf_drops_is_full(&estate->drops))
+        estate_commit(estate);
+    shelf_drops_add(&estate->drops, &plane->key);
 }
 
 void estate_mapping(struct estate *estate, struct plane *plane)
@@ -282,157 +250,7 @@ void estate_mapping(struct estate *estate, struct plane *plane)
     if (plane->mmaps == 0)
         erase(estate, &plane->record);
     else
-        put(estate, ESTATE_MAPPING, (uint32_t)(plane->place.start / units_page_size()), &record,
-            sizeof(record), &plane->record);
-}
-
-/* ---- what makes them valid ---- */
-
-void estate_settle(struct estate *estate)
-{
-    if (told(estate) && !estate->running)
-        commit(estate);
-}
-
-void estate_sends(struct estate *estate, const struct event *event, const struct chain *chain)
-{
-    if (!told(estate))
-        return;
-    put_word(estate, event->record, chain->tag);
-    commit(estate);
-}
-
-void estate_runs(struct estate *estate, const struct chain *chain, uint32_t type, uint32_t session)
-{
-    const struct device_host *host = estate->media->device.host;
-
-    estate->running = true;
-    if (host->running == NULL)
-        return;
-    host->running->life = host->life;
-    host->running->type = type;
-    host->running->context = session;
-    host->running->resource = 0;
-    __atomic_store_n(&host->running->tag, chain->tag, __ATOMIC_RELEASE);
-}
-
-void estate_rests(struct estate *estate)
-{
-    struct journal_running *running = estate->media->device.host->running;
-
-    estate->running = false;
-    if (running != NULL)
-        __atomic_store_n(&running->tag, 0, __ATOMIC_RELEASE);
-}
-
-uint32_t estate_answer(struct estate *estate, const struct chain *chain, const void *reply,
-                       size_t size)
-{
-    struct estate_answer head = {chain->tag, size};
-    uint32_t record = 0;
-    uint8_t *bytes;
-
-    if (!told(estate) || !store_is_changed(estate->store))
-        return 0;
-    bytes = chain->tag != 0 ? malloc(sizeof(head) + size) : NULL;
-    if (bytes != NULL) {
-        memcpy(bytes, &head, sizeof(head));
-        memcpy(bytes + sizeof(head), reply, size);
-        record = store_put(estate->store, ESTATE_ANSWER, 0, bytes, sizeof(head) + size);
-        free(bytes);
-    }
-    commit(estate);
-    return record;
-}
-
-void estate_over(struct estate *estate, uint32_t record)
-{
-    if (record == 0 || !told(estate))
-        return;
-    store_erase(estate->store, &record);
-    commit(estate);
-}
-
-uint32_t estate_recall(const struct estate *estate, const struct chain *chain, void *reply,
-                       size_t room, size_t *size)
-{
-    struct estate_answer head;
-    uint32_t handle = 0;
-
-    if (!told(estate) || !chain->again || chain->tag == 0)
-        return 0;
-    while (store_next(estate->store, ESTATE_ANSWER, &handle)) {
-        size_t whole = store_size(estate->store, handle);
-        uint8_t *bytes;
-
-        if (store_read(estate->store, handle, &head, sizeof(head)) != sizeof(head) ||
-            head.tag != chain->tag || head.size > room || whole != sizeof(head) + head.size)
-            continue;
-        bytes = malloc(whole);
-        if (bytes == NULL)
-            return 0;
-        store_read(estate->store, handle, bytes, whole);
-        memcpy(reply, bytes + sizeof(head), head.size);
-        free(bytes);
-        *size = head.size;
-        return handle;
-    }
-    return 0;
-}
-
-bool estate_is_poison(const struct estate *estate, const struct chain *chain)
-{
-    return chain->tag != 0 && chain->again && chain->tag == estate->death.tag &&
-           estate->death.count >= 2;
-}
-
-/* ---- life ---- */
-
-/* Counts how often workers died at the same request, once for each of them. */
-static void count_death(struct estate *estate, const struct journal_running *running)
-{
-    struct estate_death *death = &estate->death;
-
-    if (running->tag == 0 || running->life == death->life)
-        return;
-    death->count = running->tag == death->tag ? death->count + 1 : 1;
-    death->tag = running->tag;
-    death->life = running->life;
-    put(estate, ESTATE_DEATH, 0, death, sizeof(*death), &estate->death_record);
-    store_commit(estate->store, NULL);
-    log_error("The worker before this one died in command %u, ioctl %u, of session %u; %s.",
-              running->type & 0xff, running->type >> 8, running->context,
-              death->count < 2 ? "it is carried out once more"
-                               : "it is answered with an error now, for it was not the first");
-}
-
-void estate_init(struct estate *estate, struct media *media)
-{
-    const struct device_host *host = media->device.host;
-
-    *estate = (struct estate){.media = media, .store = host->store, .shelf = host->shelf};
-    if (estate->store == NULL)
-        return;
-    estate->epoch = estate->store->epoch;
-    if (store_next(estate->store, ESTATE_DEATH, &estate->death_record))
-        store_read(estate->store, estate->death_record, &estate->death, sizeof(estate->death));
-    if (host->running != NULL && host->life > 1)
-        count_death(estate, host->running);
-    estate->muted = true; /* until a driver begins, or goes on */
-}
-
-void estate_mute(struct estate *estate)
-{
-    estate->muted = true;
-}
-
-void estate_begin(struct estate *estate)
-{
-    /* Before the first driver: another worker's may go on. */
-    if (estate->store == NULL || estate->store->epoch == estate->epoch)
-        return;
-    *estate = (struct estate){.media = estate->media,
-                              .store = estate->store,
-                              .shelf = estate->shelf,
-                              .epoch = estate->store->epoch};
+        store_replace(estate->store, ESTATE_MAPPING,
+                      (uint32_t)(plane->place.start / units_page_size()), &record, sizeof(record),
+                      &plane->record);
 }

@@ -9,7 +9,9 @@
 #include <linux/videodev2.h>
 
 #include "base/shelf.h"
+#include "base/shelf_drops.h"
 #include "guest/chain.h"
+#include "journal/death_count.h"
 #include "journal/store.h"
 
 struct buffer_queue;
@@ -65,7 +67,7 @@ enum estate_kind {
     ESTATE_BUFFER,       /* struct estate_buffer; likewise */
     ESTATE_MAPPING,      /* struct estate_mapping, by the number of its first page */
     ESTATE_ANSWER,       /* struct estate_answer, and the reply */
-    ESTATE_DEATH,        /* struct estate_death */
+    ESTATE_DEATH,        /* struct death_note */
 };
 
 struct estate_device {
@@ -131,12 +133,6 @@ struct estate_answer {
     uint64_t size;
 };
 
-struct estate_death {
-    uint64_t tag;  /* of the request */
-    uint64_t life; /* of the worker that died at it last */
-    uint64_t count;
-};
-
 struct estate {
     struct media *media; /* borrowed */
     struct store *store; /* borrowed; NULL: nothing outlives us */
@@ -145,10 +141,8 @@ struct estate {
     bool running;        /* a command runs: its effects wait for its answer */
     uint32_t epoch;      /* of the store, for this driver */
     uint32_t device;     /* record */
-    struct estate_death death;
-    uint32_t death_record;
-    unsigned drop_count; /* of keys that are dropped after the next commit */
-    uint64_t drops[STORE_MAX_CHANGES];
+    struct death_count deaths;
+    struct shelf_drops drops; /* keys that are dropped after the next commit */
 };
 
 /* Looks at what the worker before this one died of: when the device is made. */

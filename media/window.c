@@ -147,7 +147,7 @@ static struct buffer *restore_buffer(struct window *window, uint64_t key, const 
 
     if (exporter->kind == EXPORTER_ARENA)
         return arena_buffer_restore(exporter->arena, place->size, arena_word(place->start));
-    fd = shelf != NULL && key != 0 ? shelf->take(shelf, key) : -ENOENT;
+    fd = shelf_take(shelf, key);
     if (fd < 0) {
         errno = -fd;
         return NULL;

@@ -2,6 +2,7 @@
 #ifndef BASE_SHELF_H
 #define BASE_SHELF_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,11 @@ struct shelf {
 static inline uint64_t shelf_put(struct shelf *shelf, int fd)
 {
     return shelf != NULL ? shelf->put(shelf, fd) : 0;
+}
+
+static inline int shelf_take(struct shelf *shelf, uint64_t key)
+{
+    return shelf != NULL && key != 0 ? shelf->take(shelf, key) : -ENOENT;
 }
 
 static inline void shelf_drop(struct shelf *shelf, uint64_t key)

@@ -253,8 +253,7 @@ static int restore(struct arena_buffer *buffer, uint64_t word)
         uint64_t file_size = 0;
 
         buffer->key = word >> WORD_SHIFT;
-        buffer->parked_fd =
-            arena->shelf != NULL ? arena->shelf->take(arena->shelf, buffer->key) : -1;
+        buffer->parked_fd = shelf_take(arena->shelf, buffer->key);
         if (buffer->parked_fd < 0)
             return -ENOENT;
         ret = fd_file_size(buffer->parked_fd, &file_size);

@@ -203,6 +203,13 @@ void store_erase(struct store *store, uint32_t *handle)
     change_add(store, index, 0);
 }
 
+void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size,
+                   uint32_t *handle)
+{
+    store_erase(store, handle);
+    *handle = store_put(store, kind, id, bytes, size);
+}
+
 void store_answered(struct store *store, uint32_t *handle)
 {
     uint32_t index = *handle;
@@ -259,6 +266,11 @@ size_t store_read(const struct store *store, uint32_t handle, void *to, size_t s
         left -= n;
     }
     return copied;
+}
+
+bool store_read_whole(const struct store *store, uint32_t handle, void *to, size_t size)
+{
+    return store_size(store, handle) == size && store_read(store, handle, to, size) == size;
 }
 
 uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer)

@@ -87,6 +87,10 @@ void store_clear(struct store *store);
 uint32_t store_put(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size);
 /* Erases the record with the next commit; nothing for 0. Sets *handle to 0. */
 void store_erase(struct store *store, uint32_t *handle);
+/* Erases the record *handle (nothing for 0) and makes another in its place: both with the next
+ * commit. *handle is the new one's, 0 when there is no room. */
+void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size,
+                   uint32_t *handle);
 /* A word in the first cell of a record, at byte 'at' of it (a multiple of 8): it may be changed in
  * place, by one store with release. Valid until the record is erased. */
 uint64_t *store_word(struct store *store, uint32_t handle, size_t at);
@@ -107,6 +111,8 @@ uint32_t store_id(const struct store *store, uint32_t handle);
 size_t store_size(const struct store *store, uint32_t handle);
 /* Copies up to 'size' bytes of the record. Returns how many. */
 size_t store_read(const struct store *store, uint32_t handle, void *to, size_t size);
+/* The same of a record that must have exactly 'size' bytes. False when it has not. */
+bool store_read_whole(const struct store *store, uint32_t handle, void *to, size_t size);
 /* The answer to the request 'tag'. Returns its handle, or 0. */
 uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer);
 

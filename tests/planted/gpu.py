@@ -171,6 +171,4 @@ FAULTS = [
     ("a scanout is not checked again", "gpu/scanout_command.c",
      "    if (type != VIRTIO_GPU_RESP_OK_NODATA)\n        return -EINVAL;\n    scanout_show",
      "    (void)type;\n    scanout_show", ["gpu_estate"]),
-    ("a command is fed to a third worker", "gpu/estate_request.c",
-     "           death->count >= 2;\n", "           death->count >= 3;\n", ["gpu_estate"]),
 ]

@@ -75,7 +75,7 @@ FAULTS = [
     ("a list of user memory is read beyond its end", "media/user_lists.c",
      "        if (lists->size < sizeof(entry))\n", "        if (lists->size > SIZE_MAX - 1)\n",
      ["media_user"]),
-    ("whoever has not the buffers may stop them", "media/buffer_queue.c",
+    ("whoever has not the buffers may stop them", "media/buffer_queue_memory.c",
      "return queue->owned && queue->owner != session ? -EBUSY : 0;", "return 0;",
      ["media_buffer"]),
     ("a looped file ends", "media/raw_reader.c",

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "gpu_fixture.h"
+#include "store_fixture.h"
 
 #include "gpu/context.h"
 #include "gpu/picture.h"
@@ -81,7 +82,7 @@ static void world_init(struct world *w)
     *w = (struct world){
         .ram_fd = fd_memfd("ram", RING_DRIVER_RAM),
         .arena_fd = fd_memfd("arena", ROOM),
-        .store = map_new(STORE_SIZE),
+        .store = store_memory_map(),
         .shared = map_new(sizeof(*w->shared)),
     };
     assert_true(w->ram_fd >= 0 && w->arena_fd >= 0);
@@ -91,7 +92,7 @@ static void world_finish(struct world *w)
 {
     close(w->ram_fd);
     close(w->arena_fd);
-    munmap(w->store, STORE_SIZE);
+    store_memory_unmap(w->store);
     munmap(w->shared, sizeof(*w->shared));
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu_test.h"
-
-#include <sys/mman.h>
+#include "store_fixture.h"
 
 #include "gpu/context.h"
 #include "gpu/estate.h"
@@ -29,9 +28,7 @@ static struct {
     } items[SHELF_MAX];
 } shelf;
 
-static void *memory;
-static struct store store;
-static struct journal_running running;
+static struct store_fixture left;
 
 static uint64_t shelf_takes(struct shelf *base, int fd)
 {
@@ -74,12 +71,7 @@ static uint64_t shelve(uint64_t size, uint8_t byte)
 static int setup(void **state)
 {
     fd_count_setup(state);
-    memory = mmap(NULL, STORE_SIZE, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return -1;
-    store_create(&store, memory);
-    memset(&running, 0, sizeof(running));
+    store_fixture_init(&left);
     memset(&shelf, 0, sizeof(shelf));
     shelf.base = (struct shelf){shelf_takes, shelf_drops, shelf_gives};
     return 0;
@@ -89,26 +81,21 @@ static int teardown(void **state)
 {
     for (unsigned i = 0; i < shelf.count; i++)
         fd_close(&shelf.items[i].fd);
-    munmap(memory, STORE_SIZE);
+    store_fixture_finish(&left);
     return fd_count_teardown(state);
 }
 
 static void put(uint32_t kind, uint32_t id, const void *bytes, size_t size)
 {
-    assert_int_not_equal(store_put(&store, kind, id, bytes, size), 0);
-    store_commit(&store, NULL);
+    assert_int_not_equal(store_put(&left.store, kind, id, bytes, size), 0);
+    store_commit(&left.store, NULL);
 }
 
 #define PUT(kind, id, record) put(kind, id, &(record), sizeof(record))
 
 static unsigned count_of(uint32_t kind)
 {
-    uint32_t handle = 0;
-    unsigned n = 0;
-
-    while (store_next(&store, kind, &handle))
-        n++;
-    return n;
+    return store_count(&left.store, kind);
 }
 
 /* A device that goes on with the store. */
@@ -118,10 +105,10 @@ static struct gpu_fixture *go_on(enum exporter_kind kind)
     struct gpu_fixture *f = gpu_fixture_create(&options, kind);
 
     f->device->impl->destroy(f->device);
-    assert_int_equal(store_attach(&store, memory), 0);
-    f->host.store = &store;
+    store_fixture_die(&left);
+    f->host.store = &left.store;
     f->host.shelf = &shelf.base;
-    f->host.running = &running;
+    f->host.running = &left.running;
     f->host.life = 7;
     f->arena.shelf = &shelf.base;
     f->device = gpu_device_create(&f->host, &options);
@@ -297,7 +284,7 @@ static void a_fresh_driver_finds_nothing(void **state)
     picture.key = shelve(64 * 64 * 4, 43);
     PUT(ESTATE_RESOURCE, 2, picture);
     f = go_on(EXPORTER_MEMFD);
-    store_clear(&store); /* as the worker does it */
+    store_clear(&left.store); /* as the worker does it */
     f->device->impl->reset(f->device);
     assert_int_equal(gpu_unref(f, 2), BAD_RESOURCE);
     assert_int_equal(gpu_context(f, 1, 0), NODATA);
@@ -325,7 +312,7 @@ static void outputs_come_back(void **state)
         assert_int_equal(gpu->display.outputs[2].mode.hz, 75);
         assert_int_equal(count_of(ESTATE_OUTPUTS), 1);
         assert_int_equal(f->config_changes, 1); /* the guest looks again */
-        store_clear(&store);
+        store_clear(&left.store);
         f->device->impl->reset(f->device);
     }
     gpu_fixture_destroy(f);
@@ -344,28 +331,28 @@ static bool is_poison(struct gpu_fixture *f, bool again)
 
 static void deaths_are_counted(void **state)
 {
-    struct estate_death death = {0};
+    struct death_note death = {0};
     struct gpu_fixture *f;
     uint32_t handle = 0;
 
     for (uint64_t life = 3; life < 6; life++) {
-        running = (struct journal_running){
+        left.running = (struct journal_running){
             .tag = 99, .life = life, .type = VIRTIO_GPU_CMD_SUBMIT_3D, .context = 4};
         for (unsigned starts = 0; starts < 3; starts++) { /* some die before they do anything */
             f = go_on(EXPORTER_MEMFD);
-            assert_int_equal(((struct gpu *)f->device)->estate.death.tag, 99);
-            assert_int_equal(((struct gpu *)f->device)->estate.death.count, life - 2);
+            assert_int_equal(((struct gpu *)f->device)->estate.deaths.note.tag, 99);
+            assert_int_equal(((struct gpu *)f->device)->estate.deaths.note.count, life - 2);
             assert_int_equal(is_poison(f, true), life > 3);
             assert_false(is_poison(f, false));
             gpu_fixture_destroy(f);
         }
     }
-    running = (struct journal_running){.tag = 100, .life = 6};
+    left.running = (struct journal_running){.tag = 100, .life = 6};
     f = go_on(EXPORTER_MEMFD);
     gpu_fixture_destroy(f);
     assert_int_equal(count_of(ESTATE_DEATH), 1);
-    assert_true(store_next(&store, ESTATE_DEATH, &handle));
-    assert_int_equal(store_read(&store, handle, &death, sizeof(death)), sizeof(death));
+    assert_true(store_next(&left.store, ESTATE_DEATH, &handle));
+    assert_int_equal(store_read(&left.store, handle, &death, sizeof(death)), sizeof(death));
     assert_int_equal(death.tag, 100);
     assert_int_equal(death.count, 1);
 }
@@ -472,14 +459,14 @@ static void noise_does_no_harm(void **state)
         enum exporter_kind kind = round % 2 ? EXPORTER_ARENA : EXPORTER_MEMFD;
         struct gpu_fixture *f;
 
-        store_clear(&store);
+        store_clear(&left.store);
         for (unsigned i = 0; i < 60; i++) {
             static const size_t sizes[] = {
                 sizeof(struct estate_resource), 16,
                 sizeof(struct estate_mapping),  16,
                 sizeof(struct estate_context),  sizeof(struct estate_attachment),
                 sizeof(struct estate_scanout),  sizeof(struct estate_cursor),
-                sizeof(struct estate_outputs),  sizeof(struct estate_death)};
+                sizeof(struct estate_outputs),  sizeof(struct death_note)};
             uint8_t bytes[sizeof(struct estate_cursor)];
             unsigned record = (unsigned)rand() % 10;
             size_t size = rand() % 8 ? sizes[record] : (size_t)rand() % 300;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "media_test.h"
-
-#include <sys/mman.h>
+#include "store_fixture.h"
 
 #include "media/pattern_look.h"
 
@@ -14,21 +13,14 @@
 #define HEIGHT 128u
 #define ROUNDS 1500u
 
-static void *memory;
-static struct store store;
-static struct journal_running running;
+static struct store_fixture left;
 static struct ring_record records[2];
 static struct ring_record *kept = records; /* NULL: rings without a record */
 
 static int setup(void **state)
 {
     fd_count_setup(state);
-    memory = mmap(NULL, STORE_SIZE, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return -1;
-    store_create(&store, memory);
-    memset(&running, 0, sizeof(running));
+    store_fixture_init(&left);
     memset(records, 0, sizeof(records));
     kept = records;
     return 0;
@@ -36,7 +28,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    munmap(memory, STORE_SIZE);
+    store_fixture_finish(&left);
     return fd_count_teardown(state);
 }
 
@@ -47,8 +39,8 @@ static struct media_fixture *device(uint64_t life)
     struct media_fixture *f = media_fixture_create(&options, EXPORTER_ARENA);
 
     f->device->impl->destroy(f->device);
-    f->host.store = &store;
-    f->host.running = &running;
+    f->host.store = &left.store;
+    f->host.running = &left.running;
     f->host.life = life;
     for (unsigned q = 0; q < 2 && kept != NULL; q++)
         f->driver.queues[q].record = &kept[q];
@@ -71,7 +63,7 @@ static struct media_fixture *begin(void)
 
         ring_record_begin(&kept[q], &place, 0);
     }
-    store_clear(&store);
+    store_clear(&left.store);
     f->device->impl->reset(f->device);
     return f;
 }
@@ -88,7 +80,7 @@ static struct media_fixture *go_on(void)
 {
     struct media_fixture *f;
 
-    assert_int_equal(store_attach(&store, memory), 0);
+    store_fixture_die(&left);
     f = device(2);
     f->device->impl->resume(f->device);
     return f;
@@ -125,12 +117,7 @@ static uint32_t live(struct media_fixture *f)
 
 static unsigned count_of(uint32_t kind)
 {
-    uint32_t handle = 0;
-    unsigned n = 0;
-
-    while (store_next(&store, kind, &handle))
-        n++;
-    return n;
+    return store_count(&left.store, kind);
 }
 
 /* Waits for the next buffer. */
@@ -206,8 +193,8 @@ static void an_event_comes_once(void **state)
         struct estate_buffer record = {0};
 
         while (record.state != QUEUE_BUFFER_DONE || record.index != first.index) {
-            assert_true(store_next(&store, ESTATE_BUFFER, &handle));
-            store_read(&store, handle, &record, sizeof(record));
+            assert_true(store_next(&left.store, ESTATE_BUFFER, &handle));
+            store_read(&left.store, handle, &record, sizeof(record));
         }
         assert_int_not_equal(record.event.sent, 0);
         end(f);
@@ -233,7 +220,7 @@ static void a_new_driver_begins_from_nothing(void **state)
 
     end(f);
     f = go_on();
-    store_clear(&store);
+    store_clear(&left.store);
     media_fixture_reboot(f);
     assert_int_equal(f->census.sessions, 0);
     assert_int_equal(media_streamon(f, session), EINVAL);
@@ -250,14 +237,14 @@ static void poison_is_not_given_a_third_time(void **state)
     struct chain chain = {.tag = 77, .again = true};
     struct media_fixture *f = begin();
 
-    running = (struct journal_running){.tag = 77, .life = 1, .type = VIRTIO_MEDIA_CMD_IOCTL};
+    left.running = (struct journal_running){.tag = 77, .life = 1, .type = VIRTIO_MEDIA_CMD_IOCTL};
     end(f);
     for (uint64_t life = 2; life <= 3; life++) {
-        assert_int_equal(store_attach(&store, memory), 0);
+        store_fixture_die(&left);
         f = device(life);
         f->device->impl->resume(f->device);
         assert_int_equal(estate_is_poison(&f->media->estate, &chain), life == 3);
-        running.life = life;
+        left.running.life = life;
         end(f);
     }
 }
@@ -307,7 +294,7 @@ static uint32_t random_word(void)
 /* Changes some words of the records' bytes, or of the cells' heads. */
 static void damage(uint32_t high)
 {
-    struct store_cell *cells = memory;
+    struct store_cell *cells = left.memory;
 
     for (int n = 1 + rand() % 6; n > 0; n--) {
         struct store_cell *cell = &cells[1 + (uint32_t)rand() % (high - 1)];
@@ -326,7 +313,7 @@ static void damage(uint32_t high)
 
 static void a_strangers_store_is_survived(void **state)
 {
-    struct store_head *head = memory;
+    struct store_head *head = left.memory;
     struct media_fixture *f;
     size_t size;
     void *copy;
@@ -341,11 +328,11 @@ static void a_strangers_store_is_survived(void **state)
     size = head->high * sizeof(struct store_cell);
     copy = malloc(size);
     assert_non_null(copy);
-    memcpy(copy, memory, size);
+    memcpy(copy, left.memory, size);
     /* Other damage with another seed. */
     srand(getenv("HOSTBLOB_TEST_SEED") != NULL ? (unsigned)atoi(getenv("HOSTBLOB_TEST_SEED")) : 7);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        memcpy(memory, copy, size);
+        memcpy(left.memory, copy, size);
         damage(head->high);
         f = go_on();
         use(f, session);

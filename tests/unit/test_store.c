@@ -1,47 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "led.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/log.h"
 #include "journal/store.h"
 
-/* A store's memory in a test: of the real size, and sparse. */
-static void *memory_map(void)
-{
-    void *memory = mmap(NULL, STORE_SIZE, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    assert_true(memory != MAP_FAILED);
-    return memory;
-}
-
-static void memory_unmap(void *memory)
-{
-    munmap(memory, STORE_SIZE);
-}
-
 enum { APPLE = 1, PEAR = 2, CHERRY = 3 };
-
-static unsigned count_of(const struct store *store, uint32_t kind)
-{
-    uint32_t handle = 0;
-    unsigned n = 0;
-
-    while (store_next(store, kind, &handle))
-        n++;
-    return n;
-}
 
 /* ---- what it is for ---- */
 
 static void records_come_back(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     uint8_t long_one[5000], back[6000];
     struct store first, second;
     uint32_t a, b, at = 0;
@@ -52,7 +27,7 @@ static void records_come_back(void **state)
     a = store_put(&first, APPLE, 11, "red", 4);
     b = store_put(&first, PEAR, 12, long_one, sizeof(long_one));
     assert_true(a != 0 && b != 0 && a != b);
-    assert_int_equal(count_of(&first, APPLE), 0); /* not before the commit */
+    assert_int_equal(store_count(&first, APPLE), 0); /* not before the commit */
     assert_int_equal(store_commit(&first, NULL), 0);
     assert_int_equal(store_attach(&second, memory), 0);
     assert_true(store_next(&second, APPLE, &at));
@@ -65,12 +40,12 @@ static void records_come_back(void **state)
     assert_int_equal(store_read(&second, at, back, sizeof(back)), sizeof(long_one));
     assert_memory_equal(back, long_one, sizeof(long_one));
     assert_int_equal(store_read(&second, at, back, 7), 7);
-    memory_unmap(memory);
+    store_memory_unmap(memory);
 }
 
 static void what_is_not_committed_is_not_there(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store first, second;
     uint32_t a, b;
 
@@ -82,14 +57,14 @@ static void what_is_not_committed_is_not_there(void **state)
     assert_int_equal(a, 0);
     assert_int_not_equal(b, 0);
     assert_int_equal(store_attach(&second, memory), 0);
-    assert_int_equal(count_of(&second, APPLE), 1);
-    assert_int_equal(count_of(&second, PEAR), 0);
-    memory_unmap(memory);
+    assert_int_equal(store_count(&second, APPLE), 1);
+    assert_int_equal(store_count(&second, PEAR), 0);
+    store_memory_unmap(memory);
 }
 
 static void a_record_that_never_was_leaves_nothing(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store store;
     uint32_t a, b;
 
@@ -99,12 +74,57 @@ static void a_record_that_never_was_leaves_nothing(void **state)
     assert_false(store_is_changed(&store));
     a = store_put(&store, PEAR, 1, "x", 2);
     assert_int_equal(a, b); /* its cell again */
-    memory_unmap(memory);
+    store_memory_unmap(memory);
+}
+
+static void a_record_takes_the_place_of_another(void **state)
+{
+    void *memory = store_memory_map();
+    struct store first, second;
+    uint32_t handle = 0, old, at = 0;
+    char back[4];
+
+    store_create(&first, memory);
+    store_replace(&first, APPLE, 1, "old", 4, &handle);
+    assert_int_not_equal(handle, 0);
+    store_commit(&first, NULL);
+    old = handle;
+    store_replace(&first, PEAR, 2, "new", 4, &handle);
+    assert_int_not_equal(handle, old);
+    assert_int_equal(store_attach(&second, memory), 0); /* before the commit: the old one is */
+    assert_int_equal(store_count(&second, APPLE), 1);
+    assert_int_equal(store_count(&second, PEAR), 0);
+    store_replace(&second, PEAR, 2, "new", 4, &old);
+    store_commit(&second, NULL);
+    assert_int_equal(store_count(&second, APPLE), 0);
+    assert_true(store_next(&second, PEAR, &at));
+    assert_int_equal(at, old);
+    assert_true(store_read_whole(&second, at, back, sizeof(back)));
+    assert_string_equal(back, "new");
+    store_memory_unmap(memory);
+}
+
+static void a_record_of_another_size_is_not_read(void **state)
+{
+    void *memory = store_memory_map();
+    char back[8] = "before";
+    struct store store;
+    uint32_t handle;
+
+    store_create(&store, memory);
+    handle = store_put(&store, APPLE, 1, "1234", 4);
+    store_commit(&store, NULL);
+    assert_false(store_read_whole(&store, handle, back, 3));
+    assert_false(store_read_whole(&store, handle, back, 5));
+    assert_string_equal(back, "before");
+    assert_true(store_read_whole(&store, handle, back, 4));
+    assert_memory_equal(back, "1234re", 6);
+    store_memory_unmap(memory);
 }
 
 static void an_answer_is_found_until_it_is_given(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store_answer answer = {.tag = 77, .type = 5, .size = 3, .bytes = "ab"};
     struct store_answer found;
     struct store first, second;
@@ -122,14 +142,14 @@ static void an_answer_is_found_until_it_is_given(void **state)
     assert_string_equal(found.bytes, "ab");
     store_answered(&second, &handle);
     assert_int_equal(store_find_answer(&second, 77, &found), 0);
-    assert_int_equal(count_of(&second, APPLE), 1);
-    memory_unmap(memory);
+    assert_int_equal(store_count(&second, APPLE), 1);
+    store_memory_unmap(memory);
 }
 
 /* Memory comes back: ten times what there is goes through it. */
 static void cells_are_used_again(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     static uint8_t bytes[100000];
     struct store store;
     const struct store_head *head = memory;
@@ -146,12 +166,12 @@ static void cells_are_used_again(void **state)
         store_commit(&store, NULL);
     }
     assert_true(head->high < 1000);
-    memory_unmap(memory);
+    store_memory_unmap(memory);
 }
 
 static void more_than_there_is_room_for_is_refused(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     size_t size = (size_t)STORE_CELLS * STORE_CELL_BYTES;
     uint8_t *bytes =
         mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -164,27 +184,27 @@ static void more_than_there_is_room_for_is_refused(void **state)
     a = store_put(&store, APPLE, 1, "x", 2); /* and nothing was lost over it */
     assert_int_not_equal(a, 0);
     store_commit(&store, NULL);
-    assert_int_equal(count_of(&store, APPLE), 1);
+    assert_int_equal(store_count(&store, APPLE), 1);
     munmap(bytes, size);
-    memory_unmap(memory);
+    store_memory_unmap(memory);
 }
 
 static void a_large_change_goes_in_piece_by_piece(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store store;
 
     store_create(&store, memory);
     for (uint32_t i = 0; i < 3 * STORE_MAX_CHANGES; i++)
         store_put(&store, APPLE, i, &i, sizeof(i));
     store_commit(&store, NULL);
-    assert_int_equal(count_of(&store, APPLE), 3 * STORE_MAX_CHANGES);
-    memory_unmap(memory);
+    assert_int_equal(store_count(&store, APPLE), 3 * STORE_MAX_CHANGES);
+    store_memory_unmap(memory);
 }
 
 static void the_other_end_may_forget_all(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store door, worker;
     uint32_t a, b;
 
@@ -196,21 +216,21 @@ static void the_other_end_may_forget_all(void **state)
     store_erase(&worker, &a);
     store_commit(&worker, NULL);
     store_clear(&door);
-    assert_int_equal(count_of(&worker, APPLE), 0);
+    assert_int_equal(store_count(&worker, APPLE), 0);
     store_erase(&worker, &b); /* of nothing */
     store_commit(&worker, NULL);
     a = store_put(&worker, PEAR, 3, "x", 2);
     assert_int_not_equal(a, 0);
     store_commit(&worker, NULL);
-    assert_int_equal(count_of(&door, PEAR), 1);
-    memory_unmap(memory);
+    assert_int_equal(store_count(&door, PEAR), 1);
+    store_memory_unmap(memory);
 }
 
 /* ---- a stranger's memory ---- */
 
 static void damage_is_left_out(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store_cell *cells = memory;
     static uint8_t bytes[1000];
     struct store store;
@@ -238,22 +258,22 @@ static void damage_is_left_out(void **state)
         else
             cells[cells[a].next].kind = CHERRY;
         assert_int_equal(store_attach(&store, memory), 0);
-        assert_true(count_of(&store, APPLE) + count_of(&store, PEAR) <= (way == 3 ? 1 : 2));
+        assert_true(store_count(&store, APPLE) + store_count(&store, PEAR) <= (way == 3 ? 1 : 2));
         for (uint32_t at = 0; store_next(&store, APPLE, &at);)
             assert_true(store_read(&store, at, bytes, sizeof(bytes)) <= sizeof(bytes));
         if (way != 6 && way != 2 && way != 3)
-            assert_int_equal(count_of(&store, PEAR), 1);
+            assert_int_equal(store_count(&store, PEAR), 1);
         a = store_put(&store, CHERRY, 1, bytes, sizeof(bytes));
         assert_int_not_equal(a, 0);
         store_commit(&store, NULL);
-        assert_true(count_of(&store, CHERRY) >= 1);
+        assert_true(store_count(&store, CHERRY) >= 1);
     }
-    memory_unmap(memory);
+    store_memory_unmap(memory);
 }
 
 static void noise_is_no_store(void **state)
 {
-    void *memory = memory_map();
+    void *memory = store_memory_map();
     struct store_head *head = memory;
     struct store store;
 
@@ -277,9 +297,9 @@ static void noise_is_no_store(void **state)
         assert_int_equal(store_attach(&store, memory), 0);
         assert_int_not_equal(store_put(&store, APPLE, 1, "x", 2), 0);
         store_commit(&store, NULL);
-        assert_true(count_of(&store, APPLE) >= 1);
+        assert_true(store_count(&store, APPLE) >= 1);
     }
-    memory_unmap(memory);
+    store_memory_unmap(memory);
 }
 
 /* ---- death at any instant ---- */
@@ -418,8 +438,8 @@ static void each_change_is_whole(void **state)
 {
     struct store store;
 
-    living = memory_map();
-    copy = memory_map();
+    living = store_memory_map();
+    copy = store_memory_map();
     store_create(&store, living);
     recording = true;
     life();
@@ -430,8 +450,8 @@ static void each_change_is_whole(void **state)
     led_watch(life, look);
     assert_true(looked > 150); /* or we saw nothing of it */
     assert_int_equal(reached, legal_count - 1);
-    memory_unmap(living);
-    memory_unmap(copy);
+    store_memory_unmap(living);
+    store_memory_unmap(copy);
 }
 
 int main(void)
@@ -441,6 +461,8 @@ int main(void)
         FD_TEST(records_come_back),
         FD_TEST(what_is_not_committed_is_not_there),
         FD_TEST(a_record_that_never_was_leaves_nothing),
+        FD_TEST(a_record_takes_the_place_of_another),
+        FD_TEST(a_record_of_another_size_is_not_read),
         FD_TEST(an_answer_is_found_until_it_is_given),
         FD_TEST(cells_are_used_again),
         FD_TEST(more_than_there_is_room_for_is_refused),
