@@ -29,10 +29,9 @@ struct sink_file_output {
 };
 
 struct sink_file {
-    struct sink sink;            /* first */
-    struct render_thread *files; /* borrowed */
-    int folder;                  /* owned */
-    bool told;                   /* that files cannot be written */
+    struct sink sink; /* first */
+    int folder;       /* owned */
+    bool told;        /* that files cannot be written */
     struct sink_file_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
@@ -136,7 +135,8 @@ static struct file_job *file_create(struct sink_file *sink, const struct sink_fr
 
 static void file_write(struct sink_file *sink, unsigned output, const struct sink_frame *frame)
 {
-    struct file_job *file = file_create(sink, frame);
+    struct render_thread *files = display_files(sink->sink.display);
+    struct file_job *file = files != NULL ? file_create(sink, frame) : NULL;
 
     if (file == NULL) {
         file_report(sink, -ENOMEM);
@@ -146,7 +146,7 @@ static void file_write(struct sink_file *sink, unsigned output, const struct sin
     file->number = ++sink->outputs[output].number;
     sink->outputs[output].changed = false;
     sink->outputs[output].job = file;
-    render_thread_queue(sink->files, &file->job);
+    render_thread_queue(files, &file->job);
 }
 
 static void file_begin(struct sink_file *sink, unsigned output)
@@ -225,8 +225,7 @@ static int open_folder(const char *folder)
 
 struct sink *sink_file_create(struct display *display, const char *folder)
 {
-    struct render_thread *files = display_files(display);
-    struct sink_file *sink = files != NULL ? calloc(1, sizeof(*sink)) : NULL;
+    struct sink_file *sink = calloc(1, sizeof(*sink));
     int fd;
 
     if (sink == NULL) {
@@ -241,7 +240,6 @@ struct sink *sink_file_create(struct display *display, const char *folder)
         return NULL;
     }
     sink->sink = (struct sink){.impl = &impl, .flags = SINK_WANTS_FRAMES};
-    sink->files = files;
     sink->folder = fd;
     find_numbers(sink, folder);
     log_info("pictures of what the outputs show go to %s", folder);

@@ -2,7 +2,7 @@
 #ifndef HOSTBLOB_TABLE_H
 #define HOSTBLOB_TABLE_H
 
-#define TABLE_COLUMNS 8u
+#define TABLE_COLUMNS 10u
 #define TABLE_CELL 96u /* bytes; what is longer is cut */
 
 /* Rows of words for a person, printed with each column as wide as its widest cell. */

@@ -84,8 +84,8 @@ static void name_device(struct story *s, const char *name)
 
 static void says_how_it_is_used(void **state)
 {
-    static const char *const commands[] = {"run",     "check",  "list",      "maps",
-                                           "outputs", "output", "screenshot"};
+    static const char *const commands[] = {"run",       "check",   "list",   "maps",
+                                           "processes", "outputs", "output", "screenshot"};
     struct story *s = story(state);
 
     s->ended = true;
@@ -164,6 +164,28 @@ static void shows_what_is_mapped(void **state)
     assert_int_equal(gpu_guest_unref(&s->frontend, 5), OK);
     assert_int_equal(hostblob(s, "maps %s", path), 0);
     expect("1 buffer, 4K of");
+    story_end(s);
+}
+
+static void shows_processes(void **state)
+{
+    struct story *s = story(state);
+    const char *path = s->daemon.control_path;
+    char *row, pid[16];
+
+    gpu_story_open(s, NULL);
+    assert_int_equal(hostblob(s, "processes --json %s", path), 0);
+    assert_int_equal(number("/0/processes"), 3);
+    expect_text("/0/processes/0/role", "starter");
+    assert_int_equal(number("/0/processes/0/pid"), s->daemon.program);
+    assert_int_equal(number("/0/processes/0/uid"), getuid());
+    assert_int_equal(number("/0/processes/1/limits/core"), 0);
+    expect_text("/0/processes/1/namespaces/uts", "shared");
+    assert_int_equal(hostblob(s, "processes %s", path), 0);
+    row = strstr(output, "\n  worker ");
+    assert_non_null(row);
+    snprintf(pid, sizeof(pid), " %d ", (int)story_worker(s));
+    assert_non_null(strstr(row, pid));
     story_end(s);
 }
 
@@ -397,6 +419,7 @@ int main(void)
         STORY(refuses_nonsense_with_a_sentence, gpu_qemu_arena),
         STORY(shows_what_is_mapped, gpu_qemu_arena),
         STORY(shows_what_is_mapped, gpu_qemu_single),
+        STORY(shows_processes, gpu_qemu_arena),
         STORY(lists_devices, gpu_crosvm_arena),
         STORY(says_what_to_do_about_a_device_that_is_not_there, gpu_qemu_arena),
         STORY(commands_reach_the_device, gpu_qemu_arena),

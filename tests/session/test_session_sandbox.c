@@ -109,6 +109,7 @@ static char film_option[64];
 
 static const struct device devices[] = {
     {STORY_GPU, NULL, {NULL}, true},
+    {STORY_GPU, NULL, {"--display=file:."}, false},
     {STORY_MEDIA, NULL, {NULL}, true},
     {STORY_MEDIA, NULL, {"--kind=file", film_option, "--size=16x16", "--file-format=NV12"}, false},
     {STORY_MEDIA, "/kinds/decoder/in", {"--kind=decoder"}, true},
@@ -177,6 +178,8 @@ static void look_at(struct story *s, const char *process, bool no_path)
     if (strcmp(process, "starter") == 0)
         return;
     assert_non_null(strstr(text, "landlock"));
+    if (has(STORY_MEDIA, "/sandbox/namespaces/in"))
+        assert_non_null(strstr(text, "namespaces"));
     if (strstr(text, "namespaces") != NULL) {
         assert_false(same_namespace(pid, "net"));
         assert_false(same_namespace(pid, "mnt"));
