@@ -56,13 +56,14 @@ static void tell_all(struct display *display, struct sink *sink)
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         const struct scanout *scanout = &display->scanouts[i];
 
+        /* The guest may show a picture beneath it later, without another word of it. */
+        if (sink->impl->cursor != NULL && display->cursors[i].visible)
+            sink->impl->cursor(sink, i, &display->cursors[i].picture, display->cursors[i].x,
+                               display->cursors[i].y);
         if (scanout->resource == NULL)
             continue;
         if (sink->impl->scanout != NULL)
             sink->impl->scanout(sink, i, scanout->rect.width, scanout->rect.height);
-        if (sink->impl->cursor != NULL && display->cursors[i].visible)
-            sink->impl->cursor(sink, i, &display->cursors[i].picture, display->cursors[i].x,
-                               display->cursors[i].y);
         /* The others see it once more: that harms nobody. */
         if ((sink->flags & SINK_WANTS_FRAMES) != 0)
             scanout_update(display, i, NULL, NULL);

@@ -4,12 +4,14 @@
  * late, answers what it was not asked, lies, or hangs up. Besides the sanitizers an oracle watches:
  * the window checks that each message keeps its rule and would not harm QEMU, also when the worker
  * dies and another goes on with the socket; what waits for the window is let go, once; and in the
- * end, if nobody lied, the window shows what the outputs show.
+ * end, if nobody lied, the window shows what the outputs show, with the pointer where that is
+ * drawn.
  */
 #include "fuzz.h"
 
 #include "../unit/window_peer.h"
 #include "base/log.h"
+#include "gpu/blend.h"
 #include "gpu/sink_socket.h"
 #include "protocol/cursor.h"
 
@@ -38,6 +40,12 @@ static struct {
     struct window_peer peer;
     int spare; /* the socket as the door has it */
     bool lied;
+    bool draws; /* the pointer is drawn into the pictures */
+    struct {
+        bool shown;
+        int32_t x, y;
+    } pointers[OUTPUTS];
+    struct sink_cursor cursor;
     uint32_t pixels[MOST_SIDE * MOST_SIDE + 64];
 } f;
 
@@ -112,6 +120,15 @@ static void tell(unsigned output)
     f.display.inside = false;
 }
 
+static void tell_pointer(unsigned output)
+{
+    f.display.inside = true;
+    f.display.sink->impl->cursor(f.display.sink, output,
+                                 f.pointers[output].shown ? &f.cursor : NULL, f.pointers[output].x,
+                                 f.pointers[output].y);
+    f.display.inside = false;
+}
+
 static void update(unsigned output, struct rect damage)
 {
     struct fake_output *o = &f.display.outputs[output];
@@ -136,12 +153,17 @@ static void start(void)
     f.display.sink = sink_socket_create(f.loop, fd_duplicate(f.spare), on_closed, NULL);
     MUST(f.display.sink != NULL);
     f.display.sink->display = &f.display;
+    if (f.draws)
+        sink_socket_draw_pointer(f.display.sink);
     sink_of()->answer_us = sink_of()->show_us = below(4) == 0 ? 0 : 3600000000u;
     for (unsigned i = 0; i < OUTPUTS; i++)
         if (f.display.outputs[i].on) {
             tell(i);
             update(i, whole(i));
         }
+    for (unsigned i = 0; i < OUTPUTS; i++)
+        if (f.pointers[i].shown)
+            tell_pointer(i);
     sink_socket_begin(f.display.sink);
 }
 
@@ -203,14 +225,22 @@ static void change(void)
 
 static void point(void)
 {
-    static struct sink_cursor cursor;
+    unsigned output = below(OUTPUTS);
 
+    f.pointers[output].x = (int32_t)below(256) * 2 - 100;
+    f.pointers[output].y = (int32_t)below(256) - 30;
+    if (below(2)) {
+        f.pointers[output].shown = below(3) != 0;
+        memset(f.cursor.pixels, (int)below(256), 512);
+        tell_pointer(output);
+        for (unsigned i = 0; i < OUTPUTS; i++) /* all have the same picture */
+            tell_pointer(i);
+        return;
+    }
     f.display.inside = true;
-    if (below(2))
-        f.display.sink->impl->cursor(f.display.sink, below(OUTPUTS), below(3) ? &cursor : NULL, 1,
-                                     2);
-    else
-        f.display.sink->impl->cursor_move(f.display.sink, below(OUTPUTS), -1, 2);
+    if (f.pointers[output].shown)
+        f.display.sink->impl->cursor_move(f.display.sink, output, f.pointers[output].x,
+                                          f.pointers[output].y);
     f.display.inside = false;
 }
 
@@ -336,9 +366,13 @@ static void assert_shown(unsigned output)
     for (uint32_t y = 0; y < o->frame.height; y++)
         for (uint32_t x = 0; x < o->frame.width; x++) {
             uint32_t p = f.pixels[y * MOST_SIDE + x];
+            struct rect at = {x, y, 1, 1};
 
             if (o->frame.format != VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM)
                 p = (p & 0xff00) | (p >> 16 & 0xff) | (p & 0xff) << 16;
+            if (f.draws && f.pointers[output].shown)
+                blend_pointer((uint8_t *)&p, 4, &at, f.cursor.pixels, f.pointers[output].x,
+                              f.pointers[output].y);
             MUST(((seen->shown.pixels[y * o->frame.width + x] ^ p) & 0xffffff) == 0);
         }
 }
@@ -371,6 +405,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_init("fuzz_sink_socket", NULL, LOG_LEVEL_ERROR);
     memset(&f.display, 0, sizeof(f.display));
     f.lied = false;
+    memset(f.pointers, 0, sizeof(f.pointers));
+    memset(&f.cursor, 0, sizeof(f.cursor));
+    for (size_t i = 0; i < sizeof(f.cursor.pixels); i++)
+        f.cursor.pixels[i] = (uint8_t)(i * 13);
     for (uint32_t i = 0; f.pixels[1] == 0 && i < sizeof(f.pixels) / 4; i++)
         f.pixels[i] = i * 2654435761u;
     reader_init(&f.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
@@ -379,6 +417,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     window_peer_init(&f.peer, fds[0]);
     f.spare = fds[1];
     f.peer.offers = below(4);
+    f.draws = below(2);
     start();
     while (f.input.left > 0 && f.display.sink != NULL)
         play();

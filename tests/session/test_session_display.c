@@ -71,13 +71,13 @@ static void stall_window(bool stalled)
 }
 
 /* The program starts, the front-end joins with its window, and the rings run. */
-static void begin(struct story *s)
+static void begin_with(struct story *s, const char *const *arguments)
 {
     struct frontend_plan plan;
 
     window.leave = window.stalled = false;
     assert_int_equal(pthread_create(&window.thread, NULL, serve_window, NULL), 0);
-    story_start(s, NULL);
+    story_start(s, arguments);
     frontend_plan_init(&plan, s->cast.habit);
     plan.no_window = true;
     story_connect(s, &plan);
@@ -85,6 +85,11 @@ static void begin(struct story *s)
     s->frontend.features |= VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) | VHOST_USER_BIT(40);
     open_window(s);
     assert_int_equal(frontend_start(&s->frontend), 0);
+}
+
+static void begin(struct story *s)
+{
+    begin_with(s, NULL);
 }
 
 static void end(struct story *s)
@@ -342,6 +347,125 @@ static void a_hostile_window_costs_only_itself(void **state)
     end(s);
 }
 
+/* ---- the pointer in the pictures ---- */
+
+#define SIDE 64u
+#define POINTER 0xfe1234u
+
+/* The guest's pointer: one colour, half of it a hole. */
+static void make_pointer(struct story *s)
+{
+    struct virtio_gpu_resource_create_2d create = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D},
+        .resource_id = 2,
+        .format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM,
+        .width = SIDE,
+        .height = SIDE,
+    };
+    struct {
+        struct virtio_gpu_resource_attach_backing attach;
+        struct virtio_gpu_mem_entry entry;
+    } back = {
+        .attach = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING},
+                   .resource_id = 2,
+                   .nr_entries = 1},
+        .entry = {.length = SIDE * SIDE * 4},
+    };
+    struct virtio_gpu_transfer_to_host_2d transfer = {
+        .hdr = {.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D},
+        .r = {0, 0, SIDE, SIDE},
+        .resource_id = 2,
+    };
+    uint32_t *pixels;
+
+    back.entry.addr = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, SIDE * SIDE * 4, 4096);
+    assert_true(back.entry.addr != UINT64_MAX);
+    pixels = guest_ram_at(&s->frontend.ram, back.entry.addr);
+    for (uint32_t i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = i % SIDE < SIDE / 2 ? POINTER | 0xff000000u : 0;
+    assert_int_equal(command(s, &create, sizeof(create)), OK);
+    assert_int_equal(command(s, &back, sizeof(back)), OK);
+    assert_int_equal(command(s, &transfer, sizeof(transfer)), OK);
+}
+
+/* On the cursor queue, without room for an answer. 'id' 0: it is hidden. */
+static void point(struct story *s, uint32_t type, uint32_t id, int32_t x, int32_t y)
+{
+    struct virtio_gpu_update_cursor request = {
+        .hdr = {.type = type},
+        .pos = {.scanout_id = 0, .x = (uint32_t)x, .y = (uint32_t)y},
+        .resource_id = id,
+    };
+    int slot = frontend_submit(&s->frontend, GPU_GUEST_CURSORQ, &request, sizeof(request), 0);
+
+    assert_true(slot >= 0);
+    assert_true(frontend_await(&s->frontend, GPU_GUEST_CURSORQ, (unsigned)slot, NULL, 0,
+                               FRONTEND_PATIENCE) >= 0);
+}
+
+/* Whether the window shows the picture 'seed' with the pointer over it, if 'pointed'. */
+static bool shows_pointed(uint32_t seed, bool pointed, int32_t x, int32_t y)
+{
+    const struct window_surface *shown = &window.peer.outputs[0].shown;
+    bool same;
+
+    pthread_mutex_lock(&window.lock);
+    same = shown->pixels != NULL && shown->width == WIDTH && shown->height == HEIGHT;
+    for (uint32_t i = 0; same && i < WIDTH * HEIGHT; i++) {
+        int32_t dx = (int32_t)(i % WIDTH) - x, dy = (int32_t)(i / WIDTH) - y;
+        bool over = pointed && dx >= 0 && dx < (int32_t)SIDE / 2 && dy >= 0 && dy < (int32_t)SIDE;
+
+        same = ((shown->pixels[i] ^ (over ? POINTER : pixel(seed, i))) & 0xffffff) == 0;
+    }
+    pthread_mutex_unlock(&window.lock);
+    return same;
+}
+
+static void await_pointed(struct story *s, uint32_t seed, bool pointed, int32_t x, int32_t y)
+{
+    for (unsigned waited = 0; !shows_pointed(seed, pointed, x, y); waited += 10) {
+        assert_true(waited < 10000);
+        assert_int_equal(frontend_pump(&s->frontend, -1, 10), 0);
+    }
+}
+
+/* With --pointer=drawn the pixels that the window is given have the pointer in them, also those of
+ * the next worker, and the window has no pointer of its own. */
+static void a_drawn_pointer_is_in_the_picture(void **state)
+{
+    static const char *const arguments[] = {"--pointer=drawn", NULL};
+    struct story *s = story(state);
+    pid_t worker;
+    uint64_t at;
+
+    begin_with(s, arguments);
+    at = make_picture(s);
+    make_pointer(s);
+    assert_int_equal(set_scanout(s, 0), OK);
+    assert_int_equal(draw(s, at, 1), OK);
+    point(s, VIRTIO_GPU_CMD_UPDATE_CURSOR, 2, 100, 50);
+    await_pointed(s, 1, true, 100, 50);
+    point(s, VIRTIO_GPU_CMD_MOVE_CURSOR, 0, -10, -20);
+    await_pointed(s, 1, true, -10, -20);
+    stall_window(true);
+    for (int32_t i = 0; i < 200; i++)
+        point(s, VIRTIO_GPU_CMD_MOVE_CURSOR, 0, i * 37 % 600, i * 11 % 400);
+    assert_int_equal(draw(s, at, 2), OK);
+    stall_window(false);
+    await_pointed(s, 2, true, 199 * 37 % 600, 199 * 11 % 400);
+    worker = story_worker(s);
+    kill(worker, SIGKILL);
+    await_another_worker(s, worker);
+    await_pointed(s, 2, true, 199 * 37 % 600, 199 * 11 % 400); /* without a word of the guest */
+    point(s, VIRTIO_GPU_CMD_MOVE_CURSOR, 0, 620, 470);
+    await_pointed(s, 2, true, 620, 470);
+    point(s, VIRTIO_GPU_CMD_UPDATE_CURSOR, 0, 620, 470);
+    await_pointed(s, 2, false, 0, 0);
+    assert_int_equal(window.peer.count[VHOST_USER_GPU_CURSOR_UPDATE], 0);
+    assert_int_equal(window.peer.count[VHOST_USER_GPU_CURSOR_POS], 0);
+    end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +474,7 @@ int main(void)
         STORY(a_pause_brings_another_socket, gpu_qemu_arena),
         STORY(the_stream_outlives_the_worker, gpu_qemu_arena),
         STORY(a_hostile_window_costs_only_itself, gpu_qemu_single),
+        STORY(a_drawn_pointer_is_in_the_picture, gpu_qemu_arena),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
