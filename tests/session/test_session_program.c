@@ -89,6 +89,7 @@ static void refuses_nonsense_with_a_sentence(void **state)
         "--socket-path=/tmp/hostblob-test-none --output=1280x800 --output=none",
         "--socket-path=/tmp/hostblob-test-none --output=none --output=1280x800",
         "--socket-path=/tmp/hostblob-test-none --display=window",
+        "--socket-path=/tmp/hostblob-test-none --pointer=front",
         "--socket-path=/tmp/hostblob-test-none --display=file:",
     };
     char output[8192];
