@@ -50,7 +50,7 @@ int control_socket_open(struct control_socket *control, const char *path)
     int r;
 
     control_socket_clear(control);
-    r = listener_init_path(&control->listener, path);
+    r = listener_init_path(&control->listener, path, NULL);
     if (r == 0)
         control->fd = listener_take(&control->listener);
     return r;

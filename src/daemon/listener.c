@@ -2,6 +2,8 @@
 #include "daemon/listener.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,20 +47,44 @@ static int clear_path(const struct sockaddr_un *address)
     return unlink(address->sun_path) < 0 ? -errno : 0;
 }
 
-static int bind_path(int fd, const struct sockaddr_un *address)
+/* The number of a group, which is given by name or as a number itself. 0 or -ENOENT, with a
+ * sentence in the log. */
+static int find_group(const char *name, gid_t *gid)
 {
-    mode_t mask = umask(0177);
+    const struct group *entry = getgrnam(name);
+    char *end;
+    unsigned long number = strtoul(name, &end, 10);
+
+    if (entry == NULL && (*name < '0' || *name > '9' || *end != '\0' || number >= (gid_t)-1)) {
+        log_error("There is no group %s on this host ('getent group' lists them).", name);
+        return -ENOENT;
+    }
+    *gid = entry != NULL ? entry->gr_gid : (gid_t)number;
+    return 0;
+}
+
+/* Nobody can connect before the last step, when the group is what it is to be. */
+static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *group)
+{
+    mode_t mask = umask(group != NULL ? 0117 : 0177);
     int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 
     umask(mask);
+    if (r < 0)
+        return r;
+    if (group != NULL && lchown(address->sun_path, (uid_t)-1, *group) < 0)
+        r = -errno;
     if (r == 0 && listen(fd, BACKLOG) < 0)
         r = -errno;
+    if (r < 0)
+        unlink(address->sun_path);
     return r;
 }
 
-int listener_init_path(struct listener *l, const char *path)
+int listener_init_path(struct listener *l, const char *path, const char *group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    gid_t gid = 0;
     int r;
 
     *l = (struct listener){.fd = -1, .listening = true};
@@ -68,13 +94,16 @@ int listener_init_path(struct listener *l, const char *path)
         return -ENAMETOOLONG;
     }
     strcpy(address.sun_path, path);
-    r = clear_path(&address);
+    r = group != NULL ? find_group(group, &gid) : 0;
+    if (r == 0)
+        r = clear_path(&address);
     if (r < 0)
         return r;
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    r = l->fd < 0 ? -errno : bind_path(l->fd, &address);
+    r = l->fd < 0 ? -errno : bind_path(l->fd, &address, group != NULL ? &gid : NULL);
     if (r < 0) {
-        log_error("Cannot listen on %s: %s.", path, strerror(-r));
+        log_error("Cannot listen on %s%s%s: %s.", path, group != NULL ? " for the group " : "",
+                  group != NULL ? group : "", strerror(-r));
         fd_close(&l->fd);
         return r;
     }

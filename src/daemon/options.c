@@ -32,6 +32,12 @@ static const char *take_socket_path(void *target, const char *argument)
     return *argument != '\0' ? NULL : "it must be a path";
 }
 
+static const char *take_socket_group(void *target, const char *argument)
+{
+    ((struct options *)target)->group = argument;
+    return *argument != '\0' ? NULL : "it must be the name of a group";
+}
+
 static const char *take_control_path(void *target, const char *argument)
 {
     ((struct options *)target)->control_path = argument;
@@ -139,6 +145,10 @@ static const struct options_row shared_rows[] = {
      "Listen on this unix socket for the front-end (QEMU, crosvm). It is made\n"
      "with mode 0600, and removed at the end.",
      take_socket_path},
+    {"socket-group", "GROUP",
+     "Let that group (a name or a number) connect to it too: mode 0660. For a front-end\n"
+     "that runs as another user. You must be in the group, or root.",
+     take_socket_group},
     {"fd", "N",
      "Use this inherited descriptor instead: a listening or a connected unix\n"
      "socket. Sockets passed by systemd (LISTEN_FDS) are used without an option.",
@@ -250,6 +260,9 @@ static enum options_outcome check_whole(struct options *o, const struct options_
 {
     if (o->socket_path != NULL && o->fd >= 0)
         return wrong(program, "--socket-path and --fd exclude each other.");
+    if (o->group != NULL && o->socket_path == NULL)
+        return wrong(program,
+                     "--socket-group needs --socket-path: another's socket is not changed.");
     if (o->arena_asked && o->exporter_asked)
         return wrong(program, "--exporter and --mapping=arena exclude each other.");
     o->arena = o->arena && !o->exporter_asked;

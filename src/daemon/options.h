@@ -21,6 +21,7 @@ struct options_row {
 /* What a device program is asked to do. Strings are borrowed from argv. */
 struct options {
     const char *socket_path;  /* NULL: not given */
+    const char *group;        /* --socket-group; NULL: not given */
     const char *control_path; /* NULL: none */
     int fd;                   /* -1: not given */
     bool print_capabilities;

@@ -105,7 +105,7 @@ static int find_front_end(struct service *s)
     if (s->options->fd >= 0)
         return listener_init_fd(&s->listener, s->options->fd);
     if (s->options->socket_path != NULL)
-        return listener_init_path(&s->listener, s->options->socket_path);
+        return listener_init_path(&s->listener, s->options->socket_path, s->options->group);
     log_error("There is no socket to serve. Give --socket-path=PATH or --fd=N.");
     return -EINVAL;
 }
