@@ -13,9 +13,9 @@ struct listener {
     pid_t maker;      /* of the path: no process that it forks is to remove it */
 };
 
-/* Makes a socket at 'path' and listens. It has mode 0600, or 0660 and the group 'group' (a name or a
- * number; NULL: none). A socket that nobody answers on any more is replaced; anything else at that
- * path, or a live one, is not. 0 or -errno, with a sentence in the log. */
+/* Makes a socket at 'path' and listens. It has mode 0600, or 0660 and the group 'group' (a name or
+ * a number; NULL: none). A socket that nobody answers on any more is replaced; anything else at
+ * that path, or a live one, is not. 0 or -errno, with a sentence in the log. */
 int listener_init_path(struct listener *listener, const char *path, const char *group);
 /* Takes over descriptor 'fd', which must be a unix stream socket. 0 or -errno, with a sentence in
  * the log. */
