@@ -17,6 +17,8 @@
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 static const uint8_t nobodys_uuid[16] = "hostblob-barrier";
+static const struct vhost_user_header follower = {VHOST_USER_BACKEND_CONFIG_CHANGE,
+                                                  VHOST_USER_VERSION, 0};
 
 static void request_destroy(struct back_request *request)
 {
@@ -54,7 +56,10 @@ static void detach(struct back_channel *ch)
 
 static void channel_break(struct back_channel *ch, int result, const char *reason)
 {
-    log_stranger("The back-end channel is closed: %s. Buffers can no longer be mapped.", reason);
+    /* libkrun closes it at each reset, and brings another. */
+    if (!ch->mute || !ch->held)
+        log_stranger("The back-end channel is closed: %s. Buffers can no longer be mapped.",
+                     reason);
     detach(ch);
     fail_all(ch, result);
 }
@@ -104,23 +109,39 @@ static bool send_bytes(struct back_channel *ch, const void *bytes, size_t size, 
     return n == (ssize_t)size;
 }
 
-/* Sends the first request from byte 'from' on. */
-static void send_first(struct back_channel *ch, size_t from)
-{
-    struct back_request *first = TAILQ_FIRST(&ch->queue);
-    uint8_t bytes[VHOST_USER_HEADER_SIZE + sizeof(first->payload)];
-    size_t size = VHOST_USER_HEADER_SIZE + first->header.size;
-
-    memcpy(bytes, &first->header, VHOST_USER_HEADER_SIZE);
-    memcpy(bytes + VHOST_USER_HEADER_SIZE, &first->payload, first->header.size);
-    if (send_bytes(ch, bytes + from, size - from, from == 0 ? first->fd : -1))
-        ch->phase = BACK_CHANNEL_ASKED;
-}
-
 /* With an edge for each byte that the front-end reads, besides what arrives. */
 static void watch_reading(struct back_channel *ch, bool on)
 {
     sd_event_source_set_io_events(ch->io, on ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
+}
+
+/* Whether the front-end has read all that was sent. The kernel wakes us while it still counts 1 for
+ * what was just read; an unread byte counts for hundreds. */
+static bool all_read(const struct back_channel *ch)
+{
+    int unread = 0;
+
+    return ioctl(ch->fd, SIOCOUTQ, &unread) >= 0 && unread <= 1;
+}
+
+/* Sends the first request from byte 'from' on. */
+static void send_first(struct back_channel *ch, size_t from)
+{
+    struct back_request *first = TAILQ_FIRST(&ch->queue);
+    uint8_t bytes[2 * VHOST_USER_HEADER_SIZE + sizeof(first->payload)];
+    size_t size = VHOST_USER_HEADER_SIZE + first->header.size;
+
+    memcpy(bytes, &first->header, VHOST_USER_HEADER_SIZE);
+    memcpy(bytes + VHOST_USER_HEADER_SIZE, &first->payload, first->header.size);
+    if (ch->mute && first->header.request != VHOST_USER_BACKEND_CONFIG_CHANGE) {
+        memcpy(bytes + size, &follower, VHOST_USER_HEADER_SIZE);
+        size += VHOST_USER_HEADER_SIZE;
+    }
+    if (!send_bytes(ch, bytes + from, size - from, from == 0 ? first->fd : -1))
+        return;
+    ch->phase = BACK_CHANNEL_ASKED;
+    if (ch->mute)
+        watch_reading(ch, true);
 }
 
 static void knock(struct back_channel *ch)
@@ -136,12 +157,7 @@ static void knock(struct back_channel *ch)
 /* Goes on with a request that was knocked for, if it is being waited for now. */
 static void enter(struct back_channel *ch)
 {
-    int unread = 0;
-
-    /* The kernel wakes us while it still counts 1 for what was just read; an unread byte counts for
-     * hundreds. */
-    if (ch->phase != BACK_CHANNEL_KNOCKED || ioctl(ch->fd, SIOCOUTQ, &unread) < 0 || unread > 1 ||
-        !ch->quiet(ch->quiet_data))
+    if (ch->phase != BACK_CHANNEL_KNOCKED || !all_read(ch) || !ch->quiet(ch->quiet_data))
         return;
     watch_reading(ch, false);
     send_first(ch, 1);
@@ -189,10 +205,22 @@ static void pump(struct back_channel *ch)
     timer_set(ch, ch->phase != BACK_CHANNEL_IDLE);
 }
 
+/* A request that is never answered is done with when what follows it has been read. */
+static void settle(struct back_channel *ch)
+{
+    if (!ch->mute || ch->phase != BACK_CHANNEL_ASKED || !all_read(ch))
+        return;
+    watch_reading(ch, false);
+    ch->phase = BACK_CHANNEL_IDLE;
+    timer_set(ch, false);
+    complete_first(ch, 0);
+    pump(ch);
+}
+
 /* What is wrong with the answer that has arrived, or NULL. */
 static const char *check_answer(const struct back_channel *ch, struct vhost_user_header *header)
 {
-    if (ch->phase != BACK_CHANNEL_ASKED)
+    if (ch->phase != BACK_CHANNEL_ASKED || ch->mute)
         return "the front-end answered, but nothing was asked";
     if (header->request != TAILQ_FIRST(&ch->queue)->header.request)
         return "the front-end answered another request than the one made";
@@ -275,6 +303,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
     if (events & ~(uint32_t)EPOLLOUT)
         read_answer(ch);
     enter(ch);
+    settle(ch);
     return 0;
 }
 
@@ -342,6 +371,7 @@ void back_channel_drain(struct back_channel *ch)
 {
     if (ch->phase == BACK_CHANNEL_ASKED)
         read_answer(ch);
+    settle(ch);
 }
 
 void back_channel_cancel_unsent(struct back_channel *ch)
@@ -387,6 +417,8 @@ static struct back_request *request_create(uint32_t request, uint32_t size, back
  * within. */
 static int enqueue(struct back_channel *ch, struct back_request *r)
 {
+    if (ch->mute)
+        r->header.flags = VHOST_USER_VERSION;
     TAILQ_INSERT_TAIL(&ch->queue, r, link);
     pump(ch);
     return 0;

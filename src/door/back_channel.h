@@ -24,6 +24,11 @@
  * the byte has been read, and the main socket shows no stop that came before, none can come before
  * the request is handled: then the rest follows. If the device stops first, the rest that follows
  * makes the message one that QEMU does not know, and ignores but for a line in its log.
+ *
+ * Mute. libkrun takes SHMEM, but not REPLY_ACK: it never says what came of a request. It handles
+ * one message after the other, each to its end. So with 'mute' each request has a CONFIG_CHANGE
+ * behind it, which changes nothing: when that has been read, the request has been carried out. A
+ * refusal is only in the front-end's log.
  */
 
 /* 'result': 0, or the descriptor that was looked for, which the callee owns; -EIO refused by the
@@ -55,7 +60,7 @@ struct back_channel {
     sd_event_source *io, *timer;
     bool held;
     enum back_channel_phase phase; /* of the head of the queue */
-    bool knock;                    /* see below */
+    bool knock, mute;              /* see above */
     bool (*quiet)(void *data); /* whether the main socket holds nothing that was not handled yet */
     void *quiet_data;
     uint64_t limit_us;

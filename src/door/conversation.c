@@ -65,7 +65,7 @@ static void answer_without_worker(struct session *s)
     else if (m->header.request == VHOST_USER_SET_VRING_KICK)
         value = session_rings_started(s) == 1 &&
                 s->rings[m->u64 & VHOST_USER_VRING_INDEX_MASK].base == 0;
-    if (m->header.request == VHOST_USER_RESET_DEVICE ||
+    if (handlers_resets(m->header.request) ||
         (m->header.request == VHOST_USER_SET_VRING_KICK && value != 0))
         wipe_arena(s);
     answer_waiting(s, 0, value);
@@ -268,7 +268,8 @@ void conversation_worker_request(struct session *s, const struct link_message *m
     else if (m->type == LINK_SHM_UNMAP)
         guest_window_unmap(&s->window, &wish);
     else if (m->type == LINK_CONFIG_CHANGED && session_rings_started(s) > 0 &&
-             (s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)))
+             (s->window.channel.mute ||
+              (s->protocol_features & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK))))
         back_channel_config_change(&s->window.channel);
     else
         worker_object(s, m, fds);

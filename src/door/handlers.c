@@ -13,10 +13,19 @@
 #define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
 #define VIRTIO_F_RING_RESET_BIT 40
 #define WINDOW_NEEDS (BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK))
+#define MUTE_WINDOW (UINT64_C(4) << 30) /* bytes, whatever the back-end says */
 
 static bool acked(const struct session *s, uint64_t bits)
 {
     return (s->protocol_features & bits) == bits;
+}
+
+/* libkrun: it takes SHMEM and a channel, gives no answers there, and does not ask how large the
+ * window is. */
+static bool is_mute(const struct session *s)
+{
+    return acked(s, BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(CONFIG)) &&
+           (s->protocol_features & (BIT(REPLY_ACK) | BIT(SHARED_OBJECT))) == 0;
 }
 
 /* ---- negotiation ---- */
@@ -70,6 +79,18 @@ static int get_protocol_features(struct session *s, const struct vhost_user_mess
     return answer_u64(s, m, handlers_protocol_features(s));
 }
 
+static void explain_mute(const struct session *s)
+{
+    static struct log_limit limit;
+
+    if (s->lent.window_size > MUTE_WINDOW)
+        log_stranger("The front-end gives no answers to SHMEM requests, as libkrun does, whose "
+                     "window is 4 GiB: with --window=4G or less buffers could be mapped.");
+    else if (log_limit_allows(&limit))
+        log_info("The front-end gives no answers to SHMEM requests, as libkrun does: a buffer "
+                 "counts as mapped when the front-end has read what follows its request.");
+}
+
 /* Says what will not work, before a guest finds out. */
 static void explain_negotiation(const struct session *s)
 {
@@ -78,7 +99,9 @@ static void explain_negotiation(const struct session *s)
 
     if (log_limit_allows(&limit))
         log_info("The front-end took protocol features %#llx.", (unsigned long long)taken);
-    if (taken & BIT(SHMEM)) {
+    if (is_mute(s)) {
+        explain_mute(s);
+    } else if (taken & BIT(SHMEM)) {
         if (!acked(s, BIT(BACKEND_REQ) | BIT(REPLY_ACK)))
             log_stranger(
                 "The front-end took SHMEM without BACKEND_REQ and REPLY_ACK: buffers cannot "
@@ -99,8 +122,12 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
     s->protocol_features = m->u64;
     s->lent.journal->page->protocol_features = m->u64;
     s->window.writable = false; /* until it asks how large it is */
-    /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither. */
-    s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD));
+    s->window.channel.mute = is_mute(s);
+    if (is_mute(s)) /* it never asks */
+        s->window.writable = s->lent.window_size <= MUTE_WINDOW;
+    /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither, and
+     * libkrun only the former. */
+    s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD)) && !is_mute(s);
     /* Only QEMU takes SHARED_OBJECT for these devices. Others answer when they have mapped, and
      * some want each request in one piece. */
     s->window.needs_barrier = acked(s, BIT(SHARED_OBJECT));
@@ -132,7 +159,7 @@ static int get_shmem_config(struct session *s, const struct vhost_user_message *
     struct vhost_user_shmem_config config = {.regions = 1};
 
     /* QEMU's vhost-user-gpu takes SHMEM, but has no window, and does not ask. */
-    s->window.writable = acked(s, WINDOW_NEEDS);
+    s->window.writable = acked(s, WINDOW_NEEDS) || is_mute(s);
     config.sizes[s->window.ledger.region.shmid] = s->window.ledger.region.size;
     connection_answer(&s->connection, m, &config, sizeof(config));
     return SESSION_ANSWERED;
@@ -266,6 +293,13 @@ static int reset_device(struct session *s, const struct vhost_user_message *m, s
     return session_ask_worker(s, &tell, NULL, 0);
 }
 
+/* libkrun does not ask where rings stop: at a guest's reset it disables them, and the next driver's
+ * begin with SET_OWNER. */
+static int set_owner(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
+{
+    return session_rings_started(s) > 0 ? reset_device(s, m, fds) : 0;
+}
+
 /* ---- answers that waited for the worker ---- */
 
 static void explain_window(const struct session *s)
@@ -278,6 +312,11 @@ static void explain_window(const struct session *s)
                  "buffers cannot be mapped into the guest.");
 }
 
+bool handlers_resets(uint32_t request)
+{
+    return request == VHOST_USER_RESET_DEVICE || request == VHOST_USER_SET_OWNER;
+}
+
 void handlers_worker_done(struct session *s, int result, uint64_t value)
 {
     const struct vhost_user_message *m = &s->waiting;
@@ -288,7 +327,7 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
     }
     if (m->header.request == VHOST_USER_SET_VRING_KICK)
         result = ring_handlers_started(s, result, value);
-    else if (m->header.request == VHOST_USER_RESET_DEVICE)
+    else if (handlers_resets(m->header.request))
         shared_objects_remove_all(&s->objects);
     else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1) {
         explain_window(s);
@@ -302,7 +341,7 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
 static handlers_fn *const handlers[VHOST_USER_REQUESTS] = {
     [VHOST_USER_GET_FEATURES] = get_features,
     [VHOST_USER_SET_FEATURES] = set_features,
-    [VHOST_USER_SET_OWNER] = nothing_to_do,
+    [VHOST_USER_SET_OWNER] = set_owner,
     [VHOST_USER_RESET_OWNER] = nothing_to_do,
     [VHOST_USER_SET_MEM_TABLE] = set_mem_table,
     [VHOST_USER_SET_VRING_NUM] = ring_handlers_num,

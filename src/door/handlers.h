@@ -15,6 +15,8 @@ typedef int handlers_fn(struct session *s, const struct vhost_user_message *m, s
 handlers_fn *handlers_find(uint32_t request);
 /* The worker has carried out what SESSION_WAITS waits for: answers the front-end. */
 void handlers_worker_done(struct session *s, int result, uint64_t value);
+/* Whether the request has the worker forget the driver. */
+bool handlers_resets(uint32_t request);
 /* The protocol feature bits that are offered. */
 uint64_t handlers_protocol_features(const struct session *s);
 
