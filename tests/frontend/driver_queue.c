@@ -2,6 +2,7 @@
 #include "tests/frontend/driver_queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -53,6 +54,11 @@ void driver_queue_finish(struct driver_queue *queue)
     close(queue->kick);
     close(queue->call);
     memset(queue, 0, sizeof(*queue));
+}
+
+int driver_queue_share_call(struct driver_queue *queue, const struct driver_queue *with)
+{
+    return dup3(with->call, queue->call, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
 void driver_queue_fresh(struct driver_queue *queue)

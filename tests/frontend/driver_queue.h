@@ -42,6 +42,8 @@ struct driver_queue {
 /* A ring of 'size' entries in guest memory. 0 or -errno. */
 int driver_queue_init(struct driver_queue *queue, struct guest_ram *ram, uint16_t size);
 void driver_queue_finish(struct driver_queue *queue);
+/* The device calls for both through one descriptor. 0 or -errno. */
+int driver_queue_share_call(struct driver_queue *queue, const struct driver_queue *with);
 /* A new driver: the ring is empty and its indices are 0. */
 void driver_queue_fresh(struct driver_queue *queue);
 /* Makes a request available, without a kick: 'size' bytes for the device to read, 'space' for it to

@@ -16,6 +16,13 @@
     (VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_MQ) | VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |  \
      VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |                                           \
      VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_CONFIG) | VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_SHMEM))
+/* No REPLY_ACK. */
+#define LIBKRUN_PROTOCOL                                                                           \
+    (VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_MQ) |                                                    \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |                                           \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_CONFIG) |                                                \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |                                       \
+     VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_SHMEM))
 /* What the Linux driver of a device takes, and what the rings can do. */
 #define DEVICE_BITS UINT64_C(0xffffff)
 #define RING_BITS                                                                                  \
@@ -24,16 +31,24 @@
 
 void frontend_plan_init(struct frontend_plan *plan, enum habit habit)
 {
+    static const uint64_t protocols[] = {
+        [HABIT_QEMU] = QEMU_PROTOCOL,
+        [HABIT_CROSVM] = CROSVM_PROTOCOL,
+        [HABIT_LIBKRUN] = LIBKRUN_PROTOCOL,
+    };
+
     *plan = (struct frontend_plan){
         .habit = habit,
-        .protocol = habit == HABIT_QEMU ? QEMU_PROTOCOL : CROSVM_PROTOCOL,
+        .protocol = protocols[habit],
         .features = DEVICE_BITS | RING_BITS,
-        .ring_size = habit == HABIT_QEMU ? 256 : 1024,
+        .ring_size = habit == HABIT_CROSVM ? 32768 : 256,
         .ram_size = 64u << 20,
     };
+    /* crosvm masks these two; the others pass on what the back-end has. */
+    if (habit != HABIT_CROSVM)
+        plan->features |= VHOST_USER_BIT(VIRTIO_RING_F_INDIRECT_DESC);
     if (habit == HABIT_QEMU)
-        plan->features |=
-            VHOST_USER_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VHOST_USER_BIT(VIRTIO_F_RING_RESET);
+        plan->features |= VHOST_USER_BIT(VIRTIO_F_RING_RESET);
 }
 
 int frontend_init(struct frontend *frontend, const struct frontend_plan *plan, int socket)
@@ -52,6 +67,8 @@ int frontend_init(struct frontend *frontend, const struct frontend_plan *plan, i
         r = driver_queue_init(&frontend->queues[i], &frontend->ram, plan->ring_size);
         frontend->queues[i].split = plan->split;
     }
+    for (unsigned i = 1; r == 0 && plan->habit == HABIT_LIBKRUN && i < FRONTEND_QUEUES; i++)
+        r = driver_queue_share_call(&frontend->queues[i], &frontend->queues[0]);
     return r;
 }
 
@@ -111,7 +128,7 @@ static int await_main(struct frontend *frontend, int milliseconds)
     struct pollfd poll_main = {.fd = frontend->socket, .events = POLLIN};
     int r;
 
-    if (frontend->plan.habit == HABIT_CROSVM)
+    if (frontend->plan.habit != HABIT_QEMU)
         return frontend_pump(frontend, frontend->socket, milliseconds);
     r = poll(&poll_main, 1, milliseconds);
     return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;

@@ -14,12 +14,15 @@
 
 /*
  * The front-end side of vhost-user, for tests: it negotiates, lends guest memory and rings, and
- * really maps what SHMEM_MAP brings. It has the habits of QEMU 11.1 or of crosvm, and misbehaves
- * when asked to.
+ * really maps what SHMEM_MAP brings. It has the habits of QEMU 11.1, of crosvm or of libkrun, and
+ * misbehaves when asked to.
  *
  * One thread does it all. With QEMU's habits the back-end channel is not served while an answer on
  * the main socket is awaited, and SHMEM requests are answered before they take effect, as there.
- * Whatever would have crashed or stopped the real thing is noted as a violation.
+ * With libkrun's they are not answered at all, no ring is ever asked where it stopped, both rings
+ * call through one descriptor, and each driver gets a new back-end channel.
+ * Whatever would have crashed or stopped the real thing is noted as a violation; crosvm's VM is
+ * then dead, and its sockets are closed.
  *
  * Functions that give int return 0 or -errno unless they say otherwise.
  */
@@ -63,7 +66,8 @@ struct frontend_mischief {
 struct frontend_counts {
     unsigned maps, unmaps;   /* SHMEM requests that came */
     unsigned refused;        /* of them, those refused for what they are */
-    unsigned barriers;       /* SHARED_OBJECT_REMOVE of what nobody shares */
+    unsigned barriers;       /* SHARED_OBJECT_REMOVE of what nobody shares; with libkrun's habits
+                                the CONFIG_CHANGE behind each SHMEM request */
     unsigned adds, removes;  /* SHARED_OBJECT_ADD, and REMOVE of what was added */
     unsigned withdrawn;      /* requests begun when the rings stopped, and made harmless */
     unsigned config_changes; /* CONFIG_CHANGE */
@@ -98,6 +102,9 @@ struct frontend {
     unsigned running;                         /* a bit for every ring that was started */
     unsigned objects;                         /* that the back-end shares with other devices, */
     uint8_t uuids[FRONTEND_MOST_OBJECTS][16]; /* and what they are called */
+    uint64_t told_features;                   /* of the last SET_FEATURES; 0: none */
+    bool dead;                                /* crosvm: the VM has been stopped */
+    bool followed;                            /* libkrun: a CONFIG_CHANGE comes that is none */
     bool table_stale;                         /* the back-end has another memory table than we */
     bool ram_told;                            /* guest memory was told region by region */
     struct frontend_mischief mischief;
@@ -106,7 +113,7 @@ struct frontend {
 };
 
 /* Fills in what that front-end takes: QEMU everything that it knows and the driver's usual bits,
- * crosvm its few. */
+ * crosvm and libkrun their few. */
 void frontend_plan_init(struct frontend_plan *plan, enum habit habit);
 
 /* Takes ownership of 'socket', connected to a back-end, even on error. */
@@ -158,6 +165,9 @@ int frontend_enable_ring(struct frontend *frontend, unsigned ring, bool enable);
 /* Disables and stops every ring; keeps where each stopped, so that frontend_start goes on there. */
 int frontend_stop(struct frontend *frontend);
 int frontend_stop_ring(struct frontend *frontend, unsigned ring);
+/* Whether a stop can be a pause, after which the rings go on where they stopped: libkrun knows only
+ * the reset. */
+bool frontend_can_pause(const struct frontend *frontend);
 /* What a guest's reset does: stops, drops the mappings if that is the habit, empties the rings. */
 int frontend_reset(struct frontend *frontend);
 

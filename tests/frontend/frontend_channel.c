@@ -32,6 +32,21 @@ static bool is_qemu(const struct frontend *frontend)
     return frontend->plan.habit == HABIT_QEMU;
 }
 
+static bool is_libkrun(const struct frontend *frontend)
+{
+    return frontend->plan.habit == HABIT_LIBKRUN;
+}
+
+/* crosvm stops the whole VM over one request that it cannot carry out. */
+static void die(struct frontend *frontend)
+{
+    if (frontend->plan.habit != HABIT_CROSVM)
+        return;
+    frontend->dead = true;
+    fd_close(&frontend->channel);
+    fd_close(&frontend->socket);
+}
+
 static int64_t now_us(void)
 {
     struct timespec now;
@@ -148,33 +163,37 @@ static void check_form(struct frontend *frontend, const struct asked *asked, uns
     const struct vhost_user_header *header = &asked->message.header;
     const struct vhost_user_mmap *map = &asked->message.mmap;
     static const uint8_t zeros[sizeof(map->pad)];
-    int more = 0;
+    bool wants_answer = (header->flags & VHOST_USER_FLAG_NEED_REPLY) != 0;
+    int more = 0, follower = is_libkrun(frontend) ? VHOST_USER_HEADER_SIZE : 0;
 
     if (header->size != sizeof(*map))
         frontend_violate(frontend, "SHMEM request of %u bytes", header->size);
     if (asked->fds.count != fds)
         frontend_violate(frontend, "SHMEM request with %u descriptors", asked->fds.count);
-    if (!(header->flags & VHOST_USER_FLAG_NEED_REPLY))
+    if (!wants_answer && !is_libkrun(frontend))
         frontend_violate(frontend,
                          "SHMEM request that wants no answer: nobody knows when it works");
+    if (wants_answer && is_libkrun(frontend))
+        frontend_violate(frontend, "SHMEM request that wants an answer: there is none");
     if (memcmp(map->pad, zeros, sizeof(zeros)) != 0)
         frontend_violate(frontend, "SHMEM request with padding that is not 0");
-    if (ioctl(frontend->channel, FIONREAD, &more) == 0 && more > 0)
+    if (ioctl(frontend->channel, FIONREAD, &more) == 0 && more > follower)
         frontend_violate(frontend, "two SHMEM requests at once");
 }
 
-/* A request that cannot be carried out: crosvm stops the VM over it. */
+/* A request that cannot be carried out. */
 static void refuse(struct frontend *frontend, const struct asked *asked, const char *reason)
 {
     const struct vhost_user_mmap *map = &asked->message.mmap;
 
     frontend->counts.refused++;
     if (!is_qemu(frontend))
-        frontend_violate(frontend, "%s of 0x%llx+0x%llx refused (%s): crosvm stops",
+        frontend_violate(frontend, "%s of 0x%llx+0x%llx refused (%s): the VM is of no use now",
                          asked->message.header.request == VHOST_USER_BACKEND_SHMEM_MAP ? "MAP"
                                                                                        : "UNMAP",
                          (unsigned long long)map->shm_offset, (unsigned long long)map->len, reason);
     answer(frontend, asked, is_qemu(frontend) ? 1 : (uint64_t)-EINVAL);
+    die(frontend);
 }
 
 /* Tells the other devices' memory map, as QEMU does after each change. */
@@ -245,6 +264,7 @@ static void serve_shmem(struct frontend *frontend, const struct asked *asked)
     frontend->counts.maps += map;
     frontend->counts.unmaps += !map;
     check_form(frontend, asked, map);
+    frontend->followed = is_libkrun(frontend);
     if (frontend->running == 0) {
         frontend_violate(frontend, "SHMEM request while no ring runs: QEMU crashes");
         answer(frontend, asked, 1);
@@ -314,7 +334,9 @@ static void serve_other(struct frontend *frontend, const struct asked *asked)
         serve_object(frontend, asked);
         break;
     case VHOST_USER_BACKEND_CONFIG_CHANGE:
-        frontend->counts.config_changes++;
+        frontend->counts.barriers += frontend->followed;
+        frontend->counts.config_changes += !frontend->followed;
+        frontend->followed = false;
         answer(frontend, asked, 0);
         break;
     default:
@@ -325,6 +347,7 @@ static void serve_other(struct frontend *frontend, const struct asked *asked)
         frontend_violate(frontend, "unknown request %u on the back-end channel",
                          asked->message.header.request);
         answer(frontend, asked, 1);
+        die(frontend);
     }
 }
 
@@ -358,7 +381,7 @@ int frontend_pump(struct frontend *frontend, int wake, int milliseconds)
     int64_t end = now_us() + milliseconds * 1000ll;
 
     for (;;) {
-        /* crosvm reads requests only while the device is active. */
+        /* Others than QEMU read requests only while the device is active. */
         bool deaf = frontend->mischief.deaf || (!is_qemu(frontend) && frontend->running == 0);
         int64_t left = (end - now_us()) / 1000;
         struct pollfd polled[] = {
@@ -372,6 +395,8 @@ int frontend_pump(struct frontend *frontend, int wake, int milliseconds)
             return -errno;
         if (polled[0].revents != 0)
             serve(frontend);
+        if (frontend->dead)
+            return -ECONNRESET;
         if (polled[1].revents != 0)
             return 0;
         if (polled[2].revents & (POLLHUP | POLLERR))

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define CONFIG_CHECKED 24u                 /* bytes of the config space */
+#define LIBKRUN_WINDOW (UINT64_C(4) << 30) /* bytes, whatever the back-end has */
 #define ACKED(frontend, name)                                                                      \
     (((frontend)->protocol & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)) != 0)
 
@@ -48,6 +50,9 @@ static int get_window(struct frontend *frontend)
         return -EBADMSG;
     }
     frontend->shmem_config = answer.shmem_config;
+    /* crosvm gives a device with two none. */
+    if (frontend->plan.habit == HABIT_CROSVM && answer.shmem_config.regions > 1)
+        frontend_violate(frontend, "GET_SHMEM_CONFIG: %u regions", answer.shmem_config.regions);
     for (unsigned i = 0; i < 256; i++)
         if (answer.shmem_config.sizes[i] != 0)
             return guest_window_init(&frontend->window, frontend->plan.habit, (uint8_t)i,
@@ -106,6 +111,23 @@ static int negotiate_qemu(struct frontend *frontend)
     return r;
 }
 
+/* A driver's reads of the config space go through one by one, each as wide as it is. */
+static int check_config(struct frontend *frontend)
+{
+    uint8_t whole[CONFIG_CHECKED], piece[8];
+    int r = ACKED(frontend, CONFIG) ? frontend_get_config(frontend, 0, sizeof(whole), whole) : 0;
+
+    for (uint32_t at = 0, size = 1; r == 0 && ACKED(frontend, CONFIG) && at < sizeof(whole);
+         at += size, size = size % 8 + 1) {
+        if (size > sizeof(whole) - at)
+            size = sizeof(whole) - at;
+        r = frontend_get_config(frontend, at, size, piece);
+        if (r == 0 && memcmp(piece, whole + at, size) != 0)
+            frontend_violate(frontend, "the config space reads differently at %u", at);
+    }
+    return r;
+}
+
 static int negotiate_crosvm(struct frontend *frontend)
 {
     int r = frontend_tell(frontend, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0, false);
@@ -118,14 +140,36 @@ static int negotiate_crosvm(struct frontend *frontend)
         r = ask_u64(frontend, VHOST_USER_GET_QUEUE_NUM, &frontend->queue_num);
     if (r == 0 && ACKED(frontend, SHMEM) && !frontend->plan.no_window)
         r = get_window(frontend);
+    if (r == 0)
+        r = check_config(frontend);
+    return r;
+}
+
+/* Nobody is told of an owner, and no channel is given, before a driver is there. Nor is the
+ * window's size asked for. */
+static int negotiate_libkrun(struct frontend *frontend)
+{
+    int r = get_features(frontend);
+
+    if (r == 0 && ACKED(frontend, MQ))
+        r = ask_u64(frontend, VHOST_USER_GET_QUEUE_NUM, &frontend->queue_num);
+    if (r == 0)
+        r = check_config(frontend);
+    if (r == 0 && ACKED(frontend, SHMEM) && !frontend->plan.no_window)
+        r = guest_window_init(&frontend->window, HABIT_LIBKRUN, 0, LIBKRUN_WINDOW);
     return r;
 }
 
 int frontend_negotiate(struct frontend *frontend)
 {
-    if (frontend->plan.habit == HABIT_QEMU)
+    switch (frontend->plan.habit) {
+    case HABIT_QEMU:
         return negotiate_qemu(frontend);
-    return negotiate_crosvm(frontend);
+    case HABIT_CROSVM:
+        return negotiate_crosvm(frontend);
+    default:
+        return negotiate_libkrun(frontend);
+    }
 }
 
 int frontend_get_config(struct frontend *frontend, uint32_t offset, uint32_t size, void *to)

@@ -9,6 +9,16 @@ static bool is_qemu(const struct frontend *frontend)
     return frontend->plan.habit == HABIT_QEMU;
 }
 
+static bool is_crosvm(const struct frontend *frontend)
+{
+    return frontend->plan.habit == HABIT_CROSVM;
+}
+
+static bool is_libkrun(const struct frontend *frontend)
+{
+    return frontend->plan.habit == HABIT_LIBKRUN;
+}
+
 static int tell_fd(struct frontend *frontend, uint32_t request, unsigned ring, int fd)
 {
     uint64_t value = ring;
@@ -41,15 +51,15 @@ int frontend_start_ring(struct frontend *frontend, unsigned ring)
     uint64_t one = 1;
     int r = frontend_tell_ring(frontend, VHOST_USER_SET_VRING_NUM, ring, queue->size, false);
 
-    /* crosvm tells the address before the base, QEMU after it. */
-    if (r == 0 && !is_qemu(frontend))
+    /* crosvm tells the address before the base, the others after it. */
+    if (r == 0 && is_crosvm(frontend))
         r = tell_addr(frontend, ring);
     if (r == 0)
         r = frontend_tell_ring(frontend, VHOST_USER_SET_VRING_BASE, ring, frontend->base[ring],
                                false);
-    if (r == 0 && is_qemu(frontend))
+    if (r == 0 && !is_crosvm(frontend))
         r = tell_addr(frontend, ring);
-    if (r == 0 && !is_qemu(frontend))
+    if (r == 0 && is_crosvm(frontend))
         r = tell_fd(frontend, VHOST_USER_SET_VRING_CALL, ring, queue->call);
     frontend->running |= 1u << ring;
     if (r == 0)
@@ -57,17 +67,37 @@ int frontend_start_ring(struct frontend *frontend, unsigned ring)
     /* QEMU kicks at every start, so that nothing is left lying from before a pause. */
     if (r == 0 && is_qemu(frontend) && write(queue->kick, &one, sizeof(one)) < 0)
         r = -errno;
-    if (r == 0 && is_qemu(frontend))
+    if (r == 0 && !is_crosvm(frontend))
         r = tell_fd(frontend, VHOST_USER_SET_VRING_CALL, ring, queue->call);
+    return r;
+}
+
+/* What comes before the rings. crosvm tells the features only when they are others, but the memory
+ * each time; libkrun everything, in an order of its own. */
+static int tell_device(struct frontend *frontend)
+{
+    bool again = is_crosvm(frontend) && frontend->told_features == frontend->features;
+    int r = 0;
+
+    if (is_libkrun(frontend)) {
+        r = frontend_tell(frontend, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0, false);
+        if (r == 0 && (frontend->protocol & VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ)) != 0)
+            r = frontend_give_channel(frontend);
+        if (r == 0)
+            r = frontend_tell_memory(frontend);
+    }
+    if (r == 0 && !again)
+        r = frontend_tell_u64(frontend, VHOST_USER_SET_FEATURES, frontend->features, false);
+    frontend->told_features = frontend->features;
+    if (r == 0 && !is_libkrun(frontend) && (frontend->table_stale || is_crosvm(frontend)))
+        r = frontend_tell_memory(frontend);
     return r;
 }
 
 int frontend_start(struct frontend *frontend)
 {
-    int r = frontend_tell_u64(frontend, VHOST_USER_SET_FEATURES, frontend->features, false);
+    int r = tell_device(frontend);
 
-    if (r == 0 && frontend->table_stale)
-        r = frontend_tell_memory(frontend);
     for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++) {
         r = frontend_start_ring(frontend, i);
         if (r == 0 && !is_qemu(frontend))
@@ -104,13 +134,27 @@ int frontend_stop(struct frontend *frontend)
     unsigned stopping = frontend->running;
     int r = 0;
 
-    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++)
+    /* crosvm stops one ring after the other, QEMU disables them all first. */
+    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++) {
         if (stopping & (1u << i))
             r = frontend_enable_ring(frontend, i, false);
-    for (unsigned i = 0; r == 0 && i < FRONTEND_QUEUES; i++)
+        if (r == 0 && is_crosvm(frontend) && (stopping & (1u << i)))
+            r = frontend_stop_ring(frontend, i);
+    }
+    for (unsigned i = 0; r == 0 && is_qemu(frontend) && i < FRONTEND_QUEUES; i++)
         if (stopping & (1u << i))
             r = frontend_stop_ring(frontend, i);
+    if (is_libkrun(frontend)) {
+        fd_close(&frontend->channel);
+        frontend->followed = false;
+        frontend->running = 0;
+    }
     return r;
+}
+
+bool frontend_can_pause(const struct frontend *frontend)
+{
+    return !is_libkrun(frontend);
 }
 
 int frontend_reset(struct frontend *frontend)

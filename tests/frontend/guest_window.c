@@ -39,8 +39,8 @@ static bool overlaps(const struct guest_window *window, uint64_t offset, uint64_
     return false;
 }
 
-/* What only crosvm checks. */
-static const char *check_map_crosvm(const struct vhost_user_mmap *map)
+/* What QEMU does not check. */
+static const char *check_map_strictly(const struct vhost_user_mmap *map)
 {
     if (map->flags & ~VHOST_USER_MMAP_RW)
         return "unknown flags";
@@ -54,13 +54,13 @@ const char *guest_window_check_map(const struct guest_window *window,
 {
     struct stat st;
 
-    if (window->size == 0 || map->shmid != window->shmid)
+    if (window->size == 0 || (window->habit != HABIT_LIBKRUN && map->shmid != window->shmid))
         return "no such region";
     if (map->len == 0)
         return "size zero";
     if (map->shm_offset > window->size || map->len > window->size - map->shm_offset)
         return "outside the region";
-    if (overlaps(window, map->shm_offset, map->len))
+    if (window->habit != HABIT_LIBKRUN && overlaps(window, map->shm_offset, map->len))
         return "overlaps a mapping";
     if (fd < 0 || fstat(fd, &st) < 0)
         return "no descriptor";
@@ -71,7 +71,19 @@ const char *guest_window_check_map(const struct guest_window *window,
         return "past the end of the file";
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
         return "the descriptor is not for reading and writing";
-    return window->habit == HABIT_CROSVM ? check_map_crosvm(map) : NULL;
+    return window->habit != HABIT_QEMU ? check_map_strictly(map) : NULL;
+}
+
+/* libkrun has no list: what is mapped over is no more. */
+static void displace(struct guest_window *window, uint64_t offset, uint64_t size)
+{
+    struct guest_window_mapping *m, *next;
+
+    for (m = window->mappings; m != NULL; m = next) {
+        next = m->next;
+        if (offset < m->shm_offset + m->size && m->shm_offset < offset + size)
+            guest_window_remove(window, m);
+    }
 }
 
 struct guest_window_mapping *guest_window_add(struct guest_window *window,
@@ -81,10 +93,12 @@ struct guest_window_mapping *guest_window_add(struct guest_window *window,
 
     if (mapping == NULL)
         return NULL;
+    displace(window, map->shm_offset, map->len);
     *mapping = (struct guest_window_mapping){
         .shm_offset = map->shm_offset,
         .size = map->len,
         .fd_offset = map->fd_offset,
+        .writable = window->habit == HABIT_QEMU || (map->flags & VHOST_USER_MMAP_RW) != 0,
         .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
         .next = window->mappings,
     };
@@ -95,8 +109,9 @@ struct guest_window_mapping *guest_window_add(struct guest_window *window,
 
 int guest_window_commit(struct guest_window *window, struct guest_window_mapping *mapping)
 {
-    void *at = mmap(window->base + mapping->shm_offset, mapping->size, PROT_READ | PROT_WRITE,
-                    MAP_SHARED | MAP_FIXED, mapping->fd, (off_t)mapping->fd_offset);
+    int prot = mapping->writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *at = mmap(window->base + mapping->shm_offset, mapping->size, prot, MAP_SHARED | MAP_FIXED,
+                    mapping->fd, (off_t)mapping->fd_offset);
 
     if (at == MAP_FAILED)
         return -errno;
@@ -108,7 +123,8 @@ struct guest_window_mapping *guest_window_find(const struct guest_window *window
                                                const struct vhost_user_mmap *unmap)
 {
     for (struct guest_window_mapping *m = window->mappings; m != NULL; m = m->next)
-        if (unmap->shmid == window->shmid && m->shm_offset == unmap->shm_offset &&
+        if ((window->habit == HABIT_LIBKRUN || unmap->shmid == window->shmid) &&
+            m->shm_offset == unmap->shm_offset &&
             (window->habit == HABIT_CROSVM || m->size == unmap->len))
             return m;
     return NULL;

@@ -10,8 +10,9 @@
 
 /* Whose habits a pretended front-end has. */
 enum habit {
-    HABIT_QEMU,   /* QEMU 11.1 */
-    HABIT_CROSVM, /* crosvm of August 2026 */
+    HABIT_QEMU,    /* QEMU 11.1 */
+    HABIT_CROSVM,  /* crosvm of August 2026 */
+    HABIT_LIBKRUN, /* libkrun of August 2026, on rust-vmm's vhost 0.17 */
 };
 
 /*
@@ -21,6 +22,7 @@ enum habit {
 struct guest_window_mapping {
     uint64_t shm_offset, size, fd_offset; /* bytes */
     int fd;                               /* owned: a duplicate, as QEMU keeps one */
+    bool writable;                        /* only QEMU does not look */
     bool committed;                       /* the guest can reach it */
     bool told;                            /* the back-end has it as a memory region */
     struct guest_window_mapping *next;
@@ -41,7 +43,7 @@ int guest_window_init(struct guest_window *window, enum habit habit, uint8_t shm
 void guest_window_finish(struct guest_window *window);
 
 /* Whether the front-end would take this SHMEM_MAP: NULL if so, else the reason. Checks what QEMU
- * checks, and what crosvm checks with its habit. */
+ * checks, and what crosvm and rust-vmm check with theirs. libkrun maps over what is there. */
 const char *guest_window_check_map(const struct guest_window *window,
                                    const struct vhost_user_mmap *map, int fd);
 /* Notes the mapping, which the guest cannot reach yet; duplicates 'fd'. NULL with errno set. */
@@ -49,7 +51,8 @@ struct guest_window_mapping *guest_window_add(struct guest_window *window,
                                               const struct vhost_user_mmap *map, int fd);
 /* Lets the guest reach it. 0 or -errno. */
 int guest_window_commit(struct guest_window *window, struct guest_window_mapping *mapping);
-/* What this SHMEM_UNMAP means: QEMU compares offset and length, crosvm the offset alone. */
+/* What this SHMEM_UNMAP means: QEMU compares offset and length, crosvm the offset alone. libkrun
+ * clears any range; one that is no mapping's is a mistake of ours all the same. */
 struct guest_window_mapping *guest_window_find(const struct guest_window *window,
                                                const struct vhost_user_mmap *unmap);
 void guest_window_remove(struct guest_window *window, struct guest_window_mapping *mapping);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "story.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +19,8 @@ const struct story_cast media_qemu = {STORY_MEDIA, HABIT_QEMU, NULL};
 const struct story_cast media_crosvm = {STORY_MEDIA, HABIT_CROSVM, NULL, true};
 const struct story_cast media_qemu_single = {STORY_MEDIA, HABIT_QEMU, "--mapping=single"};
 const struct story_cast media_crosvm_single = {STORY_MEDIA, HABIT_CROSVM, "--mapping=single"};
+
+static const char *const habit_names[] = {"qemu", "crosvm", "libkrun"};
 
 static int64_t now_ms(void)
 {
@@ -46,6 +49,25 @@ static struct frontend_plan plan_of(const struct story *s)
     return plan;
 }
 
+/* Leaves the story out, with the reason. */
+__attribute__((noreturn)) static void leave_out(struct story *s, const char *reason)
+{
+    s->ended = true; /* there is no log to show */
+    print_message("left out: %s\n", reason);
+    skip();
+    abort();
+}
+
+void story_unless(struct story *s, enum habit habit, const char *what)
+{
+    char reason[160];
+
+    if (s->cast.habit != habit)
+        return;
+    snprintf(reason, sizeof(reason), "%s knows no %s", habit_names[habit], what);
+    leave_out(s, reason);
+}
+
 /* The program has seen that its front-end is gone: it would turn the next one away before. */
 static void await_leave(struct story *s)
 {
@@ -66,6 +88,8 @@ void story_start(struct story *s, const char *const *arguments)
     const char *all[DAEMON_PROCESS_ARGUMENTS + 1] = {"--window=64M"};
     unsigned count = 1;
 
+    if (s->twice)
+        leave_out(s, "the ordinary run tells it with these habits");
     if (s->cast.mapping != NULL)
         all[count++] = s->cast.mapping;
     for (unsigned i = 0; arguments != NULL && arguments[i] != NULL; i++)
@@ -173,6 +197,20 @@ pid_t story_worker(struct story *s)
     return pid;
 }
 
+/* A story that is told by crosvm too is not told twice by it. */
+static void change_habit(struct story *s)
+{
+    const char *wanted = getenv(STORY_HABIT);
+
+    for (enum habit habit = HABIT_QEMU; wanted != NULL && habit <= HABIT_LIBKRUN; habit++) {
+        if (strcmp(wanted, habit_names[habit]) != 0)
+            continue;
+        s->twice = s->cast.habit != HABIT_QEMU && s->cast.habit == habit;
+        s->cast.habit = habit;
+        return;
+    }
+}
+
 int story_setup(void **state)
 {
     struct story *s = calloc(1, sizeof(*s));
@@ -180,6 +218,7 @@ int story_setup(void **state)
     if (s == NULL)
         return -1;
     s->cast = *(const struct story_cast *)*state;
+    change_habit(s);
     *state = s;
     return 0;
 }

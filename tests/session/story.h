@@ -17,6 +17,9 @@
 /* Environment variables that name the programs under test. */
 #define STORY_GPU "HOSTBLOB_GPU"
 #define STORY_MEDIA "HOSTBLOB_MEDIA"
+/* And one that has every story told by a front-end of other habits than its cast says: qemu, crosvm
+ * or libkrun. */
+#define STORY_HABIT "HOSTBLOB_TEST_HABIT"
 
 /* Whose habits and which way of mapping a story is told with: a test's initial state. */
 struct story_cast {
@@ -32,12 +35,17 @@ struct story {
     struct frontend frontend;
     bool joined;
     bool ended;
+    bool twice;   /* the ordinary run tells it with this cast anyway */
     int idle_fds; /* of the door, without a front-end */
 };
 
 /* The story of the running test: cmocka leaves no other way from a setup to a teardown. */
 struct story *story(void **state);
 
+/* Skips the story where a front-end of that habit tells it, which has no such thing as 'what', and
+ * says so: libkrun cannot pause a device or stop a single ring, never asks for the window, and
+ * answers no SHMEM request; crosvm's VM is dead after a refused one. */
+void story_unless(struct story *s, enum habit habit, const char *what);
 /* Starts the program with 'arguments' (NULL at the end, or NULL) and lets a first front-end come
  * and go, so that what is opened at the first use is open. */
 void story_start(struct story *s, const char *const *arguments);

@@ -50,6 +50,8 @@ static void a_refused_map_is_told_to_the_guest(void **state)
     struct story *s = story(state);
     long mapped;
 
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
+    story_unless(s, HABIT_CROSVM, "life after a refused request");
     begin(s);
     mapped = mappings(s);
     for (unsigned i = 0; i < 5; i++) {
@@ -74,6 +76,8 @@ static void a_front_end_that_is_full_is_told_of(void **state)
     struct story *s = story(state);
     long mapped;
 
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
+    story_unless(s, HABIT_CROSVM, "life after a refused request");
     begin(s);
     mapped = mappings(s);
     spoil_from_now(s, SPOIL_REFUSE, 100000);
@@ -96,6 +100,8 @@ static void a_smaller_window_is_respected(void **state)
     struct frontend_plan plan;
     uint64_t size;
 
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
+    story_unless(s, HABIT_CROSVM, "life after a refused request");
     story_start(s, NULL);
     unharmed_take(&before, s);
     frontend_plan_init(&plan, s->cast.habit);
@@ -123,6 +129,8 @@ static void a_refused_arena_leaves_a_device_without_a_window(void **state)
     struct story *s = story(state);
     struct frontend_plan plan;
 
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
+    story_unless(s, HABIT_CROSVM, "life after a refused request");
     story_start(s, NULL);
     unharmed_take(&before, s);
     frontend_plan_init(&plan, s->cast.habit);
@@ -140,6 +148,7 @@ static void a_refused_arena_leaves_a_device_without_a_window(void **state)
 /* The request at 'at' is answered wrongly: the guest's command fails, the rings go on. */
 static void spoil_a_map(struct story *s, enum spoil spoil)
 {
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
     begin(s);
     spoil_from_now(s, spoil, 0);
     assert_false(subject_map(s));
@@ -192,6 +201,7 @@ static void an_answer_comes_twice(void **state)
 {
     struct story *s = story(state);
 
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
     begin(s);
     spoil_from_now(s, SPOIL_TWICE, 0);
     subject_map(s);
@@ -203,6 +213,7 @@ static void an_answer_comes_twice(void **state)
 /* UNMAP is refused, or never answered: the resource goes nevertheless. */
 static void spoil_an_unmap(struct story *s, enum spoil spoil)
 {
+    story_unless(s, HABIT_LIBKRUN, "answer to a SHMEM request");
     begin(s);
     assert_true(subject_map(s));
     spoil_from_now(s, spoil, 0);
@@ -215,7 +226,10 @@ static void spoil_an_unmap(struct story *s, enum spoil spoil)
 
 static void an_unmap_is_refused(void **state)
 {
-    spoil_an_unmap(story(state), SPOIL_REFUSE);
+    struct story *s = story(state);
+
+    story_unless(s, HABIT_CROSVM, "life after a refused request");
+    spoil_an_unmap(s, SPOIL_REFUSE);
 }
 
 static void an_unmap_is_never_answered(void **state)

@@ -45,6 +45,8 @@ static void another_device_gets_what_is_shared(void **state)
     uint64_t *words;
     int fd;
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     create_named(s, 1, MIB, uuid);
     assert_int_equal(gpu_guest_attach(&s->frontend, 1, 1), OK);
@@ -75,6 +77,8 @@ static void the_arena_is_not_shared(void **state)
     struct story *s = story(state);
     uint8_t uuid[16];
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     create_named(s, 1, MIB, uuid);
     assert_int_equal(frontend_pump(&s->frontend, -1, 50), 0);
@@ -102,6 +106,8 @@ static void there_is_an_end_to_it(void **state)
     struct story *s = story(state);
     uint8_t uuids[MOST_OBJECTS + 5][16];
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     for (uint32_t i = 0; i < MOST_OBJECTS + 5; i++)
         create_named(s, i + 1, 4096, uuids[i]);
@@ -124,6 +130,8 @@ static void a_reset_ends_it(void **state)
     struct story *s = story(state);
     uint8_t uuid[16];
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     for (unsigned i = 0; i < 5; i++)
         create_named(s, i + 1, 4096, uuid);
@@ -147,6 +155,8 @@ static void a_pause_does_not_end_it(void **state)
     uint8_t uuid[16];
     unsigned adds;
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     create_named(s, 1, 4096, uuid);
     await_objects(s, 1);
@@ -168,6 +178,8 @@ static void a_death_does_not_end_it(void **state)
     uint8_t uuids[10][16];
     unsigned adds;
 
+    story_unless(s, HABIT_LIBKRUN, "SHARED_OBJECT");
+    story_unless(s, HABIT_CROSVM, "SHARED_OBJECT");
     gpu_story_open(s, NULL);
     for (unsigned i = 0; i < 10; i++)
         create_named(s, i + 1, 4096, uuids[i]);

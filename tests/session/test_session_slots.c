@@ -11,6 +11,8 @@ static void regions_come_and_go_one_by_one(void **state)
     struct story *s = story(state);
     unsigned told;
 
+    story_unless(s, HABIT_LIBKRUN, "CONFIGURE_MEM_SLOTS");
+    story_unless(s, HABIT_CROSVM, "CONFIGURE_MEM_SLOTS");
     gpu_story_open(s, with_slots);
     assert_true(s->frontend.ram_told);
     told = s->frontend.counts.tables;
@@ -29,6 +31,8 @@ static void a_pause_keeps_the_regions(void **state)
     struct story *s = story(state);
     unsigned told;
 
+    story_unless(s, HABIT_LIBKRUN, "CONFIGURE_MEM_SLOTS");
+    story_unless(s, HABIT_CROSVM, "CONFIGURE_MEM_SLOTS");
     gpu_story_open(s, with_slots);
     gpu_story_create_mapped(s, 1, MIB, MIB);
     told = s->frontend.counts.tables;
@@ -53,6 +57,8 @@ static void wrong_regions_are_refused(void **state)
     struct story *s = story(state);
     const uint64_t free_gpa = UINT64_C(1) << 40, free_user = UINT64_C(1) << 44;
 
+    story_unless(s, HABIT_LIBKRUN, "CONFIGURE_MEM_SLOTS");
+    story_unless(s, HABIT_CROSVM, "CONFIGURE_MEM_SLOTS");
     gpu_story_open(s, with_slots);
     assert_int_equal(tell(s, VHOST_USER_ADD_MEM_REG, free_gpa, 65536, free_user), 0);
     /* The same again, an overlap, nothing, a wrap, and more than the file has. */

@@ -194,6 +194,7 @@ static void a_pause_is_no_end(void **state)
     struct story *s = story(state);
     pid_t worker;
 
+    story_unless(s, HABIT_LIBKRUN, "pause");
     gpu_story_open(s, NULL);
     gpu_story_create_mapped(s, 1, MIB, MIB);
     assert_int_equal(gpu_guest_fill(&s->frontend, 1, 1, 0, MIB, 55), OK);
