@@ -51,6 +51,7 @@ struct sink_socket_output {
 struct sink_socket_questions {
     bool begun;         /* the first question was sent */
     bool ready;         /* the front-end has said what it can do */
+    bool presumed;      /* no, it has not: libkrun never does */
     bool holding;       /* the guest's questions wait for ours */
     bool take_features; /* say which of them we use */
     bool info_due;      /* ask what outputs there are */

@@ -43,13 +43,30 @@ static void hold(struct sink_socket *s)
     display_hold(s->sink.display);
 }
 
+/* libkrun answers every question but the first. What it can show are pixels. */
+static void presume(struct sink_socket *s)
+{
+    static struct log_limit limit;
+
+    if (log_limit_allows(&limit))
+        log_info("The front-end does not say what its window can do: it is given pixels only.");
+    s->ask.presumed = s->ask.ready = true;
+    s->ask.features = 0;
+    s->ask.edids_due = 0;
+    s->ask.info_due = true;
+}
+
 static int on_limit(sd_event_source *source, uint64_t now, void *data)
 {
     struct sink_socket *s = data;
 
-    log_stranger("The front-end does not say in time what the outputs are: the guest is told what "
-                 "is known.");
+    if (s->ask.begun && !s->ask.ready)
+        presume(s);
+    else
+        log_stranger("The front-end does not say in time what the outputs are: the guest is told "
+                     "what is known.");
     release(s);
+    sink_socket_pump(s);
     return 0;
 }
 
@@ -127,11 +144,12 @@ static void take_features(struct sink_socket *s)
     static struct log_limit limit;
     struct sink_socket_questions *q = &s->ask;
 
-    if (q->ready) { /* the knock */
+    if (q->ready && !q->presumed) { /* the knock */
         q->edid_asked = -1;
         return;
     }
     q->ready = true;
+    q->presumed = false;
     q->features = s->wire.in.u64 & WANTED;
     q->take_features = true;
     q->info_due = true;

@@ -142,6 +142,30 @@ static void a_silent_front_end_is_not_waited_for(void **state)
     assert_int_equal(f->closed, 0);
 }
 
+/* libkrun answers all but the question what it can do. */
+static void a_window_that_hides_what_it_can_do_gets_pixels(void **state)
+{
+    struct sink_fixture *f = *state;
+
+    f->peer.secretive = true;
+    sd_event_source_set_time_relative(sink_of(f)->ask.limit, 20000);
+    f->display.sink->impl->asked(f->display.sink, 0);
+    sink_show(f, 0, 100, 100, 1);
+    sink_settle(f);
+    assert_int_equal(f->peer.bytes, 12);
+    SINK_AWAIT(f, f->display.held == 0);
+    sink_settle(f);
+    assert_int_equal(f->peer.taken, 0);
+    assert_int_equal(f->peer.count[VHOST_USER_GPU_GET_EDID], 0);
+    assert_int_equal(f->display.outputs[0].width, 1024);
+    sink_assert_whole(f, 0, 1, 100, 100);
+    /* Should it say so after all, it counts. */
+    window_peer_send(&f->peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 4, &f->peer.offers, 8);
+    sink_settle(f);
+    assert_int_equal(f->peer.taken, 3);
+    assert_int_equal(f->closed, 0);
+}
+
 static void answers_to_a_worker_that_died_are_passed_over(void **state)
 {
     struct sink_fixture *f = *state;
@@ -360,6 +384,7 @@ int main(void)
         SINK_TEST(an_edid_that_is_refused_holds_up_nothing),
         SINK_TEST(without_the_feature_no_edid_is_asked_for),
         SINK_TEST(a_silent_front_end_is_not_waited_for),
+        SINK_TEST(a_window_that_hides_what_it_can_do_gets_pixels),
         SINK_TEST(answers_to_a_worker_that_died_are_passed_over),
         SINK_TEST(answers_may_come_byte_by_byte),
         SINK_TEST(a_dmabuf_is_handed_over),

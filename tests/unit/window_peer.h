@@ -50,6 +50,7 @@ struct window_peer {
     uint64_t offers; /* protocol features */
     uint64_t taken;
     bool silent;                    /* it answers nothing */
+    bool secretive;                 /* not what it can do: libkrun */
     unsigned edids;                 /* outputs that have an EDID: QEMU's max_outputs */
     bool keep_dmabuf;               /* DMABUF_UPDATE is answered by window_peer_flush alone */
     bool worker_died;               /* another goes on with the socket */
@@ -217,7 +218,7 @@ static inline void window_peer_take(struct window_peer *p,
     p->count[header->request]++;
     switch (header->request) {
     case VHOST_USER_GPU_GET_PROTOCOL_FEATURES:
-        if (!p->silent)
+        if (!p->silent && !p->secretive)
             window_peer_send(p, header->request, 4, &p->offers, sizeof(p->offers));
         break;
     case VHOST_USER_GPU_SET_PROTOCOL_FEATURES:
