@@ -34,6 +34,7 @@ struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, co
         errno = EEXIST;
         return NULL;
     }
+    gpu->mortal += !context->renderer->impl->outlives;
     gpu_count(gpu);
     return context;
 }
@@ -53,6 +54,7 @@ void context_discard(struct context *context)
     id_map_remove(&gpu->contexts, &context->node);
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
         fence_disband(&context->timelines[i]);
+    gpu->mortal -= !context->renderer->impl->outlives && !context->lost;
     gpu_count(gpu);
     free(context);
 }

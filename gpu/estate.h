@@ -11,6 +11,8 @@
 #include "journal/store.h"
 #include "protocol/virtio_gpu.h"
 
+#define ESTATE_VERSION 1u /* of all its records: another layout or meaning is another version */
+
 struct attachment;
 struct context;
 struct display;

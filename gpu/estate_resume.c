@@ -49,6 +49,8 @@ static int restore_context(struct gpu *gpu, struct store *store, uint32_t handle
         return -errno;
     context->record = handle;
     context->lost = !context->renderer->impl->outlives;
+    gpu->mortal -= context->lost;
+    gpu_count(gpu);
     tally->contexts++;
     tally->lost += context->lost;
     return 0;

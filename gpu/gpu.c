@@ -27,6 +27,7 @@ void gpu_count(struct gpu *gpu)
 
     census->resources = gpu->resources.count;
     census->contexts = gpu->contexts.count;
+    census->mortal = gpu->mortal;
     census->bytes = gpu->bytes;
 }
 

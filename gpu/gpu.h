@@ -39,6 +39,7 @@ struct gpu {
     uint64_t bytes;          /* of host memory, what limits.bytes limits */
     uint64_t entries;
     uint64_t attachments;
+    unsigned mortal;       /* contexts that die with this process */
     unsigned page_buffers; /* resources with one (resource::pages) */
     unsigned copies;       /* transfers of pictures to renderers that are under way */
     struct display display;

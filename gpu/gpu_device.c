@@ -56,6 +56,7 @@ static void gpu_facts(struct device *device, struct device_facts *facts)
         .features = gpu_features(gpu_of(device)),
         .queues = VIRTIO_GPU_QUEUES,
         .shmid = VIRTIO_GPU_SHM_ID_HOST_VISIBLE,
+        .estate = ESTATE_VERSION,
         .config_size = sizeof(config),
     };
     memcpy(facts->config, &config, sizeof(config));

@@ -14,6 +14,8 @@
 #include "journal/death_count.h"
 #include "journal/store.h"
 
+#define ESTATE_VERSION 1u /* of all its records: another layout or meaning is another version */
+
 struct buffer_queue;
 struct context;
 struct control_set;

@@ -32,6 +32,7 @@ static void facts_from(const struct virtio_media_config *config, struct device_f
     *facts = (struct device_facts){
         .queues = VIRTIO_MEDIA_QUEUES,
         .shmid = VIRTIO_MEDIA_SHMID,
+        .estate = ESTATE_VERSION,
         .config_size = sizeof(*config),
     };
     memcpy(facts->config, config, sizeof(*config));

@@ -6,12 +6,14 @@
 
 /*
  * What the door and the starter (daemon/starter_process.h) say to each other, over a SOCK_SEQPACKET
- * socketpair, one message a packet. Both ends are of the same program, so the layout has no
- * version. The door speaks with strangers: so the starter believes nothing of what it says but the
- * choice among these few things, none of which names a program, a path or a process.
+ * socketpair, one message a packet. The door speaks with strangers: so the starter believes nothing
+ * of what it says but the choice among these few things, none of which names a program, a path or a
+ * process.
  *
- * The live upgrade will be one more wish of the door: to start another door, with descriptors.
+ * Both ends are of the same program, but during an upgrade, when the starter keeps the door of
+ * another one beside its own: so that door begins by saying which version of all this it speaks.
  */
+#define STARTER_VERSION 1u
 #define STARTER_TEXT 120u /* bytes, with the NUL at the end */
 
 enum starter_type {
@@ -22,10 +24,20 @@ enum starter_type {
     STARTER_STOPPING,   /* it ends */
     STARTER_STATUS,     /* 'text', for people */
     STARTER_ALIVE,      /* the loop runs: for the watchdog */
+    STARTER_UPGRADE,    /* start the program anew, beside this one; a descriptor for its door */
+    STARTER_DROP,       /* end what was started so */
+    STARTER_GIVEN,      /* the door beside this one is the device's from now on */
+    /* Of a door beside the device's own. */
+    STARTER_WORDS, /* first of all. 'status': STARTER_VERSION; for its workers: 'text', a word of
+                      the command line, and 'code': 1 when they map memory that is not their own */
+    STARTER_HOLDS, /* it has all that it needs to be the device's door */
     /* The starter's news. */
-    STARTER_STARTED, /* 'pid'; or 'status', a negative errno: none was started */
-    STARTER_ENDED,   /* 'pid', 'code' and 'status', as waitid tells them */
-    STARTER_SETTLED, /* 'status': the layers of its own sandbox, for people */
+    STARTER_STARTED,      /* 'pid'; or 'status', a negative errno: none was started */
+    STARTER_ENDED,        /* 'pid', 'code' and 'status', as waitid tells them */
+    STARTER_SETTLED,      /* 'status': the layers of its own sandbox, for people */
+    STARTER_BESIDE_ENDED, /* the door beside: 'code' and 'status', as above; or 'code' 0 and
+                             'status' a negative errno: it was not started */
+    STARTER_YOURS,        /* to a door beside: it is the device's from now on */
     STARTER_TYPES,
 };
 

@@ -44,7 +44,8 @@ void stats_each(const struct stats *stats,
  */
 struct device_census {
     uint64_t resources; /* GPU resources, media buffers */
-    uint64_t contexts;  /* GPU contexts */
+    uint64_t contexts;  /* GPU contexts, */
+    uint64_t mortal;    /* and those of them that die with the worker: OpenGL's and Vulkan's */
     uint64_t sessions;  /* media sessions */
     uint64_t mapped;    /* of the resources, in the guest's window */
     uint64_t bytes;     /* of host memory that the resources may use */

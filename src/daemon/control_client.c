@@ -37,10 +37,22 @@ void control_client_finish(struct control_client *c)
 }
 
 /* Whoever is slower than that is left. */
+static bool arm_for(struct control_client *c, uint64_t us)
+{
+    return sd_event_source_set_time_relative(c->timer, us) >= 0 &&
+           sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
 static bool arm(struct control_client *c)
 {
-    return sd_event_source_set_time_relative(c->timer, LIMIT_US) >= 0 &&
-           sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) >= 0;
+    return arm_for(c, LIMIT_US);
+}
+
+static uint64_t patience(const struct control_client *c)
+{
+    uint64_t us = c->handler->patience != NULL ? c->handler->patience(c->data, c->line) : 0;
+
+    return us > 0 ? us : LIMIT_US;
 }
 
 /* ---- the answer ---- */
@@ -158,7 +170,7 @@ static void ask(struct control_client *c, size_t size)
     }
     c->state = CONTROL_WAITS;
     sd_event_source_set_io_events(c->io, 0); /* only the end is of interest */
-    arm(c);
+    arm_for(c, patience(c));
     r = c->handler->command(c->data, c->line, c->passed, on_done, c);
     if (r < 0)
         on_done(c, r, why_not(r));

@@ -21,6 +21,8 @@ struct control_handler {
     int (*command)(void *data, const char *line, int fd, control_done *done, void *client);
     /* The client is gone. */
     void (*forget)(void *data, void *client);
+    /* How long a command may take, in microseconds; 0, or no such function: the usual time. */
+    uint64_t (*patience)(void *data, const char *line);
 };
 
 enum control_state {

@@ -65,6 +65,26 @@ int control_socket_serve(struct control_socket *control, sd_event *loop,
     return accepting_init(&control->accepting, loop, control->fd, on_accept, control);
 }
 
+void control_socket_close(struct control_socket *control)
+{
+    accepting_finish(&control->accepting);
+    fd_close(&control->fd);
+}
+
+void control_socket_adopt(struct control_socket *control, int fd)
+{
+    control_socket_clear(control);
+    control->fd = fd;
+}
+
+bool control_socket_busy(const struct control_socket *control)
+{
+    for (unsigned i = 0; i < CONTROL_SOCKET_CLIENTS; i++)
+        if (control->clients[i].fd >= 0)
+            return true;
+    return false;
+}
+
 void control_socket_finish(struct control_socket *control)
 {
     accepting_finish(&control->accepting);

@@ -36,6 +36,12 @@ int control_socket_open(struct control_socket *control, const char *path);
 /* Serves, from now on, by 'loop'. 0 or -errno. */
 int control_socket_serve(struct control_socket *control, sd_event *loop,
                          const struct control_handler *handler, void *data);
+/* Lets nobody in any more: another process does. Who is there is served on. */
+void control_socket_close(struct control_socket *control);
+/* Goes on with 'fd' (owned), where another process has listened. */
+void control_socket_adopt(struct control_socket *control, int fd);
+/* Whether somebody is there. */
+bool control_socket_busy(const struct control_socket *control);
 /* Closes what is open. The name in the file system is removed by the process that made it. */
 void control_socket_finish(struct control_socket *control);
 

@@ -140,6 +140,11 @@ int listener_take(struct listener *l)
     return fd;
 }
 
+void listener_inherit(struct listener *l, const char *path)
+{
+    *l = (struct listener){.fd = -1, .path = path, .maker = getpid()};
+}
+
 void listener_finish(struct listener *l)
 {
     fd_close(&l->fd);

@@ -22,6 +22,8 @@ int listener_init_path(struct listener *listener, const char *path, const char *
 int listener_init_fd(struct listener *listener, int fd);
 /* Gives the descriptor to the caller, who owns it. */
 int listener_take(struct listener *listener);
+/* 'path' was made by the program that this process was before: it is ours to remove. */
+void listener_inherit(struct listener *listener, const char *path);
 /* Closes what was not taken, and removes the path if this process made it. */
 void listener_finish(struct listener *listener);
 

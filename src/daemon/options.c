@@ -11,7 +11,7 @@
 #include "base/units.h"
 #include "shm/shm_ledger.h"
 
-#define OPTIONS_MAX 32u
+#define OPTIONS_MAX 48u
 
 static const char *take_number(const char *text, int *value)
 {
@@ -140,6 +140,20 @@ static const char *take_worker(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_upgrade(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    return sscanf(argument, "%d,%d", &o->upgrade_line, &o->upgrade_channel) == 2
+               ? NULL
+               : "it is for this program's own use";
+}
+
+static const char *take_starter(void *target, const char *argument)
+{
+    return take_number(argument, &((struct options *)target)->starter_fd);
+}
+
 static const struct options_row shared_rows[] = {
     {"socket-path", "PATH",
      "Listen on this unix socket for the front-end (QEMU, crosvm). It is made\n"
@@ -192,6 +206,8 @@ static const struct options_row shared_rows[] = {
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
     {"worker", "FDS", NULL, take_worker},
     {"probe", "NAME", NULL, take_probe},
+    {"upgrade", "FDS", NULL, take_upgrade},
+    {"starter", "FD", NULL, take_starter},
     {NULL},
 };
 
@@ -289,6 +305,9 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .exporter = EXPORTER_AUTO,
         .log_level = LOG_LEVEL_INFO,
         .arena_fd = -1,
+        .upgrade_line = -1,
+        .upgrade_channel = -1,
+        .starter_fd = -1,
     };
     while (outcome == OPTIONS_RUN && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == OPTION_HELP) {

@@ -37,6 +37,8 @@ struct options {
     enum log_level log_level;
     bool is_worker;
     int link_fd, journal_fd, arena_fd; /* --worker */
+    int upgrade_line, upgrade_channel; /* --upgrade, by a starter that tries this program; -1 */
+    int starter_fd;                    /* --starter, by the starter that became this one; -1 */
 };
 
 enum options_outcome { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };

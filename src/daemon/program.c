@@ -2,6 +2,7 @@
 #include "daemon/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@
 #include "daemon/report.h"
 #include "daemon/self_check.h"
 #include "daemon/starter_process.h"
+#include "daemon/upgrade.h"
 #include "door/door.h"
 
-#define WORDS_MAX 254u /* of a command line */
+#define PATIENCE_US UINT64_C(3700000000) /* for an upgrade, which has limits of its own */
 
 /* What is served, in the starter and in the door. */
 struct service {
@@ -119,6 +121,9 @@ static char *on_report(void *data)
 static int on_command(void *data, const char *line, int fd, control_done *done, void *client)
 {
     struct service *s = data;
+
+    if (hand_over_is(line))
+        return hand_over_ask(&s->door.hand_over, line, done, client);
     return errands_ask(&s->door.errands, line, fd, done, client);
 }
 
@@ -126,9 +131,16 @@ static void on_forget(void *data, void *client)
 {
     struct service *s = data;
     errands_forget(&s->door.errands, client);
+    hand_over_forget(&s->door.hand_over, client);
 }
 
-static const struct control_handler control_handler = {on_report, on_command, on_forget};
+static uint64_t on_patience(void *data, const char *line)
+{
+    return hand_over_is(line) ? PATIENCE_US : 0;
+}
+
+static const struct control_handler control_handler = {on_report, on_command, on_forget,
+                                                       on_patience};
 
 static void on_status(void *data, const char *text)
 {
@@ -148,7 +160,38 @@ static void on_ready(void *data)
     starter_say(&s->door.starter, STARTER_READY, NULL);
 }
 
-static const struct door_handler door_handler = {on_status, on_ready};
+/* ---- upgrades ---- */
+
+static void on_given(void *data)
+{
+    struct service *s = data;
+    control_socket_close(&s->control);
+}
+
+static bool is_asked(void *data)
+{
+    struct service *s = data;
+    return control_socket_busy(&s->control);
+}
+
+static void serve_people(struct service *s)
+{
+    s->door.control_fd = s->control.fd;
+    if (s->control.fd >= 0 && control_socket_serve(&s->control, s->loop, &control_handler, s) < 0)
+        log_error("Nobody can ask at the control socket any more.");
+}
+
+static void on_taken(void *data, int control_fd)
+{
+    struct service *s = data;
+
+    control_socket_adopt(&s->control, control_fd);
+    serve_people(s);
+}
+
+static const struct door_handler door_handler = {on_status, on_ready, on_given, is_asked, on_taken};
+
+/* ---- the door ---- */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
@@ -168,10 +211,12 @@ static int take_signals(sd_event *loop)
     return r;
 }
 
-/* Everything that is opened is open already. */
-static int door_begin(struct service *s, int starter_fd)
+/* Everything that is opened is open already. 'channel' is to the door that this one takes over
+ * from; -1: there is none. */
+static int door_begin(struct service *s, int starter_fd, int channel)
 {
     struct door_options options = {
+        .program = s->program->options.name,
         .window_size = s->options->window,
         .arena = s->options->arena,
         .mem_slots = s->options->mem_slots,
@@ -180,15 +225,14 @@ static int door_begin(struct service *s, int starter_fd)
     };
     const struct sandbox_plan plan = plan_of(s->options, SANDBOX_DOOR);
     bool listening = s->listener.listening;
-    int r = door_init(&s->door, s->loop, &options, &door_handler, s);
+    int r = channel >= 0 ? door_init_beside(&s->door, s->loop, &options, channel, &door_handler, s)
+                         : door_init(&s->door, s->loop, &options, &door_handler, s);
 
     if (r < 0)
         return r;
-    if (s->control.fd >= 0)
-        r = control_socket_serve(&s->control, s->loop, &control_handler, s);
-    if (r >= 0)
-        r = take_signals(s->loop);
-    if (r >= 0)
+    serve_people(s);
+    r = take_signals(s->loop);
+    if (r >= 0 && channel < 0)
         r = door_serve(&s->door, listener_take(&s->listener), listening);
     if (r >= 0)
         r = sandbox_enter(&plan, &s->door.layers);
@@ -208,13 +252,13 @@ static int run_door(void *data, int starter_fd)
     int r = sd_event_default(&s->loop);
 
     if (r >= 0)
-        r = door_begin(s, starter_fd);
+        r = door_begin(s, starter_fd, -1);
     sd_event_unref(s->loop);
     return r < 0 ? EXIT_FAILURE : r;
 }
 
 /* The door has the sockets now; their names are the starter's to remove. */
-static int settle(void *data)
+static int settle(void *data, unsigned inherited)
 {
     struct service *s = data;
     struct sandbox_plan plan = plan_of(s->options, SANDBOX_STARTER);
@@ -224,6 +268,9 @@ static int settle(void *data)
 
     fd_close(&front_end);
     fd_close(&s->control.fd);
+    sandbox_renew(inherited);
+    if (inherited != 0)
+        return (int)inherited;
     if (s->options->sandbox == SANDBOX_NONE)
         log_warning("--sandbox=none: a guest that takes over this device has all rights of its "
                     "user.");
@@ -240,29 +287,20 @@ static void do_without_arena(struct options *options)
     options->arena = false;
 }
 
-/* The words for the worker: this program's own, and what was settled here, as in 'options'. */
+/* What the worker is told besides this program's own words: what was settled here, as in 'options'.
+ */
 static int prepare(const struct program *program, struct options *options, char **argv,
-                   char *to[WORDS_MAX + 3])
+                   struct house_words *words)
 {
-    static char word[PROGRAM_WORD];
-    static char single[] = "--mapping=single";
-    bool foreign = false;
-    unsigned n = 0;
+    _Static_assert(PROGRAM_WORD <= sizeof(words->word), "a word for the worker has its place");
     int r = 0;
 
     if (program->prepare != NULL)
-        r = program->prepare(program->options.target, argv, word, &foreign);
+        r = program->prepare(program->options.target, argv, words->word, &words->foreign);
     if (r < 0)
         return r;
-    if (foreign && options->arena)
+    if (words->foreign && options->arena)
         do_without_arena(options);
-    for (; argv[n] != NULL && n < WORDS_MAX; n++)
-        to[n] = argv[n];
-    if (word[0] != '\0')
-        to[n++] = word;
-    if (foreign)
-        to[n++] = single;
-    to[n] = NULL;
     return 0;
 }
 
@@ -275,23 +313,85 @@ static int open_sockets(struct service *s)
     return r;
 }
 
+/* What the program before this one made is ours now. */
+static void inherit(void *data, unsigned made)
+{
+    struct service *s = data;
+
+    if ((made & UPGRADE_MADE_SOCKET) != 0)
+        listener_inherit(&s->listener, s->options->socket_path);
+    if ((made & UPGRADE_MADE_CONTROL) != 0)
+        listener_inherit(&s->control.listener, s->options->control_path);
+}
+
+static unsigned made_by(const struct service *s)
+{
+    return (s->listener.path != NULL ? UPGRADE_MADE_SOCKET : 0) |
+           (s->control.listener.path != NULL ? UPGRADE_MADE_CONTROL : 0);
+}
+
+/* The life of the starter, from the beginning of the device or from an upgrade on. */
 static int run_device(const struct program *program, struct options *options, char **argv)
 {
     struct service s = {.program = program, .options = options, .listener.fd = -1};
-    char *words[WORDS_MAX + 3];
-    struct starter_process starter = {words, run_door, settle, &s};
+    struct starter_process starter = {
+        .argv = argv,
+        .resume_fd = options->starter_fd,
+        .door = run_door,
+        .settle = settle,
+        .inherit = inherit,
+        .data = &s,
+    };
+    bool begins = options->starter_fd < 0;
     int status = EXIT_FAILURE;
 
     log_init(program->options.name, NULL, options->log_level);
-    if (prepare(program, options, argv, words) < 0)
+    if (begins && prepare(program, options, argv, &starter.words) < 0)
         return EXIT_FAILURE;
     control_socket_clear(&s.control);
     sd_watchdog_enabled(false, &s.watchdog_us);
-    if (open_sockets(&s) >= 0)
+    if (!begins || open_sockets(&s) >= 0) {
+        starter.made = made_by(&s);
         status = starter_process_run(&starter);
+    }
     control_socket_finish(&s.control);
     listener_finish(&s.listener);
     return status;
+}
+
+/* The life of a door beside that of another program, which is to be upgraded to this one. */
+static int run_beside(const struct program *program, struct options *options, char **argv)
+{
+    struct service s = {.program = program, .options = options, .listener.fd = -1};
+    struct starter line = {.fd = options->upgrade_line};
+    struct house_words words = {.foreign = false};
+    int r;
+
+    log_init(program->options.name, NULL, options->log_level);
+    if (fcntl(options->upgrade_line, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(options->upgrade_channel, F_SETFD, FD_CLOEXEC) < 0)
+        return EXIT_FAILURE;
+    r = prepare(program, options, argv, &words);
+    control_socket_clear(&s.control);
+    if (r >= 0)
+        r = starter_words(&line, words.word, words.foreign);
+    if (r >= 0)
+        r = sd_event_default(&s.loop);
+    if (r >= 0)
+        r = door_begin(&s, options->upgrade_line, options->upgrade_channel);
+    sd_event_unref(s.loop);
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+/* An upgrade puts a word behind the command line, which is not the person's. */
+static int run_one(const struct program *program, struct options *options, int argc, char **argv)
+{
+    if (options->is_worker)
+        return run_worker(program, options);
+    if (options->upgrade_line >= 0 || options->starter_fd >= 0)
+        argv[argc - 1] = NULL;
+    return options->upgrade_line >= 0 ? run_beside(program, options, argv)
+                                      : run_device(program, options, argv);
 }
 
 /* What is asked for besides serving a front-end. -1: nothing. */
@@ -326,5 +426,5 @@ int program_main(const struct program *program, int argc, char **argv)
     if (status >= 0)
         return status;
     fd_raise_limit();
-    return options.is_worker ? run_worker(program, &options) : run_device(program, &options, argv);
+    return run_one(program, &options, argc, argv);
 }

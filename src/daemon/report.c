@@ -73,6 +73,7 @@ static void put_device(struct json_object *root, const struct journal *journal)
 
     put_number(device, "resources", census->resources);
     put_number(device, "contexts", census->contexts);
+    put_number(device, "mortal_contexts", census->mortal);
     put_number(device, "sessions", census->sessions);
     put_number(device, "mapped", census->mapped);
     put_number(device, "bytes", census->bytes);

@@ -193,6 +193,12 @@ int sandbox_enter(const struct sandbox_plan *plan, unsigned *built)
     return r < 0 ? r : sandbox_filter(plan, built);
 }
 
+void sandbox_renew(unsigned built)
+{
+    if ((built & SANDBOX_PRIVILEGES) != 0)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 int sandbox_child_prepare(const struct sandbox_plan *plan)
 {
     struct sandbox_plan child = {.role = SANDBOX_RENDER_SERVER, .mode = plan->mode};

@@ -120,6 +120,10 @@ int sandbox_filter(const struct sandbox_plan *plan, unsigned *layers);
 /* Both. */
 int sandbox_enter(const struct sandbox_plan *plan, unsigned *layers);
 
+/* In a program that took the place of one which had built these layers: they are there but for what
+ * an exec takes away. */
+void sandbox_renew(unsigned layers);
+
 /*
  * For programs that this process will start: makes the list of SANDBOX_RENDER_SERVER ready, under
  * the same mode. As above.

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,111 +16,104 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/upgrade.h"
 #include "protocol/starter.h"
 
-#define WORDS_MAX 256u
-
-/* One of the children. */
-struct child {
-    pid_t pid; /* 0: it does not run */
-    int pidfd; /* owned; it is signalled by this, so that never another process is meant */
-};
-
 struct starting {
-    const struct starter_process *process;
-    int line;    /* to the door, owned; -1: it has hung up */
-    int signals; /* signalfd, owned */
-    struct child door, worker;
+    struct starter_process *process;
+    int signals;             /* signalfd, owned */
+    struct house house;      /* the device's */
+    struct house beside;     /* of an upgrade; without a door: there is none */
+    char path[UPGRADE_PATH]; /* where the program is looked for; "": it cannot be */
+    unsigned layers;
     int status; /* of the door's end */
 };
 
-static int child_init(struct child *child, pid_t pid)
+/* ---- an upgrade ---- */
+
+static void tell_beside_ended(struct starting *s, int code, int status)
 {
-    *child = (struct child){.pid = pid, .pidfd = pidfd_open(pid, 0)};
-    return child->pidfd < 0 ? -errno : 0;
+    const struct starter_message m = {.type = STARTER_BESIDE_ENDED, .code = code, .status = status};
+
+    house_tell(&s->house, &m);
 }
 
-static void child_signal(const struct child *child, int signal_number)
+static void begin_upgrade(struct starting *s, struct fd_list *fds)
 {
-    if (child->pid > 0)
-        pidfd_send_signal(child->pidfd, signal_number, NULL, 0);
+    int channel = fd_list_take(fds, 0);
+    int r = -EINVAL;
+
+    if (s->beside.door.pid > 0)
+        r = -EBUSY;
+    else if (channel >= 0 && s->path[0] != '\0')
+        r = upgrade_start_beside(&s->beside, s->path, s->process->argv, channel);
+    fd_close(&channel);
+    if (r < 0)
+        tell_beside_ended(s, 0, r);
 }
 
-static void child_forget(struct child *child)
+static void drop_beside(struct starting *s)
 {
-    fd_close(&child->pidfd);
-    child->pid = 0;
+    if (s->beside.door.pid == 0)
+        return;
+    house_finish(&s->beside);
+    tell_beside_ended(s, CLD_KILLED, SIGKILL);
 }
 
-/* A child begins with this: it ends with its parent. systemd hears of it by the starter alone. */
-static void be_a_child(pid_t parent)
+/* The one beside is the device's door now. The other may go on to answer who asked for this, and
+ * ends by itself. */
+static void change_doors(struct starting *s)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(127);
-    unsetenv("NOTIFY_SOCKET");
-    unsetenv("WATCHDOG_USEC");
-    unsetenv("WATCHDOG_PID");
+    const struct starter_message yours = {.type = STARTER_YOURS};
+    int r;
+
+    fd_close(&s->house.line);
+    child_forget(&s->house.door);
+    child_signal(&s->house.worker, SIGKILL);
+    if (s->house.worker.pid > 0)
+        waitpid(s->house.worker.pid, NULL, 0);
+    child_forget(&s->house.worker);
+    fd_close(&s->house.program);
+    s->house = s->beside;
+    house_clear(&s->beside);
+    house_tell(&s->house, &yours);
+    r = upgrade_become(&s->house, s->path, s->process->argv, s->layers, s->process->made);
+    log_warning("This process goes on as the program before the upgrade: %s.", strerror(-r));
 }
 
-/* ---- the worker ---- */
-
-static void become_worker(const struct starting *s, const struct fd_list *fds)
+/* Said once, before it has heard of anybody. */
+static void take_words(struct starting *s, struct house *h, const struct starter_message *m)
 {
-    int arena = fds->count > 2 ? fds->fds[2] : -1;
-    char argument[64];
-    char *argv[WORDS_MAX + 2];
-    unsigned n = 0;
-    sigset_t none;
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (unsigned i = 0; i < fds->count; i++)
-        if (fd_set_inherited(fds->fds[i]) < 0)
-            _exit(127);
-    snprintf(argument, sizeof(argument), "--worker=%d,%d,%d", fds->fds[0], fds->fds[1], arena);
-    for (; s->process->argv[n] != NULL && n < WORDS_MAX; n++)
-        argv[n] = s->process->argv[n];
-    argv[n++] = argument;
-    argv[n] = NULL;
-    execv("/proc/self/exe", argv);
-    _exit(127);
-}
-
-static void tell(struct starting *s, const struct starter_message *m)
-{
-    ssize_t n = s->line >= 0 ? fd_send(s->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
-
-    /* One that has hung up is ending, and may do so in its own way. One that does not read would
-     * never hear of a worker's end. */
-    if (n != sizeof(*m) && n != -EPIPE && n != -ECONNRESET)
-        child_signal(&s->door, SIGKILL);
-}
-
-static void start_worker(struct starting *s, const struct fd_list *fds)
-{
-    struct starter_message m = {.type = STARTER_STARTED};
-    pid_t parent = getpid(), pid;
-
-    if (s->worker.pid > 0 || fds->count < 2 || fds->count > 3) {
-        m.status = -EINVAL;
-        tell(s, &m);
+    if (h != &s->beside || h->spoke)
+        return;
+    h->spoke = m->status == (int)STARTER_VERSION;
+    if (!h->spoke) {
+        log_error("The program for the upgrade speaks another language with its starter (version "
+                  "%d, not %u).",
+                  m->status, STARTER_VERSION);
+        drop_beside(s);
         return;
     }
-    pid = fork();
-    if (pid == 0) {
-        be_a_child(parent);
-        become_worker(s, fds);
-    }
-    m.status = -errno;
-    if (pid > 0) {
-        m.pid = pid;
-        m.status = child_init(&s->worker, pid);
-    }
-    /* The door hangs up then, at which a worker ends by itself. */
-    if (m.status < 0)
-        s->worker.pid = m.pid = 0;
-    tell(s, &m);
+    h->words.foreign = m->code != 0;
+    memcpy(h->words.word, m->text, sizeof(h->words.word));
+    h->words.word[STARTER_TEXT - 1] = '\0';
+}
+
+static void take_upgrade_wish(struct starting *s, struct house *h, const struct starter_message *m,
+                              struct fd_list *fds)
+{
+    if (m->type == STARTER_WORDS)
+        take_words(s, h, m);
+    else if (m->type == STARTER_HOLDS && h == &s->beside)
+        h->holds = true;
+    else if (m->type == STARTER_UPGRADE && h == &s->house)
+        begin_upgrade(s, fds);
+    else if (m->type == STARTER_DROP && h == &s->house)
+        drop_beside(s);
+    else if (m->type == STARTER_GIVEN && h == &s->house && s->beside.holds)
+        change_doors(s);
+    else
+        log_stranger("The door wishes for something out of turn (%u).", m->type);
 }
 
 /* ---- the door's wishes ---- */
@@ -137,48 +128,64 @@ static void pass_status(struct starter_message *m)
     sd_notifyf(false, "STATUS=%s", m->text);
 }
 
-static void take_wish(struct starting *s, struct starter_message *m, const struct fd_list *fds)
+/* The news of the device, which is the door's alone that it has. */
+static void pass_news(struct starter_message *m)
+{
+    if (m->type == STARTER_READY)
+        sd_notify(false, "READY=1");
+    else if (m->type == STARTER_STOPPING)
+        sd_notify(false, "STOPPING=1");
+    else if (m->type == STARTER_ALIVE)
+        sd_notify(false, "WATCHDOG=1");
+    else
+        pass_status(m);
+}
+
+static void take_wish(struct starting *s, struct house *h, struct starter_message *m,
+                      struct fd_list *fds)
 {
     switch (m->type) {
     case STARTER_WORKER:
-        start_worker(s, fds);
+        house_start_worker(h, s->process->argv, fds);
         break;
     case STARTER_KILL:
-        child_signal(&s->worker, SIGKILL);
+        child_signal(&h->worker, SIGKILL);
         break;
     case STARTER_READY:
-        sd_notify(false, "READY=1");
-        break;
     case STARTER_STOPPING:
-        sd_notify(false, "STOPPING=1");
-        break;
     case STARTER_STATUS:
-        pass_status(m);
-        break;
     case STARTER_ALIVE:
-        sd_notify(false, "WATCHDOG=1");
+        if (h == &s->house)
+            pass_news(m);
+        break;
+    case STARTER_UPGRADE:
+    case STARTER_DROP:
+    case STARTER_GIVEN:
+    case STARTER_WORDS:
+    case STARTER_HOLDS:
+        take_upgrade_wish(s, h, m, fds);
         break;
     default:
         log_stranger("The door wishes for something unknown (%u).", m->type);
     }
 }
 
-static void read_line(struct starting *s)
+static void read_line(struct starting *s, struct house *h)
 {
     struct starter_message m;
     struct fd_list fds = {0};
-    ssize_t n = fd_receive(s->line, &m, sizeof(m), &fds);
+    ssize_t n = fd_receive(h->line, &m, sizeof(m), &fds);
 
     if (n == sizeof(m))
-        take_wish(s, &m, &fds);
+        take_wish(s, h, &m, &fds);
     else if (n != -EAGAIN && n != -EINTR)
-        fd_close(&s->line); /* its end is told by SIGCHLD */
+        fd_close(&h->line); /* its end is told by SIGCHLD */
     fd_list_finish(&fds);
 }
 
 /* ---- ends ---- */
 
-static void tell_end(struct starting *s, const siginfo_t *si)
+static void tell_end(struct house *h, const siginfo_t *si)
 {
     const struct starter_message m = {
         .type = STARTER_ENDED,
@@ -187,13 +194,13 @@ static void tell_end(struct starting *s, const siginfo_t *si)
         .status = si->si_status,
     };
 
-    child_forget(&s->worker);
-    tell(s, &m);
+    child_forget(&h->worker);
+    house_tell(h, &m);
 }
 
 static void note_door(struct starting *s, const siginfo_t *si)
 {
-    child_forget(&s->door);
+    child_forget(&s->house.door);
     if (si->si_code == CLD_EXITED) {
         s->status = si->si_status;
         return;
@@ -206,6 +213,28 @@ static void note_door(struct starting *s, const siginfo_t *si)
         log_error("The door was killed by signal %d: the device ends.", si->si_status);
 }
 
+static void note_beside(struct starting *s, const siginfo_t *si)
+{
+    child_forget(&s->beside.door);
+    house_finish(&s->beside);
+    tell_beside_ended(s, si->si_code, si->si_status);
+}
+
+static void note_end(struct starting *s, const siginfo_t *si)
+{
+    /* All that it had is there once more. */
+    if (si->si_pid == s->house.door.pid && s->beside.holds)
+        change_doors(s);
+    else if (si->si_pid == s->house.door.pid)
+        note_door(s, si);
+    else if (si->si_pid == s->beside.door.pid)
+        note_beside(s, si);
+    else if (si->si_pid == s->house.worker.pid)
+        tell_end(&s->house, si);
+    else if (si->si_pid == s->beside.worker.pid)
+        tell_end(&s->beside, si);
+}
+
 static void reap(struct starting *s)
 {
     siginfo_t si;
@@ -214,10 +243,7 @@ static void reap(struct starting *s)
         si.si_pid = 0;
         if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG) < 0 || si.si_pid == 0)
             return;
-        if (si.si_pid == s->door.pid)
-            note_door(s, &si);
-        else if (si.si_pid == s->worker.pid)
-            tell_end(s, &si);
+        note_end(s, &si);
     }
 }
 
@@ -230,28 +256,29 @@ static void read_signal(struct starting *s)
     if (si.ssi_signo == SIGCHLD)
         reap(s);
     else
-        child_signal(&s->door, SIGTERM);
+        child_signal(&s->house.door, SIGTERM);
 }
 
 static void serve(struct starting *s)
 {
-    struct pollfd fds[2];
+    struct pollfd fds[3];
 
-    while (s->door.pid > 0) {
-        fds[0] = (struct pollfd){.fd = s->line, .events = POLLIN};
+    reap(s);
+    while (s->house.door.pid > 0) {
+        fds[0] = (struct pollfd){.fd = s->house.line, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-        if (poll(fds, 2, -1) < 0)
+        fds[2] = (struct pollfd){.fd = s->beside.line, .events = POLLIN};
+        if (poll(fds, 3, -1) < 0)
             continue;
-        if (fds[0].revents != 0)
-            read_line(s);
-        if (fds[1].revents != 0)
+        if (fds[2].revents != 0)
+            read_line(s, &s->beside);
+        else if (fds[0].revents != 0)
+            read_line(s, &s->house);
+        else if (fds[1].revents != 0)
             read_signal(s);
     }
-    fd_close(&s->line);
-    child_signal(&s->worker, SIGKILL);
-    if (s->worker.pid > 0)
-        waitpid(s->worker.pid, NULL, 0);
-    child_forget(&s->worker);
+    house_finish(&s->beside);
+    house_finish(&s->house);
 }
 
 /* ---- life ---- */
@@ -275,9 +302,9 @@ static int take_signals(struct starting *s)
 /* SIGTERM stays blocked: the door's loop will take it. */
 static void become_door(struct starting *s, int line, pid_t parent)
 {
-    be_a_child(parent);
+    child_begin(parent);
     fd_close(&s->signals);
-    fd_close(&s->line);
+    fd_close(&s->house.line);
     exit(s->process->door(s->process->data, line));
 }
 
@@ -290,50 +317,68 @@ static int start_door(struct starting *s)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
-    s->line = pair[0];
+    s->house.line = pair[0];
     fflush(NULL);
     pid = fork();
     if (pid == 0)
         become_door(s, pair[1], parent);
-    r = pid < 0 ? -errno : fd_set_nonblock(s->line);
+    r = pid < 0 ? -errno : fd_set_nonblock(s->house.line);
     close(pair[1]);
-    return r < 0 ? r : child_init(&s->door, pid);
+    return r < 0 ? r : child_init(&s->house.door, pid);
 }
 
-static void settle(struct starting *s)
+/* Starts the door, or finds it there. */
+static int begin(struct starting *s, unsigned *inherited)
+{
+    int r;
+
+    *inherited = 0;
+    if (s->process->resume_fd < 0) {
+        s->house.words = s->process->words;
+        r = start_door(s);
+        if (r < 0)
+            log_error("The door cannot be started: %s.", strerror(-r));
+        return r;
+    }
+    r = upgrade_resume(s->process->resume_fd, &s->house, inherited, &s->process->made);
+    if (r == 0)
+        s->process->inherit(s->process->data, s->process->made);
+    return r;
+}
+
+static void settle(struct starting *s, unsigned inherited)
 {
     struct starter_message m = {.type = STARTER_SETTLED};
-    int r = s->process->settle(s->process->data);
+    int r = s->process->settle(s->process->data, inherited);
 
     if (r < 0) {
-        child_signal(&s->door, SIGKILL);
+        child_signal(&s->house.door, SIGKILL);
         return;
     }
+    s->layers = (unsigned)r;
     m.status = r;
-    tell(s, &m);
+    house_tell(&s->house, &m);
 }
 
-int starter_process_run(const struct starter_process *process)
+int starter_process_run(struct starter_process *process)
 {
-    struct starting s = {
-        .process = process,
-        .line = -1,
-        .signals = -1,
-        .door = {.pidfd = -1},
-        .worker = {.pidfd = -1},
-        .status = EXIT_FAILURE,
-    };
+    struct starting s = {.process = process, .signals = -1, .status = EXIT_FAILURE};
+    unsigned inherited;
     int r = take_signals(&s);
 
+    house_clear(&s.house);
+    house_clear(&s.beside);
+    if (upgrade_find(process->argv[0], s.path) < 0)
+        s.path[0] = '\0';
     if (r == 0)
-        r = start_door(&s);
-    if (r < 0)
-        log_error("The door cannot be started: %s.", strerror(-r));
+        r = begin(&s, &inherited);
     else
-        settle(&s);
-    if (r == 0)
+        log_error("The door cannot be started: %s.", strerror(-r));
+    if (r == 0) {
+        settle(&s, inherited);
         serve(&s);
-    fd_close(&s.line);
+    }
+    house_finish(&s.house);
     fd_close(&s.signals);
     return s.status;
 }

@@ -75,7 +75,8 @@ struct device_host {
 struct device_facts {
     uint64_t features; /* the device type's own virtio bits; the ring's are added by the worker */
     unsigned queues;
-    uint8_t shmid; /* of its window */
+    uint8_t shmid;   /* of its window */
+    uint32_t estate; /* the version of what it leaves in the store: an upgrade keeps to the same */
     uint32_t config_size;
     uint8_t config[DEVICE_MAX_CONFIG];
 };

@@ -353,6 +353,17 @@ bool back_channel_attached(const struct back_channel *ch)
     return ch->fd >= 0;
 }
 
+bool back_channel_rests(const struct back_channel *ch)
+{
+    return ch->broken == NULL && ch->have == 0 && TAILQ_EMPTY(&ch->queue);
+}
+
+void back_channel_deafen(struct back_channel *ch, bool deaf)
+{
+    if (ch->io != NULL)
+        sd_event_source_set_enabled(ch->io, deaf ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
 void back_channel_hold(struct back_channel *ch, bool hold)
 {
     ch->held = hold;

@@ -79,6 +79,10 @@ void back_channel_finish(struct back_channel *ch);
 int back_channel_attach(struct back_channel *ch, int fd);
 /* Whether requests can be made at all. */
 bool back_channel_attached(const struct back_channel *ch);
+/* Whether nothing is asked, and nothing half read. */
+bool back_channel_rests(const struct back_channel *ch);
+/* Reads nothing, for as long as another process has the channel too. */
+void back_channel_deafen(struct back_channel *ch, bool deaf);
 /* See above. Nothing that waits is forgotten. */
 void back_channel_hold(struct back_channel *ch, bool hold);
 /* The main socket's message has been handled: it may be quiet now. */

@@ -277,8 +277,8 @@ void conversation_worker_request(struct session *s, const struct link_message *m
 
 /* ---- life ---- */
 
-int conversation_begin(struct session *s, const struct session_lent *lent, int fd,
-                       void (*closed)(void *data), void *data)
+static int begin(struct session *s, const struct session_lent *lent, int fd,
+                 void (*closed)(void *data), void *data)
 {
     struct shm_region region = {.shmid = (uint8_t)lent->facts->shmid, .size = lent->window_size};
 
@@ -290,8 +290,26 @@ int conversation_begin(struct session *s, const struct session_lent *lent, int f
     front_memory_init(&s->memory);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)
         ring_init(&s->rings[i]);
-    stats_add(&session_stats(s)->connections, 1);
     return connection_init(&s->connection, lent->loop, fd, &connection_handler, s);
+}
+
+int conversation_begin(struct session *s, const struct session_lent *lent, int fd,
+                       void (*closed)(void *data), void *data)
+{
+    int r = begin(s, lent, fd, closed, data);
+
+    stats_add(&session_stats(s)->connections, 1);
+    return r;
+}
+
+int conversation_adopt(struct session *s, const struct session_lent *lent, int fd,
+                       void (*closed)(void *data), void *data)
+{
+    int r = begin(s, lent, fd, closed, data);
+
+    if (r == 0)
+        connection_hold(&s->connection, true);
+    return r;
 }
 
 /* The worker forgets this front-end: its rings, its memory, the device's state. */
@@ -327,17 +345,28 @@ static void count_left(struct session *s)
         log_info("The front-end left with %u buffers mapped.", left);
 }
 
-void conversation_end(struct session *s)
+static void finish(struct session *s)
 {
-    count_left(s);
-    connection_finish(&s->connection);
-    dismiss(s);
     guest_window_finish(&s->window);
     shared_objects_finish(&s->objects);
     front_memory_finish(&s->memory);
     fd_close(&s->display_fd);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)
         ring_finish(&s->rings[i]);
+}
+
+void conversation_abandon(struct session *s)
+{
+    connection_finish(&s->connection);
+    finish(s);
+}
+
+void conversation_end(struct session *s)
+{
+    count_left(s);
+    connection_finish(&s->connection);
+    dismiss(s);
+    finish(s);
     journal_rings_clear(s->lent.journal);
     /* Else the worker does it, who is told to begin anew; or who sees to its death does. */
     if (!s->lent.keeper->ready) {

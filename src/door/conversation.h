@@ -21,4 +21,13 @@ void conversation_worker_request(struct session *s, const struct link_message *m
                                  struct fd_list *fds);
 void conversation_worker_died(struct session *s);
 
+/*
+ * Goes on with a front-end that another process had until now: as conversation_begin, but nothing
+ * is read until connection_hold lets it.
+ */
+int conversation_adopt(struct session *session, const struct session_lent *lent, int fd,
+                       void (*closed)(void *data), void *data);
+/* Forgets the front-end, which another process goes on with: says nothing to anybody. */
+void conversation_abandon(struct session *session);
+
 #endif

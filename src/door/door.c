@@ -18,7 +18,7 @@ static void say(struct door *door, const char *text)
 
 /* ---- front-ends ---- */
 
-static void on_session_closed(void *data)
+void door_session_closed(void *data)
 {
     struct door *door = data;
     sd_event_source_set_enabled(door->leave, SD_EVENT_ONESHOT);
@@ -32,15 +32,18 @@ static int on_leave(sd_event_source *source, void *data)
     free(door->session);
     door->session = NULL;
     journal_clear(&door->journal);
+    if (door->later_features != 0)
+        door->facts.features = door->later_features;
+    door->later_features = 0;
     say(door, "waiting for a front-end");
     if (door->listen_fd < 0)
         return sd_event_exit(door->loop, 0);
     return 0;
 }
 
-static void session_begin(struct door *door, int fd)
+void door_lend(struct door *door, struct session_lent *lent)
 {
-    struct session_lent lent = {
+    *lent = (struct session_lent){
         .loop = door->loop,
         .keeper = &door->keeper,
         .journal = &door->journal,
@@ -50,14 +53,20 @@ static void session_begin(struct door *door, int fd)
         .mem_slots = door->options.mem_slots,
         .shelf = &door->shelf,
     };
+}
+
+static void session_begin(struct door *door, int fd)
+{
+    struct session_lent lent;
     static struct log_limit limit;
     int r = -ENOMEM;
 
+    door_lend(door, &lent);
     door->session = calloc(1, sizeof(*door->session));
     if (door->session == NULL)
         fd_close(&fd);
     else
-        r = conversation_begin(door->session, &lent, fd, on_session_closed, door);
+        r = conversation_begin(door->session, &lent, fd, door_session_closed, door);
     if (r < 0) {
         log_error("The front-end cannot be served: %s.", strerror(-r));
         if (door->session != NULL)
@@ -102,9 +111,15 @@ int door_serve(struct door *door, int fd, bool listening)
     }
     door->listen_fd = fd;
     r = fd_set_nonblock(fd);
-    if (r < 0)
-        return r;
-    return accepting_init(&door->accepting, door->loop, fd, on_accept, door);
+    return r < 0 ? r : door_listen(door, true);
+}
+
+int door_listen(struct door *door, bool listen)
+{
+    accepting_finish(&door->accepting);
+    if (!listen || door->listen_fd < 0)
+        return 0;
+    return accepting_init(&door->accepting, door->loop, door->listen_fd, on_accept, door);
 }
 
 /* ---- the worker ---- */
@@ -120,6 +135,7 @@ static void on_hello(void *data, const struct link_hello *facts)
                         "front-end keeps the first.");
         if (door->session != NULL)
             conversation_worker_ready(door->session);
+        take_over_runs(&door->take_over);
         return;
     }
     if (!RING_FEATURES_OK(facts) || facts->shmid > UINT8_MAX) {
@@ -128,6 +144,10 @@ static void on_hello(void *data, const struct link_hello *facts)
     }
     door->facts = *facts;
     door->known = true;
+    if (take_over_begins(&door->take_over)) {
+        take_over_compare(&door->take_over);
+        return;
+    }
     door->handler->ready(door->data);
     if (door->arrived >= 0) {
         int fd = door->arrived;
@@ -180,6 +200,13 @@ static void on_died(void *data)
 {
     struct door *door = data;
 
+    if (take_over_begins(&door->take_over)) {
+        take_over_worker_died(&door->take_over);
+        return;
+    }
+    /* It was ended, and not by what it was at. */
+    if (door->keeper.resting)
+        journal_runs(&door->journal.page->running, NULL);
     if (door->session != NULL)
         conversation_worker_died(door->session);
     else
@@ -203,6 +230,7 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
         .arena_fd = -1,
         .listen_fd = -1,
         .arrived = -1,
+        .control_fd = -1,
         .handler = handler,
         .data = data,
     };
@@ -210,6 +238,9 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
     keeper_init(&door->keeper, loop, &keeper_handler, door, &door->starter);
     errands_init(&door->errands, loop, &door->keeper);
     door_shelf_init(&door->shelf);
+    take_over_init(&door->take_over, door);
+    if (r == 0)
+        r = hand_over_init(&door->hand_over, door);
     if (r == 0)
         r = journal_create(&door->journal);
     if (r == 0 && options->arena) {
@@ -232,12 +263,45 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
     return r < 0 ? r : 0;
 }
 
+int door_init_beside(struct door *door, sd_event *loop, const struct door_options *options,
+                     int channel, const struct door_handler *handler, void *data)
+{
+    int r = door_init(door, loop, options, handler, data);
+
+    if (r < 0) {
+        fd_close(&channel);
+        return r;
+    }
+    return take_over_start(&door->take_over, channel);
+}
+
+void door_abandon(struct door *door)
+{
+    keeper_rest(&door->keeper);
+    starter_finish(&door->starter);
+    accepting_finish(&door->accepting);
+    sd_event_source_set_enabled(door->leave, SD_EVENT_OFF);
+    if (door->session != NULL) {
+        conversation_abandon(door->session);
+        free(door->session);
+        door->session = NULL;
+    }
+    fd_close(&door->listen_fd);
+    fd_close(&door->arena_fd);
+    door_shelf_clear(&door->shelf);
+    door->handler->given(door->data);
+}
+
 void door_finish(struct door *door)
 {
+    hand_over_finish(&door->hand_over);
     accepting_finish(&door->accepting);
     door->leave = sd_event_source_disable_unref(door->leave);
     if (door->session != NULL) {
-        conversation_end(door->session);
+        if (take_over_begins(&door->take_over)) /* it is another door's still */
+            conversation_abandon(door->session);
+        else
+            conversation_end(door->session);
         free(door->session);
         door->session = NULL;
     }
@@ -249,4 +313,5 @@ void door_finish(struct door *door)
     fd_close(&door->arena_fd);
     door_shelf_clear(&door->shelf);
     journal_finish(&door->journal);
+    take_over_finish(&door->take_over);
 }

@@ -10,8 +10,10 @@
 #include "door/accepting.h"
 #include "door/door_shelf.h"
 #include "door/errands.h"
+#include "door/hand_over.h"
 #include "door/keeper.h"
 #include "door/session.h"
+#include "door/take_over.h"
 #include "journal/journal.h"
 
 /*
@@ -19,6 +21,7 @@
  * makes the arena's memory and the journal, so that they outlive the worker.
  */
 struct door_options {
+    const char *program;  /* its name, "hostblob-gpu" */
     uint64_t window_size; /* bytes */
     bool arena;           /* own buffers lie in one mapping */
     bool mem_slots;       /* offer CONFIGURE_MEM_SLOTS */
@@ -38,7 +41,11 @@ struct door {
     struct errands errands; /* for whoever speaks with people */
     bool known;             /* the worker has said what the device is */
     struct link_hello facts;
-    int listen_fd; /* owned; -1 when it serves one given connection */
+    uint64_t later_features; /* what the next front-end is offered, after an upgrade; else 0 */
+    struct hand_over hand_over;
+    struct take_over take_over; /* of the door of another program */
+    int control_fd;             /* where people ask, borrowed from who answers them; -1: nowhere */
+    int listen_fd;              /* owned; -1 when it serves one given connection */
     struct accepting accepting;
     int arrived;             /* a front-end that waits for the worker's first hello, owned */
     struct session *session; /* NULL: nobody is there */
@@ -52,11 +59,36 @@ struct door_handler {
     void (*status)(void *data, const char *text);
     /* The worker said what the device is, for the first time: the device can be served. */
     void (*ready)(void *data);
+    /*
+     * For upgrades. This door is another program's from now on: nobody is to be let in at the
+     * control socket any more, and door->control_fd is to be closed; who has asked gets an answer.
+     */
+    void (*given)(void *data);
+    /* Whether somebody who has asked is not done yet. */
+    bool (*is_asked)(void *data);
+    /* This door has taken over another's, from now on: 'control_fd', owned by the callee, is where
+     * people ask; -1: nowhere. */
+    void (*taken)(void *data, int control_fd);
 };
 
 /* Makes the memory and has the worker started. 0 or -errno, logged. */
 int door_init(struct door *door, sd_event *loop, const struct door_options *options,
               const struct door_handler *handler, void *data);
+/*
+ * The same for the door beside another program's, over 'channel', which it owns even on error:
+ * serves nobody until it has taken over all that the other has (take_over.h). Ends the loop with
+ * EXIT_FAILURE if it cannot.
+ */
+int door_init_beside(struct door *door, sd_event *loop, const struct door_options *options,
+                     int channel, const struct door_handler *handler, void *data);
+/* What a session of this door is lent. */
+void door_lend(struct door *door, struct session_lent *lent);
+/* The handler of a session's end. */
+void door_session_closed(void *door);
+/* Lets front-ends in, or lets them wait; nothing for one that serves a given connection. */
+int door_listen(struct door *door, bool listen);
+/* Lets go of everything as if it had never been here: it is another door's now. */
+void door_abandon(struct door *door);
 /* Ends the session, and has the worker killed. */
 void door_finish(struct door *door);
 /*

@@ -452,6 +452,17 @@ void guest_window_bequeath(struct guest_window *w)
     let_orphans_go(w);
 }
 
+bool guest_window_rests(const struct guest_window *w)
+{
+    return w->state != GUEST_WINDOW_OPENING && w->openings == 0 && back_channel_rests(&w->channel);
+}
+
+void guest_window_go_on(struct guest_window *w)
+{
+    back_channel_deafen(&w->channel, false);
+    let_orphans_go(w);
+}
+
 void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
                        const struct guest_window_handler *handler, void *data)
 {

@@ -74,6 +74,11 @@ void guest_window_orphan_all(struct guest_window *w);
  * again for the same memory at the same place has it at once. */
 void guest_window_bequeath(struct guest_window *w);
 
+/* Whether the front-end is asked for nothing. */
+bool guest_window_rests(const struct guest_window *w);
+/* Another process had it until now: takes up what it left. */
+void guest_window_go_on(struct guest_window *w);
+
 /* The worker asks to map; takes ownership of 'fd'. Answered through 'done', possibly at once. */
 void guest_window_map(struct guest_window *w, const struct shm_wish *wish, int fd);
 /* The worker asks to unmap. */

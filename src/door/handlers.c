@@ -66,17 +66,17 @@ static int set_features(struct session *s, const struct vhost_user_message *m, s
     return 0;
 }
 
-uint64_t handlers_protocol_features(const struct session *s)
+uint64_t handlers_protocol_features(bool mem_slots)
 {
     return BIT(MQ) | BIT(REPLY_ACK) | BIT(BACKEND_REQ) | BIT(CONFIG) | BIT(BACKEND_SEND_FD) |
            BIT(RESET_DEVICE) | BIT(SHARED_OBJECT) | BIT(SHMEM) |
-           (s->lent.mem_slots ? BIT(CONFIGURE_MEM_SLOTS) : 0);
+           (mem_slots ? BIT(CONFIGURE_MEM_SLOTS) : 0);
 }
 
 static int get_protocol_features(struct session *s, const struct vhost_user_message *m,
                                  struct fd_list *fds)
 {
-    return answer_u64(s, m, handlers_protocol_features(s));
+    return answer_u64(s, m, handlers_protocol_features(s->lent.mem_slots));
 }
 
 static void explain_mute(const struct session *s)
@@ -119,12 +119,19 @@ static void explain_negotiation(const struct session *s)
 static int set_protocol_features(struct session *s, const struct vhost_user_message *m,
                                  struct fd_list *fds)
 {
-    s->protocol_features = m->u64;
     s->lent.journal->page->protocol_features = m->u64;
     s->window.writable = false; /* until it asks how large it is */
-    s->window.channel.mute = is_mute(s);
+    handlers_take_protocol_features(s, m->u64);
     if (is_mute(s)) /* it never asks */
         s->window.writable = s->lent.window_size <= MUTE_WINDOW;
+    explain_negotiation(s);
+    return 0;
+}
+
+void handlers_take_protocol_features(struct session *s, uint64_t features)
+{
+    s->protocol_features = features;
+    s->window.channel.mute = is_mute(s);
     /* QEMU takes BACKEND_SEND_FD and drops our mappings at a device reset; crosvm does neither, and
      * libkrun only the former. */
     s->window.drops_at_reset = acked(s, BIT(BACKEND_SEND_FD)) && !is_mute(s);
@@ -133,8 +140,6 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
     s->window.needs_barrier = acked(s, BIT(SHARED_OBJECT));
     s->window.channel.knock = s->window.needs_barrier;
     s->objects.usable = acked(s, BIT(SHARED_OBJECT) | BIT(BACKEND_REQ) | BIT(REPLY_ACK));
-    explain_negotiation(s);
-    return 0;
 }
 
 static int get_queue_num(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)

@@ -17,7 +17,9 @@ handlers_fn *handlers_find(uint32_t request);
 void handlers_worker_done(struct session *s, int result, uint64_t value);
 /* Whether the request has the worker forget the driver. */
 bool handlers_resets(uint32_t request);
-/* The protocol feature bits that are offered. */
-uint64_t handlers_protocol_features(const struct session *s);
+/* The protocol feature bits that are offered, with CONFIGURE_MEM_SLOTS or without. */
+uint64_t handlers_protocol_features(bool mem_slots);
+/* The front-end took these: what follows from that. */
+void handlers_take_protocol_features(struct session *s, uint64_t features);
 
 #endif

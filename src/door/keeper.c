@@ -117,7 +117,8 @@ static void on_started(void *data, int pid)
     }
     hang_up(k);
     k->running = false;
-    start_later(k, pid);
+    if (!k->resting)
+        start_later(k, pid);
 }
 
 /* What it left for the next one before it died: its journal counts on that. */
@@ -149,6 +150,10 @@ static void on_ended(void *data, int pid, int code, int status)
     k->pid = 0;
     if (k->stopping)
         return;
+    if (k->resting) {
+        k->handler->died(k->data);
+        return;
+    }
     if (!k->proven && code == CLD_EXITED && status == EX_CONFIG) {
         log_error("The device cannot be what was asked for: see the lines above.");
         sd_event_exit(k->loop, EXIT_FAILURE);
@@ -282,6 +287,26 @@ void keeper_give(struct keeper *k, const struct link_message *message, const int
 
     if (k->fd >= 0 && !k->silent && fd_send(k->fd, message, size, fds, count) != (ssize_t)size)
         keeper_replace(k, "it does not read what it is given");
+}
+
+void keeper_rest(struct keeper *k)
+{
+    k->resting = true;
+    sd_event_source_set_enabled(k->again, SD_EVENT_OFF);
+    if (!k->running || k->silent)
+        return;
+    fall_silent(k);
+    k->silent = k->fd >= 0;
+    starter_say(k->starter, STARTER_KILL, NULL);
+}
+
+void keeper_wake(struct keeper *k)
+{
+    k->resting = false;
+    if (k->running)
+        return; /* its end will be told, and another started then */
+    sd_event_source_set_time_relative(k->again, 0);
+    sd_event_source_set_enabled(k->again, SD_EVENT_ONESHOT);
 }
 
 bool keeper_ending(const struct keeper *k)

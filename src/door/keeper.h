@@ -46,6 +46,7 @@ struct keeper {
     bool ready;              /* it said hello */
     bool proven;             /* one has said hello before: what was asked for can be had */
     bool stopping;           /* its end is asked for */
+    bool resting;            /* it is killed, and no other is started for now */
     uint32_t serial;
     unsigned unanswered;
     unsigned deaths;      /* that are not forgiven yet: time does that */
@@ -73,6 +74,10 @@ void keeper_give(struct keeper *keeper, const struct link_message *message, cons
                  unsigned count);
 /* Whether the worker is being killed, and not dead yet. */
 bool keeper_ending(const struct keeper *keeper);
+/* Has the worker killed, and none in its place until keeper_wake; 'died' comes as always, unless it
+ * is dead already: then keeper->running is false. */
+void keeper_rest(struct keeper *keeper);
+void keeper_wake(struct keeper *keeper);
 /* Replaces the worker: 'reason' completes "The worker is replaced: ". */
 void keeper_replace(struct keeper *keeper, const char *reason);
 

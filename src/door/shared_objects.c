@@ -158,6 +158,52 @@ void shared_objects_tell(struct shared_objects *objects)
     object_settle(o);
 }
 
+bool shared_objects_rest(const struct shared_objects *objects)
+{
+    const struct shared_object *o;
+
+    TAILQ_FOREACH(o, &objects->all, link)
+    if (o->asked)
+        return false;
+    return objects->lookups == 0;
+}
+
+bool shared_objects_next(const struct shared_objects *objects, void **at,
+                         struct shared_object_state *state)
+{
+    const struct shared_object *o =
+        *at == NULL ? TAILQ_FIRST(&objects->all) : TAILQ_NEXT((struct shared_object *)*at, link);
+
+    if (o == NULL)
+        return false;
+    memcpy(state->uuid, o->uuid, sizeof(state->uuid));
+    state->fd = o->fd;
+    state->told = o->told;
+    state->refused = o->refused;
+    *at = (void *)(uintptr_t)o;
+    return true;
+}
+
+int shared_objects_adopt(struct shared_objects *objects, const struct shared_object_state *state)
+{
+    struct shared_object *o = NULL;
+    int fd = state->fd;
+
+    if (objects->count < SHARED_OBJECTS_MAX && object_find(objects, state->uuid) == NULL &&
+        (fd < 0 || fd_leaves_room(fd)))
+        o = calloc(1, sizeof(*o));
+    if (o == NULL) {
+        fd_close(&fd);
+        return -ENOSPC;
+    }
+    *o = (struct shared_object){
+        .objects = objects, .fd = fd, .told = state->told, .refused = state->refused};
+    memcpy(o->uuid, state->uuid, sizeof(o->uuid));
+    TAILQ_INSERT_TAIL(&objects->all, o, link);
+    objects->count++;
+    return 0;
+}
+
 int shared_objects_find(const struct shared_objects *objects, const uint8_t uuid[static 16])
 {
     const struct shared_object *o = object_find(objects, uuid);

@@ -28,6 +28,13 @@
 
 struct shared_object;
 
+/* One of them, for another process that goes on with it. */
+struct shared_object_state {
+    uint8_t uuid[16];
+    int fd; /* -1: shared no more, which the front-end is to be told */
+    bool told, refused;
+};
+
 struct shared_objects_handler {
     /* The look-up 'ticket' is done: a descriptor, which the callee owns, or -errno. */
     void (*found)(void *data, uint64_t ticket, int fd);
@@ -64,6 +71,14 @@ void shared_objects_orphan_all(struct shared_objects *objects);
 void shared_objects_bequeath(struct shared_objects *objects);
 /* The channel takes requests again: tells the front-end what it was not told. */
 void shared_objects_tell(struct shared_objects *objects);
+/* Whether the front-end is asked for nothing. */
+bool shared_objects_rest(const struct shared_objects *objects);
+/* The one behind *at (NULL at the beginning): its descriptor stays borrowed. False at the end. */
+bool shared_objects_next(const struct shared_objects *objects, void **at,
+                         struct shared_object_state *state);
+/* Takes one over, with its descriptor, even on error; the front-end is told nothing yet. 0 or
+ * -ENOSPC. */
+int shared_objects_adopt(struct shared_objects *objects, const struct shared_object_state *state);
 /* The descriptor that is shared under 'uuid', borrowed; -1 if there is none. */
 int shared_objects_find(const struct shared_objects *objects, const uint8_t uuid[static 16]);
 /* The worker looks for another device's object; answered through 'found', possibly at once. */

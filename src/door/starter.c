@@ -41,10 +41,30 @@ int starter_worker(struct starter *s, int link_fd, int journal_fd, int arena_fd)
     return send_message(s, &m, fds, arena_fd >= 0 ? 3 : 2);
 }
 
+int starter_upgrade(struct starter *s, int channel)
+{
+    const struct starter_message m = {.type = STARTER_UPGRADE};
+
+    return send_message(s, &m, &channel, 1);
+}
+
+int starter_words(struct starter *s, const char *word, bool foreign)
+{
+    struct starter_message m = {
+        .type = STARTER_WORDS, .status = (int)STARTER_VERSION, .code = foreign};
+
+    snprintf(m.text, sizeof(m.text), "%s", word);
+    return send_message(s, &m, NULL, 0);
+}
+
 static void take_message(struct starter *s, const struct starter_message *m)
 {
     if (m->type == STARTER_SETTLED)
         s->layers = (unsigned)m->status;
+    if (m->type == STARTER_BESIDE_ENDED && s->upgrade != NULL)
+        s->upgrade->beside_ended(s->upgrade_data, m->code, m->status);
+    else if (m->type == STARTER_YOURS && s->upgrade != NULL)
+        s->upgrade->yours(s->upgrade_data);
     if (s->handler == NULL)
         return;
     if (m->type == STARTER_STARTED)
@@ -84,14 +104,22 @@ int starter_init(struct starter *s, sd_event *loop, int fd, uint64_t watchdog_us
 {
     int r = fd_set_nonblock(fd);
 
-    *s = (struct starter){.fd = fd, .loop = loop, .alive_us = watchdog_us / 2};
+    *s = (struct starter){.fd = fd, .loop = loop};
     if (r >= 0)
         r = sd_event_add_io(loop, &s->io, fd, EPOLLIN, on_io, s);
-    if (r >= 0 && s->alive_us > 0)
-        r = sd_event_add_time_relative(loop, &s->alive, CLOCK_MONOTONIC, 0, 0, on_alive, s);
+    if (r >= 0)
+        r = starter_watch(s, watchdog_us);
     if (r < 0)
         starter_finish(s);
     return r < 0 ? r : 0;
+}
+
+int starter_watch(struct starter *s, uint64_t watchdog_us)
+{
+    s->alive_us = watchdog_us / 2;
+    if (s->alive_us == 0)
+        return 0;
+    return sd_event_add_time_relative(s->loop, &s->alive, CLOCK_MONOTONIC, 0, 0, on_alive, s);
 }
 
 void starter_finish(struct starter *s)

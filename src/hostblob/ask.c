@@ -16,7 +16,8 @@
 #include "base/units.h"
 #include "hostblob/json_path.h"
 
-#define PATIENCE_NS UINT64_C(12000000000)
+#define SECOND_NS UINT64_C(1000000000)
+#define SECONDS 12u /* for an answer, if nothing else is said */
 #define MAX_ANSWER (16u << 20)
 
 static int fail(char *why, int error, const char *format, ...)
@@ -130,9 +131,9 @@ static int connect_to(const char *path, char *why)
 }
 
 /* Reads to the end of the stream: a string that the caller owns. */
-static int read_answer(int fd, char **answer)
+static int read_answer(int fd, unsigned seconds, char **answer)
 {
-    uint64_t end = units_now_ns() + PATIENCE_NS;
+    uint64_t end = units_now_ns() + seconds * SECOND_NS;
     size_t have = 0, size = 0;
     char *text = NULL, *more;
     ssize_t n = 1;
@@ -140,7 +141,7 @@ static int read_answer(int fd, char **answer)
     while (n > 0 && have < MAX_ANSWER) {
         struct pollfd readable = {.fd = fd, .events = POLLIN};
 
-        if (units_now_ns() > end || poll(&readable, 1, (int)(PATIENCE_NS / 1000000)) <= 0)
+        if (units_now_ns() > end || poll(&readable, 1, (int)(seconds * 1000)) <= 0)
             break;
         size = have + 65536;
         more = realloc(text, size + 1);
@@ -160,8 +161,8 @@ static int read_answer(int fd, char **answer)
 }
 
 /* One line there, one object back. */
-static int converse(const char *path, const char *line, int fd, struct json_object **answer,
-                    char *why)
+static int converse(const char *path, const char *line, int fd, unsigned seconds,
+                    struct json_object **answer, char *why)
 {
     char request[600], *text = NULL;
     ssize_t size;
@@ -175,7 +176,7 @@ static int converse(const char *path, const char *line, int fd, struct json_obje
     /* There is no more: who takes us for a front-end hangs up. */
     shutdown(end, SHUT_WR);
     if (r == 0)
-        r = read_answer(end, &text);
+        r = read_answer(end, seconds, &text);
     close(end);
     if (r == -ENODATA)
         return fail(why, r, "%s is no control socket; it may be the front-end's", path);
@@ -192,17 +193,23 @@ static int converse(const char *path, const char *line, int fd, struct json_obje
 
 int ask_report(const char *path, struct json_object **report, char why[static ASK_WHY])
 {
-    return converse(path, "report", -1, report, why);
+    return converse(path, "report", -1, SECONDS, report, why);
 }
 
 int ask_command(const char *path, const char *line, int fd, char **text, char why[static ASK_WHY])
+{
+    return ask_long_command(path, line, fd, SECONDS, text, why);
+}
+
+int ask_long_command(const char *path, const char *line, int fd, unsigned seconds, char **text,
+                     char why[static ASK_WHY])
 {
     struct json_object *answer, *ok;
     int r;
 
     if (strlen(line) > 500)
         return fail(why, -EMSGSIZE, "That is too long for a command");
-    r = converse(path, line, fd, &answer, why);
+    r = converse(path, line, fd, seconds, &answer, why);
     if (r < 0)
         return r;
     if (!json_object_object_get_ex(answer, "ok", &ok))

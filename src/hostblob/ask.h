@@ -20,5 +20,8 @@ int ask_report(const char *path, struct json_object **report, char why[static AS
 /* Has the device carry out 'line', about 'fd' (borrowed, -1: about none). *text is what it says,
  * owned by the caller. 0 or -errno with a sentence, which is the device's own if it refused. */
 int ask_command(const char *path, const char *line, int fd, char **text, char why[static ASK_WHY]);
+/* The same for what may take that many seconds. */
+int ask_long_command(const char *path, const char *line, int fd, unsigned seconds, char **text,
+                     char why[static ASK_WHY]);
 
 #endif

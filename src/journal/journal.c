@@ -64,15 +64,19 @@ static bool has_room(int fd)
     return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= file_size();
 }
 
+static bool is_ours(const struct journal_page *page)
+{
+    return __atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == JOURNAL_MAGIC &&
+           page->version == JOURNAL_VERSION && page->size == sizeof(*page);
+}
+
 int journal_attach(struct journal *journal, int fd)
 {
     int r;
 
     *journal = (struct journal){.fd = fd};
     r = has_room(fd) ? map_page(journal) : -EPROTO;
-    if (r == 0 && (__atomic_load_n(&journal->page->magic, __ATOMIC_ACQUIRE) != JOURNAL_MAGIC ||
-                   journal->page->version != JOURNAL_VERSION ||
-                   journal->page->size != sizeof(struct journal_page)))
+    if (r == 0 && !is_ours(journal->page))
         r = -EPROTO;
     if (r == 0)
         r = store_attach(&journal->store, store_memory(journal));
@@ -80,6 +84,28 @@ int journal_attach(struct journal *journal, int fd)
         journal_finish(journal);
     else
         stats_add(&journal->page->lives, 1);
+    return r;
+}
+
+/* Else an access could fault. */
+static bool is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+int journal_adopt(struct journal *journal, int fd)
+{
+    int r;
+
+    *journal = (struct journal){.fd = fd};
+    r = has_room(fd) && is_sealed(fd) ? map_page(journal) : -EPROTO;
+    if (r == 0 && !is_ours(journal->page))
+        r = -EPROTO;
+    if (r == 0)
+        r = store_adopt(&journal->store, store_memory(journal));
+    if (r < 0)
+        journal_finish(journal);
     return r;
 }
 

@@ -84,6 +84,9 @@ int journal_create(struct journal *journal);
 /* The worker: takes ownership of 'fd' even on error, checks magic, version and size. 0; -EPROTO
  * when it is of another kind; -errno. */
 int journal_attach(struct journal *journal, int fd);
+/* The door: goes on with one that another process made, which stays as it is. Takes ownership of
+ * 'fd' even on error. 0; -EPROTO when it is of another kind, or could be cut short; -errno. */
+int journal_adopt(struct journal *journal, int fd);
 void journal_finish(struct journal *journal);
 
 /* The front-end is gone: nothing is said of any ring. What is in flight is not touched. */

@@ -360,13 +360,29 @@ static void find_free(struct store *store, uint8_t *seen)
     }
 }
 
+static bool is_ours(const struct store *store)
+{
+    const struct store_head *head = head_of(store);
+
+    return head->magic == MAGIC && head->version == STORE_VERSION && head->high > 0 &&
+           head->high <= STORE_CELLS;
+}
+
+int store_adopt(struct store *store, void *memory)
+{
+    *store = (struct store){.cells = memory};
+    if (!is_ours(store))
+        return -EPROTO;
+    forget_free(store);
+    return 0;
+}
+
 int store_attach(struct store *store, void *memory)
 {
     uint8_t *seen;
 
     *store = (struct store){.cells = memory};
-    if (head_of(store)->magic != MAGIC || head_of(store)->version != STORE_VERSION ||
-        head_of(store)->high == 0 || head_of(store)->high > STORE_CELLS)
+    if (!is_ours(store))
         return -EPROTO;
     seen = calloc(1, head_of(store)->high);
     if (seen == NULL)

@@ -80,6 +80,10 @@ void store_create(struct store *store, void *memory);
 /* The worker: finishes a change that was cut short, drops what is damaged (and says so), and finds
  * the free cells. 0; -EPROTO when it is of another version; -ENOMEM. */
 int store_attach(struct store *store, void *memory);
+/* The door: goes on with one that another process made. 0, or -EPROTO when it is of another
+ * version.
+ */
+int store_adopt(struct store *store, void *memory);
 /* Forgets all, by one store. The memory may be punched afterwards, but for its first page. */
 void store_clear(struct store *store);
 

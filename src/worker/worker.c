@@ -481,6 +481,7 @@ static void say_hello(struct worker *w)
         .config_size = w->facts.config_size,
         .sandbox = w->layers,
         .resumes = w->device->impl->resume != NULL,
+        .estate = w->facts.estate,
     };
     memcpy(m.hello.config, w->facts.config, sizeof(m.hello.config));
     send_message(w, &m);

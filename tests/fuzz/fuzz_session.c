@@ -395,7 +395,7 @@ static void step(struct reader *r)
 static void negotiate(uint8_t setup)
 {
     uint64_t features = VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
-    uint64_t protocol = handlers_protocol_features(&f.session);
+    uint64_t protocol = handlers_protocol_features(f.session.lent.mem_slots);
 
     if (setup & 2)
         protocol &= ~(VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |

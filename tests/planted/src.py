@@ -159,7 +159,7 @@ FAULTS = [
      "range->start - start < size ? range : NULL", "range->start == start ? range : NULL",
      ["range_set"]),
     ("a journal of another version is read", "src/journal/journal.c",
-     "                   journal->page->version != JOURNAL_VERSION ||\n", "", ["journal"]),
+     "           page->version == JOURNAL_VERSION && ", "           ", ["journal"]),
     ("a loan counts before it is written", "src/journal/journal.c",
      "        if (!__atomic_load_n(&at->valid, __ATOMIC_ACQUIRE))\n            continue;\n", "",
      ["journal"]),
@@ -237,8 +237,7 @@ FAULTS = [
      "                !(is_conditional(c) && is_conditional(call)))\n",
      "                !(is_conditional(c) && c->rule == call->rule))\n", ["sandbox_roles"]),
     ("the worker outlives the door", "src/daemon/starter_process.c",
-     "    fd_close(&s->line);\n    child_signal(&s->worker, SIGKILL);\n    if (s->worker.pid > 0)\n"
-     "        waitpid(s->worker.pid, NULL, 0);\n",
-     "    fd_close(&s->line);\n    if (s->status == EXIT_FAILURE)\n        for (;;)\n            pause();\n",
+     "    house_finish(&s->beside);\n    house_finish(&s->house);\n",
+     "    if (s->status == EXIT_FAILURE)\n        for (;;)\n            pause();\n",
      ["sandbox"]),
 ]

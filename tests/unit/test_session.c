@@ -154,7 +154,7 @@ static void negotiate(void)
     int channel_fd;
 
     tell_u64(VHOST_USER_SET_FEATURES, VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES));
-    tell_u64(VHOST_USER_SET_PROTOCOL_FEATURES, handlers_protocol_features(&session));
+    tell_u64(VHOST_USER_SET_PROTOCOL_FEATURES, handlers_protocol_features(session.lent.mem_slots));
     assert_int_equal(answered(VHOST_USER_SET_PROTOCOL_FEATURES), -1); /* REPLY_ACK begins here */
     channel_fd = peer_init(&peer);
     tell(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, channel_fd);

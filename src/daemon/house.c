@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/house.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- children ---- */
+
+int child_init(struct child *child, pid_t pid)
+{
+    *child = (struct child){.pid = pid, .pidfd = pidfd_open(pid, 0)};
+    return child->pidfd < 0 ? -errno : 0;
+}
+
+void child_signal(const struct child *child, int signal_number)
+{
+    if (child->pid > 0)
+        pidfd_send_signal(child->pidfd, signal_number, NULL, 0);
+}
+
+void child_forget(struct child *child)
+{
+    fd_close(&child->pidfd);
+    child->pid = 0;
+}
+
+static void child_end(struct child *child)
+{
+    child_signal(child, SIGKILL);
+    if (child->pid > 0)
+        waitpid(child->pid, NULL, 0);
+    child_forget(child);
+}
+
+void child_begin(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
+/* ---- a house ---- */
+
+void house_clear(struct house *h)
+{
+    *h = (struct house){.line = -1, .program = -1, .door.pidfd = -1, .worker.pidfd = -1};
+}
+
+void house_tell(struct house *h, const struct starter_message *m)
+{
+    ssize_t n = h->line >= 0 ? fd_send(h->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
+
+    /* One that has hung up is ending, and may do so in its own way. One that does not read would
+     * never hear of a worker's end. */
+    if (n != sizeof(*m) && n != -EPIPE && n != -ECONNRESET)
+        child_signal(&h->door, SIGKILL);
+}
+
+void house_execute(int fd, char *const *argv)
+{
+    if (fd < 0)
+        execv("/proc/self/exe", argv);
+    else
+        syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+}
+
+static void become_worker(const struct house *h, char *const *words, const struct fd_list *fds)
+{
+    static char single[] = "--mapping=single";
+    int arena = fds->count > 2 ? fds->fds[2] : -1;
+    char argument[64], word[STARTER_TEXT];
+    char *argv[HOUSE_ARGUMENTS + 4];
+    unsigned n = 0;
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (unsigned i = 0; i < fds->count; i++)
+        if (fd_set_inherited(fds->fds[i]) < 0)
+            _exit(127);
+    for (; words[n] != NULL && n < HOUSE_ARGUMENTS; n++)
+        argv[n] = words[n];
+    snprintf(word, sizeof(word), "%s", h->words.word);
+    if (word[0] != '\0')
+        argv[n++] = word;
+    if (h->words.foreign)
+        argv[n++] = single;
+    snprintf(argument, sizeof(argument), "--worker=%d,%d,%d", fds->fds[0], fds->fds[1], arena);
+    argv[n++] = argument;
+    argv[n] = NULL;
+    house_execute(h->program, argv);
+    _exit(127);
+}
+
+void house_start_worker(struct house *h, char *const *argv, const struct fd_list *fds)
+{
+    struct starter_message m = {.type = STARTER_STARTED};
+    pid_t parent = getpid(), pid;
+
+    if (h->worker.pid > 0 || fds->count < 2 || fds->count > 3) {
+        m.status = -EINVAL;
+        house_tell(h, &m);
+        return;
+    }
+    pid = fork();
+    if (pid == 0) {
+        child_begin(parent);
+        become_worker(h, argv, fds);
+    }
+    m.status = -errno;
+    if (pid > 0) {
+        m.pid = pid;
+        m.status = child_init(&h->worker, pid);
+    }
+    /* The door hangs up then, at which a worker ends by itself. */
+    if (m.status < 0)
+        h->worker.pid = m.pid = 0;
+    house_tell(h, &m);
+}
+
+void house_finish(struct house *h)
+{
+    fd_close(&h->line);
+    child_end(&h->door);
+    child_end(&h->worker);
+    fd_close(&h->program);
+    house_clear(h);
+}

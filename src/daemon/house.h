@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOUSE_H
+#define DAEMON_HOUSE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/fd.h"
+#include "protocol/starter.h"
+
+/* One of the starter's children. */
+struct child {
+    pid_t pid; /* 0: it does not run */
+    int pidfd; /* owned; it is signalled by this, so that never another process is meant */
+};
+
+/* 0 or -errno. */
+int child_init(struct child *child, pid_t pid);
+void child_signal(const struct child *child, int signal_number);
+/* It has been waited for. */
+void child_forget(struct child *child);
+/* A child begins with this: it ends with its parent. systemd hears of it by the starter alone. */
+void child_begin(pid_t parent);
+
+/* What was settled at the start, beside the command line, for the workers. */
+struct house_words {
+    char word[STARTER_TEXT]; /* an option, or "" */
+    bool foreign;            /* the device maps memory that is not its own */
+};
+
+#define HOUSE_ARGUMENTS 254u /* of a command line */
+
+/* A door with its worker, as the starter sees them. It has one; in an upgrade one more. */
+struct house {
+    int line;    /* to the door, owned; -1: it has hung up */
+    int program; /* what its workers are, owned; -1: this very program */
+    struct child door, worker;
+    struct house_words words;
+    bool spoke; /* the door beside: it said its words, */
+    bool holds; /* and has all that it needs */
+};
+
+/* Nobody is there. */
+void house_clear(struct house *house);
+/* Tells the door. One that does not read is killed. */
+void house_tell(struct house *house, const struct starter_message *message);
+/* Starts a worker as the door wishes it, with its descriptors; 'argv' is the program's own command
+ * line. Tells the door what came of it. */
+void house_start_worker(struct house *house, char *const *argv, const struct fd_list *fds);
+/* Kills both, and waits for their ends. */
+void house_finish(struct house *house);
+/* Becomes the program 'fd' (-1: this very one) with 'argv'. Returns only on an error. */
+void house_execute(int fd, char *const *argv);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define MAGIC UINT64_C(0x52545242534f4248) /* "HBOSBRTR" */
+#define DELETED " (deleted)"
+
+static int find_running(char path[static UPGRADE_PATH])
+{
+    ssize_t n = readlink("/proc/self/exe", path, UPGRADE_PATH - 1);
+
+    if (n < 0)
+        return -errno;
+    path[n] = '\0';
+    if ((size_t)n > strlen(DELETED) && strcmp(path + n - strlen(DELETED), DELETED) == 0)
+        path[(size_t)n - strlen(DELETED)] = '\0';
+    return 0;
+}
+
+int upgrade_find(const char *first_word, char path[static UPGRADE_PATH])
+{
+    char here[PATH_MAX];
+    int n;
+
+    if (first_word == NULL || strchr(first_word, '/') == NULL)
+        return find_running(path);
+    if (first_word[0] == '/')
+        n = snprintf(path, UPGRADE_PATH, "%s", first_word);
+    else if (getcwd(here, sizeof(here)) == NULL)
+        return -errno;
+    else
+        n = snprintf(path, UPGRADE_PATH, "%s/%s", here, first_word);
+    return n < (int)UPGRADE_PATH ? 0 : -ENAMETOOLONG;
+}
+
+/* The program's words, and one more. */
+static void add_word(char *const *argv, char *last, char *to[HOUSE_ARGUMENTS + 2])
+{
+    unsigned n = 0;
+
+    for (; argv[n] != NULL && n < HOUSE_ARGUMENTS; n++)
+        to[n] = argv[n];
+    to[n++] = last;
+    to[n] = NULL;
+}
+
+/* ---- beside ---- */
+
+static void become_beside(const struct house *beside, char *const *argv, int line, int channel,
+                          pid_t parent)
+{
+    char *words[HOUSE_ARGUMENTS + 2];
+    char last[64];
+
+    child_begin(parent);
+    if (fd_set_inherited(line) < 0 || fd_set_inherited(channel) < 0)
+        _exit(127);
+    snprintf(last, sizeof(last), "--upgrade=%d,%d", line, channel);
+    add_word(argv, last, words);
+    house_execute(beside->program, words);
+    _exit(127);
+}
+
+static int open_program(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return fd;
+    close(fd);
+    return -EACCES;
+}
+
+static int start_beside(struct house *beside, char *const *argv, int channel)
+{
+    pid_t parent = getpid(), pid;
+    int pair[2];
+    int r;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    beside->line = pair[0];
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        become_beside(beside, argv, pair[1], channel, parent);
+    r = pid < 0 ? -errno : fd_set_nonblock(beside->line);
+    close(pair[1]);
+    return r < 0 ? r : child_init(&beside->door, pid);
+}
+
+int upgrade_start_beside(struct house *beside, const char *path, char *const *argv, int channel)
+{
+    int r;
+
+    house_clear(beside);
+    beside->program = open_program(path);
+    r = beside->program < 0 ? beside->program : start_beside(beside, argv, channel);
+    if (r == 0) {
+        log_info("An upgrade is asked for: %s is tried beside the running program.", path);
+        return 0;
+    }
+    log_error("%s cannot be started for an upgrade: %s.", path, strerror(-r));
+    house_finish(beside);
+    return r;
+}
+
+/* ---- in place ---- */
+
+static int write_record(const struct upgrade_record *record)
+{
+    int fd = memfd_create("hostblob-starter", 0);
+
+    if (fd < 0)
+        return -errno;
+    if (pwrite(fd, record, sizeof(*record), 0) == sizeof(*record))
+        return fd;
+    close(fd);
+    return -EIO;
+}
+
+/* By its path if it is still there, or it would have a number for a name. */
+static void execute(const struct house *house, const char *path, char *const *argv)
+{
+    struct stat found, tried;
+
+    if (house->program >= 0 && fstat(house->program, &tried) == 0 && stat(path, &found) == 0 &&
+        found.st_dev == tried.st_dev && found.st_ino == tried.st_ino)
+        execv(path, argv);
+    house_execute(house->program, argv);
+}
+
+int upgrade_become(const struct house *house, const char *path, char *const *argv, unsigned layers,
+                   unsigned made)
+{
+    struct upgrade_record record = {
+        .magic = MAGIC,
+        .version = STARTER_VERSION,
+        .size = sizeof(record),
+        .line = house->line,
+        .door = house->door.pid,
+        .worker = house->worker.pid,
+        .layers = layers,
+        .made = made,
+        .foreign = house->words.foreign,
+    };
+    char *words[HOUSE_ARGUMENTS + 2];
+    char last[32];
+    int fd, r;
+
+    memcpy(record.word, house->words.word, sizeof(record.word));
+    fd = write_record(&record);
+    if (fd < 0)
+        return fd;
+    r = fd_set_inherited(house->line);
+    if (r == 0) {
+        snprintf(last, sizeof(last), "--starter=%d", fd);
+        add_word(argv, last, words);
+        fflush(NULL);
+        execute(house, path, words);
+        r = -errno;
+        fcntl(house->line, F_SETFD, FD_CLOEXEC);
+    }
+    close(fd);
+    return r;
+}
+
+static int take_children(const struct upgrade_record *record, struct house *house)
+{
+    int r = fcntl(record->line, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+
+    house->line = record->line;
+    if (r == 0)
+        r = child_init(&house->door, record->door);
+    if (r == 0 && record->worker > 0)
+        r = child_init(&house->worker, record->worker);
+    house->words.foreign = record->foreign != 0;
+    memcpy(house->words.word, record->word, sizeof(record->word));
+    house->words.word[STARTER_TEXT - 1] = '\0';
+    return r;
+}
+
+int upgrade_resume(int fd, struct house *house, unsigned *layers, unsigned *made)
+{
+    struct upgrade_record record = {0};
+    ssize_t n = pread(fd, &record, sizeof(record), 0);
+    int r = -EPROTO;
+
+    house_clear(house);
+    close(fd);
+    if (n == sizeof(record) && record.magic == MAGIC && record.version == STARTER_VERSION &&
+        record.size == sizeof(record))
+        r = take_children(&record, house);
+    if (r < 0)
+        log_error("What the program before this one left cannot be taken over: %s.", strerror(-r));
+    *layers = record.layers;
+    *made = record.made;
+    return r;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostblob/ask.h"
+#include "hostblob/cli.h"
+#include "hostblob/json_path.h"
+
+#define SECONDS "60" /* for the new program to come up */
+#define SECONDS_MOST 3600u
+#define SECONDS_MORE 30u /* for the rest */
+
+struct wish {
+    bool force;
+    unsigned seconds;
+};
+
+static bool take_seconds(const char *text, unsigned *seconds)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    *seconds = (unsigned)n;
+    return *text >= '0' && *text <= '9' && *end == '\0' && n > 0 && n <= SECONDS_MOST;
+}
+
+/* Takes the options out of the arguments. How many are left, or -1 after saying what is wrong. */
+static int take_options(const struct cli_command *command, int argc, char **argv, struct wish *wish)
+{
+    int left = 1;
+
+    take_seconds(SECONDS, &wish->seconds);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--force") == 0) {
+            wish->force = true;
+        } else if (strncmp(argv[i], "--seconds=", 10) == 0) {
+            if (!take_seconds(argv[i] + 10, &wish->seconds)) {
+                cli_wrong(command, "'%s' is no number of seconds from 1 to %u", argv[i] + 10,
+                          SECONDS_MOST);
+                return -1;
+            }
+        } else {
+            argv[left++] = argv[i];
+        }
+    }
+    return cli_take(command, left, argv, NULL, 1, 1);
+}
+
+/* The version of the program that the device is; "?" where it does not say. */
+static void read_version(const char *path, char version[static 32])
+{
+    char why[ASK_WHY];
+    struct json_object *report;
+
+    snprintf(version, 32, "?");
+    if (ask_report(path, &report, why) < 0)
+        return;
+    snprintf(version, 32, "%s", json_path_text(report, "/version"));
+    json_path_clean(version);
+    json_object_put(report);
+}
+
+static int upgrade(const struct cli_command *command, int argc, char **argv)
+{
+    char path[RUN_DIRECTORY_PATH], why[ASK_WHY], line[64], before[32], after[32], *text = NULL;
+    struct wish wish = {.force = false};
+
+    if (take_options(command, argc, argv, &wish) < 0)
+        return CLI_WRONG;
+    if (ask_find(argv[1], path, why) < 0)
+        return cli_failed("%s", why);
+    read_version(path, before);
+    snprintf(line, sizeof(line), "upgrade seconds=%u%s", wish.seconds, wish.force ? " force" : "");
+    if (ask_long_command(path, line, -1, wish.seconds + SECONDS_MORE, &text, why) < 0)
+        return cli_failed("%s", why);
+    free(text);
+    read_version(path, after);
+    printf("The device is upgraded, from %s to %s.\n", before, after);
+    return cli_end();
+}
+
+const struct cli_command cli_upgrade = {
+    .name = "upgrade",
+    .arguments = "[--force] [--seconds=N] DEVICE",
+    .summary = "Exchange a device's program under its running guest.",
+    .help = "The program that lies now where the device's own was found takes its place, with the\n"
+            "same command line; so install the new version there first. It is tried beside the\n"
+            "running one: unless it shows that it fits, nothing changes, and what is wrong is\n"
+            "said. The guest does not notice, but for a moment without answers.\n"
+            "\n"
+            "  --force\n"
+            "        Even if something of the guest's is lost: contexts of OpenGL and Vulkan die\n"
+            "        with the program that has them. Without it such an upgrade is refused.\n"
+            "  --seconds=N\n"
+            "        How long the new program may take to come up (" SECONDS ").\n"
+            "\n"
+            "Examples:\n"
+            "  hostblob upgrade gpu\n"
+            "  hostblob upgrade --force /run/vm/gpu.control\n",
+    .run = upgrade,
+};

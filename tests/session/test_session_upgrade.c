@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu_story.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "footprint.h"
+#include "media_story.h"
+#include "subject.h"
+#include "tests/frontend/gpu_guest_3d.h"
+
+/*
+ * The program is exchanged under a guest that does not notice: 'hostblob upgrade', asked as a
+ * person asks it, of a program that was installed in the test's own folder.
+ */
+#define UPGRADES 20u               /* while one device works, */
+#define FEW_UPGRADES 4u            /* and others */
+#define LONGEST_PAUSE 2000000000ll /* ns */
+
+static char folder[64], program[96]; /* where the program is installed */
+static char output[4096];            /* what 'hostblob upgrade' said last */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* ---- installing ---- */
+
+/* Puts 'from' in the program's place, as a package manager does: another file of the same name. */
+static void install(const char *from)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command), "cp '%s' '%s/new' && chmod 755 '%s/new' && mv '%s/new' '%s'",
+             from, folder, folder, folder, program);
+    assert_int_equal(system(command), 0);
+}
+
+static void install_script(const char *text)
+{
+    char path[96];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/script", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    install(path);
+}
+
+static int set_up(void **state)
+{
+    int r = story_setup(state);
+    struct story *s = *state;
+
+    snprintf(folder, sizeof(folder), "/tmp/hostblob-upgrade-XXXXXX");
+    if (r < 0 || mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(program, sizeof(program), "%s/device", folder);
+    install(getenv(s->cast.program));
+    setenv("HOSTBLOB_INSTALLED", program, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    int r = story_teardown(state);
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    return system(command) == 0 ? r : -1;
+}
+
+/* The program of the folder is started, not the built one. */
+static void open_installed(struct story *s)
+{
+    const char *built = s->cast.program;
+
+    s->cast.program = "HOSTBLOB_INSTALLED";
+    story_start(s, NULL);
+    s->cast.program = built;
+    story_join(s);
+}
+
+/* ---- upgrading ---- */
+
+static pid_t upgrade_begin(struct story *s, const char *option)
+{
+    char path[96];
+    pid_t pid;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/said", folder);
+    fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execl(getenv("HOSTBLOB"), "hostblob", "upgrade", option, s->daemon.control_path, NULL);
+        _exit(127);
+    }
+    close(fd);
+    return pid;
+}
+
+/* Whether it has ended: then *status is its exit status. */
+static bool upgrade_is_done(struct story *s, pid_t pid, int *status)
+{
+    char path[96];
+    ssize_t n;
+    int fd;
+
+    if (waitpid(pid, status, WNOHANG) != pid)
+        return false;
+    assert_true(WIFEXITED(*status));
+    *status = WEXITSTATUS(*status);
+    snprintf(path, sizeof(path), "%s/said", folder);
+    fd = open(path, O_RDONLY);
+    n = read(fd, output, sizeof(output) - 1);
+    output[n > 0 ? n : 0] = '\0';
+    close(fd);
+    s->daemon.pid = (pid_t)daemon_process_number(&s->daemon, "/door/pid");
+    return true;
+}
+
+static int upgrade(struct story *s, const char *option)
+{
+    pid_t pid = upgrade_begin(s, option);
+    int status;
+
+    while (!upgrade_is_done(s, pid, &status))
+        assert_int_equal(frontend_pump(&s->frontend, -1, 5), 0);
+    return status;
+}
+
+static void upgrade_well(struct story *s)
+{
+    pid_t door = s->daemon.pid, worker = story_worker(s);
+
+    if (upgrade(s, "--seconds=60") != 0)
+        fail_msg("hostblob upgrade said: %s", output);
+    assert_int_not_equal(s->daemon.pid, door);
+    assert_int_not_equal(story_worker(s), worker);
+    story_assert_clean(s);
+}
+
+/* How many children the program has; a zombie counts. */
+static unsigned children(struct story *s)
+{
+    unsigned count = 0;
+    char path[96];
+    FILE *file;
+    int pid;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)s->daemon.program,
+             (int)s->daemon.program);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fscanf(file, "%d", &pid) == 1)
+        count++;
+    fclose(file);
+    return count;
+}
+
+static void await_children(struct story *s, unsigned expected)
+{
+    int64_t end = now_ns() + 20000000000ll;
+
+    while (children(s) != expected && now_ns() < end)
+        usleep(20000);
+    assert_int_equal(children(s), expected);
+}
+
+/* ---- stories ---- */
+
+/* Either device, at rest: what the driver has is there, the window can be used, and three processes
+ * are there that hold what they held before. */
+static void a_guest_goes_on(void **state)
+{
+    struct story *s = story(state);
+    struct footprint starter, door;
+
+    open_installed(s);
+    subject_forget();
+    subject_bind(s);
+    assert_true(subject_map(s));
+    subject_verify(s);
+    upgrade_well(s); /* what is opened at the first is open */
+    await_children(s, 2);
+    footprint_take(&starter, s->daemon.program);
+    footprint_take(&door, s->daemon.pid);
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 1)
+            install(getenv(s->cast.program));
+        upgrade_well(s);
+        subject_serves(s);
+        subject_verify(s);
+        assert_true(subject_unmap(s));
+        assert_true(subject_map(s));
+        subject_verify(s);
+    }
+    await_children(s, 2);
+    footprint_assert_same(&starter, s->daemon.program, 256);
+    footprint_assert_same(&door, s->daemon.pid, 512);
+    assert_true(subject_unmap(s));
+    story_end(s);
+}
+
+/* Another front-end comes after it, and one during it waits. */
+static void front_ends_come_and_go(void **state)
+{
+    struct story *s = story(state);
+
+    open_installed(s);
+    story_leave(s);
+    s->joined = true; /* there is nobody to serve meanwhile */
+    upgrade_well(s);
+    s->joined = false;
+    story_join(s);
+    subject_forget();
+    subject_bind(s);
+    subject_serves(s);
+    upgrade_well(s);
+    story_leave(s);
+    story_join(s);
+    subject_forget();
+    subject_bind(s);
+    subject_serves(s);
+    story_end(s);
+}
+
+/* The VM is paused, and goes on in the other program. */
+static void a_pause_is_no_end(void **state)
+{
+    struct story *s = story(state);
+
+    open_installed(s);
+    subject_forget();
+    subject_bind(s);
+    assert_int_equal(frontend_stop(&s->frontend), 0);
+    upgrade_well(s);
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    subject_serves(s);
+    assert_true(subject_map(s));
+    subject_verify(s);
+    story_end(s);
+}
+
+/* Programs that are not to be had: nothing is given up, the worker does not even die. */
+static void what_does_not_fit_is_refused(void **state)
+{
+    struct story *s = story(state);
+    pid_t door, worker;
+    struct footprint before;
+
+    open_installed(s);
+    subject_forget();
+    subject_bind(s);
+    door = s->daemon.pid;
+    worker = story_worker(s);
+    footprint_take(&before, s->daemon.program);
+    install(getenv(subject_is_gpu(s) ? STORY_MEDIA : STORY_GPU));
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    if (strstr(output, "hostblob-gpu") == NULL || strstr(output, "hostblob-media") == NULL)
+        fail_msg("another device's program was refused with: %s", output);
+    install("/bin/true");
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    assert_non_null(strstr(output, "ended with status 0"));
+    install_script("no program at all\n");
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    install("/bin/sleep"); /* which takes no such options */
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    assert_non_null(strstr(output, "ended with status 1"));
+    assert_int_equal(unlink(program), 0);
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    assert_non_null(strstr(output, "No such file"));
+    assert_int_equal(door, s->daemon.pid);
+    assert_int_equal(worker, story_worker(s));
+    await_children(s, 2);
+    footprint_assert_same(&before, s->daemon.program, 256);
+    subject_serves(s);
+    install(getenv(s->cast.program));
+    upgrade_well(s);
+    subject_serves(s);
+    story_end(s);
+}
+
+/* Commands fly while it happens, again and again: each is answered once, and right, and no answer
+ * takes long. */
+static void commands_fly(void **state)
+{
+    struct story *s = story(state);
+    int64_t longest = 0;
+
+    open_installed(s);
+    gpu_story_bind(s);
+    for (unsigned i = 0; i < (story_single(s) ? FEW_UPGRADES : UPGRADES); i++) {
+        pid_t pid = upgrade_begin(s, "--seconds=60");
+        int status;
+
+        for (uint32_t id = 1; !upgrade_is_done(s, pid, &status); id++) {
+            int64_t begun = now_ns(), taken;
+
+            gpu_story_create_mapped(s, id, MIB, (1 + id % 8) * MIB);
+            gpu_story_verify_up(s, id, (1 + id % 8) * MIB, MIB, id);
+            gpu_story_verify_down(s, id, (1 + id % 8) * MIB, MIB, id + 1);
+            assert_int_equal(gpu_guest_unref(&s->frontend, id), OK);
+            taken = now_ns() - begun;
+            longest = taken > longest ? taken : longest;
+        }
+        if (status != 0)
+            fail_msg("upgrade %u: %s", i, output);
+    }
+    print_message("longest round of commands: %lld ms\n", (long long)(longest / 1000000));
+    if (getenv("HOSTBLOB_TEST_SLOW") == NULL)
+        assert_true(longest < LONGEST_PAUSE);
+    await_children(s, 2);
+    story_end(s);
+}
+
+/* A stream goes on. */
+static void a_stream_goes_on(void **state)
+{
+    struct story *s = story(state);
+    struct stream stream;
+    int64_t longest = 0, last;
+
+    open_installed(s);
+    assert_int_equal(media_guest_post_events(&s->frontend, EVENTS), 0);
+    begin_stream(s, &stream, WIDTH, HEIGHT, BUFFERS);
+    last = now_ns();
+    for (unsigned i = 0; i < FEW_UPGRADES; i++) {
+        pid_t pid = upgrade_begin(s, "--seconds=60");
+        int status;
+
+        while (!upgrade_is_done(s, pid, &status)) {
+            take_frame(s, &stream);
+            longest = now_ns() - last > longest ? now_ns() - last : longest;
+            last = now_ns();
+        }
+        if (status != 0)
+            fail_msg("upgrade %u: %s", i, output);
+    }
+    print_message("longest pause: %lld ms\n", (long long)(longest / 1000000));
+    if (getenv("HOSTBLOB_TEST_SLOW") == NULL)
+        assert_true(longest < LONGEST_PAUSE);
+    end_stream(s, &stream);
+    await_children(s, 2);
+    story_end(s);
+}
+
+#define UPGRADE_STORY(function, cast)                                                              \
+    {                                                                                              \
+#function " (" #cast ")", function, set_up, tear_down, (void *)(uintptr_t)&cast            \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UPGRADE_STORY(a_guest_goes_on, gpu_qemu_arena),
+        UPGRADE_STORY(a_guest_goes_on, gpu_qemu_single),
+        UPGRADE_STORY(a_guest_goes_on, gpu_crosvm_single),
+        UPGRADE_STORY(a_guest_goes_on, media_qemu),
+        UPGRADE_STORY(a_guest_goes_on, media_crosvm_single),
+        UPGRADE_STORY(front_ends_come_and_go, gpu_qemu_arena),
+        UPGRADE_STORY(front_ends_come_and_go, media_qemu),
+        UPGRADE_STORY(a_pause_is_no_end, gpu_qemu_single),
+        UPGRADE_STORY(a_pause_is_no_end, media_qemu),
+        UPGRADE_STORY(what_does_not_fit_is_refused, gpu_qemu_arena),
+        UPGRADE_STORY(what_does_not_fit_is_refused, media_qemu),
+        UPGRADE_STORY(commands_fly, gpu_qemu_arena),
+        UPGRADE_STORY(commands_fly, gpu_qemu_single),
+        UPGRADE_STORY(a_stream_goes_on, media_qemu),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
