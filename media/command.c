@@ -177,6 +177,7 @@ static void take(struct media *media, struct chain *chain)
     command->waits_for_context = false;
     command->plane = NULL;
     command->opening = 0;
+    command->again = chain->again;
     command->call = (struct ioctl_call){0};
     row = request_read(media, chain);
     if (row != NULL && row->silent)

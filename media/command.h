@@ -33,6 +33,7 @@ struct command {
     int result;             /* it: 0 or -errno; -ECANCELED: the request is to be done again */
     bool waits_for_context; /* and for nothing else */
     struct plane *plane;    /* what it maps; NULL for every other request */
+    bool again;             /* a worker before us had the request */
     uint32_t opening;       /* the session that a thread opens; 0 for every other request */
     size_t size;            /* bytes in 'request' */
     uint64_t room;          /* bytes that the driver can take */

@@ -69,7 +69,8 @@ int command_ioctl(struct media *media, struct command *command)
     memcpy(&head, command->request, sizeof(head));
     *call = (struct ioctl_call){.row = v4l2_ioctl_find(head.code),
                                 .number = head.code,
-                                .session = session_find(&media->sessions, head.session_id)};
+                                .session = session_find(&media->sessions, head.session_id),
+                                .again = command->again};
     if (call->session == NULL) {
         log_stranger("an ioctl for session %u, which is not open", head.session_id);
         return -EINVAL;

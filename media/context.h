@@ -21,6 +21,7 @@
  * queue streams.
  */
 struct context;
+struct estate_tally;
 struct ioctl_call;
 struct media;
 struct session;
@@ -77,9 +78,13 @@ struct context_impl {
      * buffer_queue_ops.start), and resumed comes, in which a stream finds its place. */
     int (*resume)(struct context *context, const void *from, size_t size);
     void (*resumed)(struct context *context);
+    /* Takes over a record that estate_part made, after 'resume': 0 or -errno. 'tally' is for
+     * estate_remember. NULL: it makes none. */
+    int (*resume_part)(struct context *context, uint32_t handle, const void *from, size_t size,
+                       struct estate_tally *tally);
 };
 
-/* context_impl.leave writes at most so many bytes. */
+/* context_impl.leave, and estate_part, write at most so many bytes. */
 #define CONTEXT_MAX_ESTATE 1024u
 
 struct context {

@@ -224,20 +224,44 @@ void estate_buffer_gone(struct buffer_queue *queue, struct queue_buffer *buffer)
     erase(queue->events->estate, &buffer->event.record);
 }
 
+/* ---- what only its owner understands, and descriptors ---- */
+
+void estate_part(struct estate *estate, uint32_t session, const void *bytes, size_t size,
+                 uint32_t *handle)
+{
+    if (told_of(estate, handle))
+        store_replace(estate->store, ESTATE_PART, session, bytes, size, handle);
+}
+
+void estate_part_gone(struct estate *estate, uint32_t *handle)
+{
+    erase(estate, handle);
+}
+
+void estate_shelve(struct estate *estate, int fd, uint64_t *key)
+{
+    if (estate_is_told(estate) && fd >= 0)
+        *key = shelf_put(estate->shelf, fd);
+}
+
+void estate_unshelve(struct estate *estate, uint64_t *key)
+{
+    if (!estate_is_told(estate) || *key == 0)
+        return;
+    if (shelf_drops_is_full(&estate->drops))
+        estate_commit(estate);
+    shelf_drops_add(&estate->drops, key);
+}
+
 void estate_plane(struct estate *estate, struct plane *plane)
 {
-    if (estate_is_told(estate) && plane->buffer->fd >= 0)
-        plane->key = shelf_put(estate->shelf, plane->buffer->fd);
+    estate_shelve(estate, plane->buffer->fd, &plane->key);
 }
 
 void estate_plane_gone(struct estate *estate, struct plane *plane)
 {
     erase(estate, &plane->record);
-    if (!estate_is_told(estate) || plane->key == 0)
-        return;
-    if (shelf_drops_is_full(&estate->drops))
-        estate_commit(estate);
-    shelf_drops_add(&estate->drops, &plane->key);
+    estate_unshelve(estate, &plane->key);
 }
 
 void estate_mapping(struct estate *estate, struct plane *plane)

@@ -52,6 +52,9 @@ struct subscription;
  * guest's own memory lies (USERPTR) is not kept: such buffers, if they were queued, come back with
  * V4L2_BUF_FLAG_ERROR, and bring their pages along when they are queued again.
  *
+ * Where a context is a file of the host's (v4l2_estate.h), that is on the shelf as well, and what
+ * its driver does not tell again is in records of the context's own (estate_part).
+ *
  * The successor (estate_resume.c) reads all this as if the guest had written it: what is not
  * possible is left out, and said. The buffers of a stream that cannot go on come back with
  * V4L2_BUF_FLAG_ERROR.
@@ -70,6 +73,7 @@ enum estate_kind {
     ESTATE_MAPPING,      /* struct estate_mapping, by the number of its first page */
     ESTATE_ANSWER,       /* struct estate_answer, and the reply */
     ESTATE_DEATH,        /* struct death_note */
+    ESTATE_PART,         /* what context_impl.resume_part takes, by the session's id */
 };
 
 struct estate_device {
@@ -177,6 +181,16 @@ void estate_plane(struct estate *estate, struct plane *plane);
 void estate_plane_gone(struct estate *estate, struct plane *plane);
 /* The guest has mapped it more often, or less. */
 void estate_mapping(struct estate *estate, struct plane *plane);
+
+/* A part of what a session has, which its context knows alone: 'bytes' begin with struct
+ * estate_event. *handle becomes that of the record, and is that of the one before. */
+void estate_part(struct estate *estate, uint32_t session, const void *bytes, size_t size,
+                 uint32_t *handle);
+void estate_part_gone(struct estate *estate, uint32_t *handle);
+/* A descriptor (borrowed) that outlives us: *key is its name on the shelf, 0 when it does not. Or
+ * it need not any more: once its record is erased. */
+void estate_shelve(struct estate *estate, int fd, uint64_t *key);
+void estate_unshelve(struct estate *estate, uint64_t *key);
 
 /* ---- what makes them valid ---- */
 

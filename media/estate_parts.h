@@ -39,10 +39,13 @@ int estate_remember(struct estate_tally *tally, struct event *event, uint64_t or
 
 /* The context that records call 'id', or NULL. */
 struct context *estate_context_of(const struct media *media, uint32_t id);
-estate_restorer estate_restore_context, estate_restore_controls;
+estate_restorer estate_restore_context, estate_restore_controls, estate_restore_part;
 
 /* ---- estate_resume_buffer.c ---- */
 
+/* The plane whose 'size' bytes were at 'place', or on the shelf: held, and mapped where the guest
+ * has it mapped. NULL with errno set: also EEXIST, when somebody holds it. */
+struct plane *estate_plane_for(struct media *media, uint64_t place, uint64_t key, uint32_t size);
 estate_restorer estate_restore_mapping, estate_restore_queue, estate_restore_buffer;
 
 #endif

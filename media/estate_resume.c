@@ -216,6 +216,7 @@ static const struct {
     {ESTATE_MAPPING, estate_restore_mapping, "mapping"},
     {ESTATE_QUEUE, estate_restore_queue, "queue"},
     {ESTATE_BUFFER, estate_restore_buffer, "buffer"},
+    {ESTATE_PART, estate_restore_part, "part of a session"},
 };
 
 static void restore_all(struct media *media, struct estate_tally *tally)

@@ -56,14 +56,13 @@ int estate_restore_queue(struct media *media, struct store *store, uint32_t hand
     return 0;
 }
 
-/* The plane is there when the guest has it mapped. NULL with errno set. */
-static struct plane *plane_for(struct media *media, const struct estate_plane *record)
+struct plane *estate_plane_for(struct media *media, uint64_t place, uint64_t key, uint32_t size)
 {
-    struct plane *plane = window_mapped_at(&media->window, record->place);
+    struct plane *plane = window_mapped_at(&media->window, place);
 
     if (plane == NULL) {
-        plane = plane_restore(&media->window, record->place, record->key, record->size, 0);
-    } else if (plane->held || plane->size != record->size) {
+        plane = plane_restore(&media->window, place, key, size, 0);
+    } else if (plane->held || plane->size != size) {
         errno = EEXIST;
         return NULL;
     }
@@ -86,7 +85,7 @@ static int fill_plane(struct media *media, struct buffer_queue *queue, struct qu
     if (record->size < record->least || record->bytesused > record->size ||
         record->data_offset > record->bytesused)
         return -EINVAL;
-    plane = plane_for(media, record);
+    plane = estate_plane_for(media, record->place, record->key, record->size);
     if (plane == NULL)
         return -errno;
     buffer->plane[i] = plane;

@@ -99,3 +99,16 @@ int estate_restore_controls(struct media *media, struct store *store, uint32_t h
         context->controls->record = handle;
     return r;
 }
+
+int estate_restore_part(struct media *media, struct store *store, uint32_t handle,
+                        struct estate_tally *tally)
+{
+    struct context *context = estate_context_of(media, store_id(store, handle));
+    size_t size = store_size(store, handle);
+    uint64_t bytes[CONTEXT_MAX_ESTATE / 8];
+
+    if (context == NULL || context->impl->resume_part == NULL || context->record == 0 ||
+        size > sizeof(bytes) || store_read(store, handle, bytes, size) != size)
+        return -EINVAL;
+    return context->impl->resume_part(context, handle, bytes, size, tally);
+}

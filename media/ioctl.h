@@ -18,6 +18,7 @@ struct ioctl_call {
     const struct v4l2_ioctl *row; /* NULL: no ioctl is meant */
     uint32_t number;
     struct session *session;
+    bool again;    /* a worker before us may have done it, and has not answered */
     void *payload; /* row->size bytes, 8-aligned; zeros where the driver sends none */
     void *tail;    /* what followed in the request: planes, controls */
     size_t tail_size;

@@ -157,7 +157,6 @@ static struct media_kind *file_create(const struct media_kind_host *host)
 const struct media_kind_impl kind_file_impl = {
     .name = "file",
     .description = "a camera whose frames come from a file, a FIFO or a unix socket",
-    .resumes = true,
     .check = file_options_check,
     .caps = capture_caps,
     .create = file_create,

@@ -287,7 +287,6 @@ const struct media_kind_impl kind_pattern_impl = {
     .name = "pattern",
     .description =
         "a test card with a marker, a frame counter and a checksum, on a real frame clock",
-    .resumes = true,
     .caps = capture_caps,
     .create = pattern_create,
 };

@@ -548,7 +548,6 @@ const struct media_kind_impl kind_pipewire_impl = {
     .name = "pipewire",
     .description = "a camera of the desktop, through PipeWire",
     .waits = true,
-    .resumes = true,
     .check = pipewire_check,
     .caps = capture_caps,
     .create = pipewire_create,

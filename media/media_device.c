@@ -101,12 +101,15 @@ static void destroy(struct device *device)
     free(media);
 }
 
-#define MEDIA_IMPL                                                                                 \
-    .name = "media", .facts = own_facts, .reset = reset, .queue_ready = queue_ready,               \
-    .set_features = set_features, .destroy = destroy
-
-static const struct device_impl media_impl = {MEDIA_IMPL};
-static const struct device_impl media_impl_resumes = {MEDIA_IMPL, .resume = resume};
+static const struct device_impl media_impl = {
+    .name = "media",
+    .facts = own_facts,
+    .reset = reset,
+    .resume = resume,
+    .queue_ready = queue_ready,
+    .set_features = set_features,
+    .destroy = destroy,
+};
 
 #define MOST_DEFAULT_THREADS 4
 
@@ -151,7 +154,7 @@ struct device *media_device_create(struct device_host *host, const struct media_
     if (media == NULL)
         return NULL;
     media->device = (struct device){
-        .impl = impl->resumes ? &media_impl_resumes : &media_impl,
+        .impl = &media_impl,
         .host = host,
     };
     config_init(&media->config, impl, options);

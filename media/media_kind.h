@@ -35,8 +35,6 @@ struct media_kind_impl {
     bool multiplanar;
     /* What it lacks at the start may come later: it is served nevertheless. */
     bool waits;
-    /* Its contexts can go on after another worker (context_impl.leave). */
-    bool resumes;
     /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
      * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
     bool (*check)(const struct media_options *options, char *text);

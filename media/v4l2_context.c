@@ -7,7 +7,9 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
+#include "media/estate_parts.h"
 #include "media/media.h"
+#include "media/v4l2_estate.h"
 
 /* An output queue of which the guest keeps some buffers says all the time that it takes more. So
  * after a wake for nothing the node is left alone that long. */
@@ -86,7 +88,7 @@ void v4l2_context_listen(struct v4l2_context *context, bool listen)
     sd_event_source_set_enabled(context->source, events != 0 ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-static int listen_init(struct v4l2_context *context)
+int v4l2_context_listen_init(struct v4l2_context *context)
 {
     sd_event *loop = context->proxy->media->device.host->loop;
     int r = sd_event_add_time_relative(loop, &context->rest, CLOCK_MONOTONIC, 0, 1000, on_rested,
@@ -153,9 +155,11 @@ static void start_done(struct v4l2_work *work)
     int r = context->start_result;
 
     if (r == 0)
-        r = listen_init(context);
-    if (r == 0)
+        r = v4l2_context_listen_init(context);
+    if (r == 0) {
         context->proxy->said_gone = false;
+        estate_shelve(&context->proxy->media->estate, context->node->fd, &context->key);
+    }
     context_started(&context->context, r);
 }
 
@@ -185,11 +189,25 @@ static struct plane *find_plane(struct context *base, uint32_t offset)
     return plane != NULL ? plane : v4l2_queue_plane(&context->output, offset);
 }
 
+static void resumed(struct context *base)
+{
+    struct v4l2_context *context = context_of(base);
+
+    if (context->node->fd < 0)
+        v4l2_context_lose(context);
+    else
+        v4l2_takeover_start(&context->takeover);
+}
+
 static const struct context_impl impl = {
     .start = start,
     .busy = busy,
     .ioctl = forward,
     .plane = find_plane,
+    .leave = v4l2_estate_leave,
+    .resume = v4l2_estate_resume,
+    .resumed = resumed,
+    .resume_part = v4l2_estate_resume_part,
 };
 
 struct v4l2_context *v4l2_context_create(struct v4l2_proxy *proxy, uint32_t session)
@@ -203,27 +221,46 @@ struct v4l2_context *v4l2_context_create(struct v4l2_proxy *proxy, uint32_t sess
         free(context);
         return NULL;
     }
-    context->context = (struct context){.impl = &impl, .media = proxy->media};
+    context->context = (struct context){.impl = &impl, .id = session, .media = proxy->media};
     context->proxy = proxy;
     context->session = session;
     context->start = (struct v4l2_work){.run = start_run, .done = start_done};
+    context->capture.estate = context->output.estate = &proxy->media->estate;
+    context->capture.session = context->output.session = session;
+    v4l2_takeover_init(&context->takeover, context);
     v4l2_request_init(&context->request, context);
     v4l2_reap_init(&context->reap, context);
     LIST_INSERT_HEAD(&proxy->contexts, context, entry);
     return context;
 }
 
+static void free_at_close(struct v4l2_context *context, unsigned i, const struct v4l2_queue *queue)
+{
+    if (queue->count == 0 || context->key == 0)
+        return;
+    context->node->queues[i].type = queue->type;
+    context->node->queues[i].memory = queue->user ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
+}
+
 void v4l2_context_destroy(struct v4l2_context *context)
 {
     struct v4l2_lane *lane = &context->proxy->lane;
     struct event_queue *events = &context->proxy->media->events;
+    struct estate *estate = &context->proxy->media->estate;
 
     context->source = sd_event_source_disable_unref(context->source);
     context->rest = sd_event_source_disable_unref(context->rest);
     v4l2_lane_take_back(lane, &context->start);
+    v4l2_lane_take_back(lane, &context->takeover.work);
+    v4l2_takeover_finish(&context->takeover);
     v4l2_lane_take_back(lane, &context->request.work);
     v4l2_lane_take_back(lane, &context->reap.work);
     v4l2_request_finish(&context->request);
+    if (estate_is_told(estate)) { /* it ends, and is not left to a successor */
+        free_at_close(context, 0, &context->capture);
+        free_at_close(context, 1, &context->output);
+        estate_unshelve(estate, &context->key);
+    }
     v4l2_queue_clear(&context->capture, events, context->node->calls);
     v4l2_queue_clear(&context->output, events, context->node->calls);
     LIST_REMOVE(context, entry);

@@ -13,6 +13,7 @@
 #include "media/v4l2_queue.h"
 #include "media/v4l2_reap.h"
 #include "media/v4l2_request.h"
+#include "media/v4l2_takeover.h"
 
 struct v4l2_context;
 
@@ -37,11 +38,13 @@ struct v4l2_context {
     struct v4l2_proxy *proxy;
     LIST_ENTRY(v4l2_context) entry; // v4l2_proxy::contexts
     uint32_t session;               /* its id */
+    uint64_t key;                   /* of the node's open file, on the shelf; 0: it is not there */
     struct v4l2_node *node;         /* owned */
     struct v4l2_queue capture, output;
-    struct v4l2_work start;      /* opens the node */
-    struct v4l2_request request; /* the ioctl in hand */
-    struct v4l2_reap reap;       /* what the host has ready */
+    struct v4l2_work start;        /* opens the node */
+    struct v4l2_request request;   /* the ioctl in hand */
+    struct v4l2_reap reap;         /* what the host has ready */
+    struct v4l2_takeover takeover; /* of another worker's session */
     int start_result;
     bool gone;               /* the node is: unplugged */
     sd_event_source *source; /* of the node; off while something is in the lane */
@@ -57,6 +60,8 @@ void v4l2_context_destroy(struct v4l2_context *context);
  * drivers take one lock to be asked what is ready and to do anything else, and the loop must not
  * wait for it. */
 void v4l2_context_listen(struct v4l2_context *context, bool listen);
+/* The node is open: makes what listens to it. 0 or -errno. */
+int v4l2_context_listen_init(struct v4l2_context *context);
 /* The queue of that type, or NULL. */
 struct v4l2_queue *v4l2_context_queue(struct v4l2_context *context, uint32_t type);
 /* The session itself. */

@@ -91,10 +91,21 @@ int v4l2_node_query(const struct v4l2_node *node, uint32_t *caps, struct v4l2_ca
     return 0;
 }
 
+static void free_buffers(const struct v4l2_node *node, uint32_t type, uint32_t memory)
+{
+    struct v4l2_requestbuffers none = {.type = type, .memory = memory};
+
+    v4l2_node_ioctl(node, VIDIOC_STREAMOFF, &type);
+    v4l2_node_ioctl(node, VIDIOC_REQBUFS, &none);
+}
+
 static void closing_run(struct v4l2_work *work)
 {
     struct v4l2_node *node = (struct v4l2_node *)(void *)work; /* 'closing' comes first */
 
+    for (unsigned i = 0; i < 2 && node->fd >= 0; i++)
+        if (node->queues[i].type != 0)
+            free_buffers(node, node->queues[i].type, node->queues[i].memory);
     if (node->fd >= 0)
         node->calls->close(node->fd);
     node->fd = -1;

@@ -30,6 +30,9 @@ struct v4l2_node {
     struct v4l2_work closing; /* in the lane, when nobody uses it any more */
     const struct v4l2_calls *calls;
     int fd; /* owned; -1 before it is opened */
+    struct {
+        uint32_t type, memory; /* 0: nothing */
+    } queues[2];               /* whose buffers are freed before it is closed */
 };
 
 /* A node that is not open yet; 'calls' NULL means the system's. NULL with errno set. */
@@ -43,7 +46,8 @@ int v4l2_node_ioctl(const struct v4l2_node *node, unsigned long code, void *argu
 /* What the opened file can do, of what a guest can use: V4L2_CAP_*. And its name. 0 or -errno:
  * -ENODEV when it is not a node with a video queue that streams. */
 int v4l2_node_query(const struct v4l2_node *node, uint32_t *caps, struct v4l2_capability *about);
-/* Has 'lane' close and free it. */
+/* Has 'lane' free the buffers of 'queues', then close and free it: a duplicate of the descriptor
+ * may live on for a while, elsewhere, and has no buffers then. */
 void v4l2_node_leave(struct v4l2_node *node, struct v4l2_lane *lane);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "media/v4l2_estate.h"
 #include "media/v4l2_node.h"
 
 struct v4l2_queue_buffer *v4l2_queue_find(const struct v4l2_queue *queue, uint32_t index)
@@ -16,13 +17,22 @@ struct v4l2_queue_buffer *v4l2_queue_find(const struct v4l2_queue *queue, uint32
 
 struct v4l2_queue_buffer *v4l2_queue_buffer(struct v4l2_queue *queue, uint32_t index)
 {
+    struct v4l2_queue_buffer *buffer;
+
     if (index >= V4L2_QUEUE_MAX) {
         errno = EINVAL;
         return NULL;
     }
-    if (queue->buffer[index] == NULL)
-        queue->buffer[index] = calloc(1, sizeof(*queue->buffer[index]));
-    return queue->buffer[index];
+    if (queue->buffer[index] != NULL)
+        return queue->buffer[index];
+    buffer = calloc(1, sizeof(*buffer));
+    if (buffer == NULL)
+        return NULL;
+    buffer->queue = queue;
+    buffer->index = index;
+    buffer->event.note = v4l2_estate_note;
+    queue->buffer[index] = buffer;
+    return buffer;
 }
 
 struct plane *v4l2_queue_plane(const struct v4l2_queue *queue, uint32_t offset)
@@ -40,11 +50,15 @@ struct plane *v4l2_queue_plane(const struct v4l2_queue *queue, uint32_t offset)
 void v4l2_queue_stop(struct v4l2_queue *queue, struct event_queue *events)
 {
     for (unsigned i = 0; i < V4L2_QUEUE_MAX; i++) {
-        if (queue->buffer[i] == NULL)
+        struct v4l2_queue_buffer *buffer = queue->buffer[i];
+
+        if (buffer == NULL)
             continue;
-        event_queue_remove(events, &queue->buffer[i]->event);
-        queue->buffer[i]->queued = false;
-        queue->buffer[i]->prepared = false;
+        event_queue_remove(events, &buffer->event);
+        buffer->queued = false;
+        buffer->prepared = false;
+        buffer->untold = 0;
+        v4l2_estate_buffer(buffer);
     }
     queue->streaming = false;
     queue->ended = false;
@@ -52,25 +66,32 @@ void v4l2_queue_stop(struct v4l2_queue *queue, struct event_queue *events)
     queue->sequence = 0;
 }
 
+void v4l2_queue_forget(struct v4l2_queue *queue, uint32_t index, const struct v4l2_calls *calls)
+{
+    struct v4l2_queue_buffer *buffer = v4l2_queue_find(queue, index);
+
+    if (buffer == NULL)
+        return;
+    v4l2_estate_buffer_gone(buffer);
+    for (unsigned p = 0; p < buffer->planes; p++) {
+        plane_release(buffer->plane[p].plane);
+        if (buffer->plane[p].map != NULL)
+            calls->munmap(buffer->plane[p].map, buffer->plane[p].length);
+    }
+    v4l2_user_finish(&buffer->user, NULL);
+    free(buffer);
+    queue->buffer[index] = NULL;
+}
+
 void v4l2_queue_clear(struct v4l2_queue *queue, struct event_queue *events,
                       const struct v4l2_calls *calls)
 {
     v4l2_queue_stop(queue, events);
-    for (unsigned i = 0; i < V4L2_QUEUE_MAX; i++) {
-        struct v4l2_queue_buffer *buffer = queue->buffer[i];
-
-        if (buffer == NULL)
-            continue;
-        for (unsigned p = 0; p < buffer->planes; p++) {
-            plane_release(buffer->plane[p].plane);
-            if (buffer->plane[p].map != NULL)
-                calls->munmap(buffer->plane[p].map, buffer->plane[p].length);
-        }
-        v4l2_user_finish(&buffer->user, NULL);
-        free(buffer);
-        queue->buffer[i] = NULL;
-    }
+    for (unsigned i = 0; i < V4L2_QUEUE_MAX; i++)
+        v4l2_queue_forget(queue, i, calls);
     queue->user = false;
+    queue->count = 0;
+    queue->surplus = 0;
 }
 
 void v4l2_queue_describe(const struct v4l2_queue *queue, struct v4l2_buffer *buffer,

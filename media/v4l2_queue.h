@@ -32,20 +32,27 @@ struct v4l2_queue_plane {
 };
 
 struct v4l2_queue_buffer {
+    struct v4l2_queue *queue; /* whose it is */
+    uint32_t index;
     struct event event; /* dequeued, and the guest has not heard of it yet */
     bool queued;        /* the host has it */
     bool prepared;      /* and has its memory, by PREPARE_BUF */
+    uint32_t untold;    /* the ioctl that a worker before us has done with it and not answered; 0 */
     unsigned planes;    /* 0: the guest has not asked for them */
     struct v4l2_queue_plane plane[VIDEO_MAX_PLANES];
     struct v4l2_user user; /* of USERPTR: what the host got last */
 };
 
 struct v4l2_queue {
-    uint32_t type; /* V4L2_BUF_TYPE_*; 0: there is no such queue */
-    bool user;     /* its buffers are USERPTR's: memory of the guest's */
+    struct estate *estate; /* borrowed */
+    uint32_t session;      /* whose it is */
+    uint32_t type;         /* V4L2_BUF_TYPE_*; 0: there is no such queue */
+    bool user;             /* its buffers are USERPTR's: memory of the guest's */
     bool streaming;
     bool ended;        /* the last frame was dequeued: nothing comes before a new start */
     unsigned queued;   /* buffers that the host has */
+    unsigned count;    /* buffers that the guest knows of */
+    unsigned surplus;  /* more that there are: of a CREATE_BUFS that was not answered */
     uint32_t sequence; /* of the next frame, if none is lost */
     struct v4l2_queue_buffer *buffer[V4L2_QUEUE_MAX]; /* NULL where nobody has used it */
 };
@@ -61,6 +68,8 @@ void v4l2_queue_stop(struct v4l2_queue *queue, struct event_queue *events);
 /* There are no buffers any more; what the guest has mapped stays for it. */
 void v4l2_queue_clear(struct v4l2_queue *queue, struct event_queue *events,
                       const struct v4l2_calls *calls);
+/* Frees one buffer that nobody has. */
+void v4l2_queue_forget(struct v4l2_queue *queue, uint32_t index, const struct v4l2_calls *calls);
 /* The host has given a buffer back: tells the guest. Nothing if the host did not have it. */
 void v4l2_queue_done(struct v4l2_queue *queue, uint32_t session, struct event_queue *events,
                      const struct v4l2_buffer *buffer, const struct v4l2_plane *planes);

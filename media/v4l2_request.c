@@ -66,10 +66,17 @@ int v4l2_request_start(struct v4l2_request *request, struct ioctl_call *call)
         return -ENOTTY;
     if (context->gone)
         return -ENODEV;
+    if (context->takeover.work.waiting) {
+        context->takeover.call = call;
+        return -EINPROGRESS;
+    }
     request->call = call;
     request->code = code_of(call->row, call->number);
     request->queue = NULL;
     request->user_buffer = NULL;
+    request->is_done = false;
+    request->surplus = 0;
+    request->anew = false;
     request->result = 0;
     request->tail_answer = 0;
     request->wants_planes = false;

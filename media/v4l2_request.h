@@ -35,6 +35,9 @@ struct v4l2_request {
     size_t tail_answer;
     struct v4l2_plane planes[VIDEO_MAX_PLANES];
     struct v4l2_controls controls;
+    bool is_done;     /* the host has done it for a worker before us: it is answered only */
+    unsigned surplus; /* CREATE_BUFS: so many buffers are there already */
+    bool anew;        /* SUBSCRIBE_EVENT: nobody knows of this one */
     struct v4l2_queue_buffer *user_buffer; /* QBUF, PREPARE_BUF of USERPTR; else NULL */
     struct v4l2_user user;                 /* what the host is to get for it */
     /* QUERYBUF: the guest's first of this buffer. Of each plane either a descriptor's buffer, or

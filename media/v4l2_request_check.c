@@ -159,7 +159,9 @@ static int check_buffer(struct v4l2_request *request)
     if (buffer->index >= V4L2_QUEUE_MAX)
         return -EINVAL;
     known = v4l2_queue_find(request->queue, buffer->index);
-    if (!query && known != NULL && known->event.waiting)
+    request->is_done =
+        request->call->again && known != NULL && known->untold == request->call->number;
+    if (!query && known != NULL && known->event.waiting && !request->is_done)
         return -EINVAL; /* the guest has not been given it back yet */
     request->wants_planes = query && !request->queue->user && (known == NULL || known->planes == 0);
     /* Caches are the host's matter. */
@@ -175,6 +177,7 @@ static int check_subscription(struct v4l2_request *request)
 {
     const struct session *session = v4l2_context_session(request->context);
 
+    request->anew = !subscription_has(session, request->call->payload);
     return session->subscription_count >= SUBSCRIPTION_MAX ? -ENOSPC : 0;
 }
 
@@ -183,6 +186,7 @@ int v4l2_request_check(struct v4l2_request *request)
     struct ioctl_call *call = request->call;
     struct v4l2_requestbuffers *buffers = call->payload;
     struct v4l2_create_buffers *create = call->payload;
+    int r;
 
     switch (call->number) {
     case NUMBER(G_FMT):
@@ -194,7 +198,10 @@ int v4l2_request_check(struct v4l2_request *request)
         return check_queue(request, buffers->type, buffers->memory);
     case NUMBER(CREATE_BUFS):
         create->flags = 0;
-        return check_queue(request, create->format.type, create->memory);
+        r = check_queue(request, create->format.type, create->memory);
+        if (r == 0 && call->again)
+            request->surplus = request->queue->surplus;
+        return r;
     case NUMBER(STREAMON):
     case NUMBER(STREAMOFF):
         return check_queue(request, *(const uint32_t *)call->payload, V4L2_MEMORY_MMAP);

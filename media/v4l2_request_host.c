@@ -82,12 +82,14 @@ static int ask_about_buffer(struct v4l2_request *request)
     __typeof__(buffer->m) given = buffer->m;
     int r = 0;
 
-    if (V4L2_TYPE_IS_OUTPUT(buffer->type) && request->call->number != NUMBER(QUERYBUF))
+    if (V4L2_TYPE_IS_OUTPUT(buffer->type) && request->call->number != NUMBER(QUERYBUF) &&
+        !request->is_done)
         r = v4l2_queue_copy(request->queue, buffer, request->planes);
     if (multi)
         buffer->m.planes = request->planes;
     if (r == 0)
-        r = v4l2_node_ioctl(node_of(request), request->code, buffer);
+        r = v4l2_node_ioctl(node_of(request), request->is_done ? VIDIOC_QUERYBUF : request->code,
+                            buffer);
     if (multi)
         buffer->m = given; /* the guest's own, in its address space */
     if (r == 0 && multi && buffer->length > VIDEO_MAX_PLANES)
@@ -146,10 +148,33 @@ static int ask_about_controls(struct v4l2_request *request)
     return r;
 }
 
-/* The state of things comes before the answer. */
+/* What another worker has made is given to the guest, and not made again. */
+static int ask_for_more(struct v4l2_request *request)
+{
+    struct v4l2_create_buffers *create = request->call->payload;
+    uint32_t wanted = create->count;
+    int r;
+
+    if (request->surplus > 0)
+        create->count = 0; /* makes none, and says what there is */
+    r = v4l2_node_ioctl(node_of(request), request->code, create);
+    if (r != 0 || request->surplus == 0)
+        return r;
+    create->count = wanted < request->surplus ? wanted : request->surplus;
+    create->index = request->queue->count;
+    return 0;
+}
+
+/* The state of things comes before the answer. Another worker may have subscribed, and taken that.
+ */
 static int subscribe(struct v4l2_request *request)
 {
-    int r = v4l2_node_ioctl(node_of(request), request->code, request->call->payload);
+    struct v4l2_event_subscription old = *(struct v4l2_event_subscription *)request->call->payload;
+    int r;
+
+    if (request->anew && request->call->again)
+        v4l2_node_ioctl(node_of(request), VIDIOC_UNSUBSCRIBE_EVENT, &old);
+    r = v4l2_node_ioctl(node_of(request), request->code, request->call->payload);
 
     while (r == 0 && request->events < V4L2_REQUEST_EVENTS &&
            v4l2_node_ioctl(node_of(request), VIDIOC_DQEVENT, &request->event[request->events]) == 0)
@@ -174,6 +199,8 @@ static int ask(struct v4l2_request *request)
         return ask_about_buffer(request);
     case NUMBER(REQBUFS):
         return ask_for_buffers(request);
+    case NUMBER(CREATE_BUFS):
+        return ask_for_more(request);
     case NUMBER(G_EXT_CTRLS):
     case NUMBER(S_EXT_CTRLS):
     case NUMBER(TRY_EXT_CTRLS):

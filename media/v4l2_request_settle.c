@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "media/media.h"
 #include "media/v4l2_context.h"
+#include "media/v4l2_estate.h"
 
 /* What the host says that its queues can, of what the guest can use. */
 #define QUEUE_CAPABILITIES                                                                         \
@@ -79,6 +80,7 @@ static int adopt_planes(struct v4l2_request *request)
         r = adopt_plane(request, i, plane);
         if (r == 0) {
             plane->plane->buffer->id = buffer->index;
+            estate_plane(&request->context->proxy->media->estate, plane->plane);
             known->planes++;
         }
     }
@@ -107,6 +109,23 @@ static void answer_planes(struct v4l2_request *request, struct v4l2_buffer *buff
     memcpy(request->call->tail, request->planes, request->tail_answer);
 }
 
+/* The host has done what was asked. 0 or -errno. */
+static int settle_queued(struct v4l2_request *request, struct v4l2_buffer *buffer)
+{
+    struct v4l2_queue_buffer *known = v4l2_queue_buffer(request->queue, buffer->index);
+
+    if (known == NULL)
+        return -errno;      /* the host has it, and will not give it back before STREAMOFF */
+    if (request->is_done) { /* and may have given it back since then */
+        buffer->flags |= V4L2_BUF_FLAG_QUEUED;
+        buffer->flags &= ~V4L2_BUF_FLAG_DONE;
+        return 0;
+    }
+    request->queue->queued += !known->queued;
+    known->queued = true;
+    return 0;
+}
+
 static int settle_buffer(struct v4l2_request *request)
 {
     struct v4l2_buffer *buffer = request->call->payload;
@@ -116,18 +135,19 @@ static int settle_buffer(struct v4l2_request *request)
     if (request->user_buffer != NULL)
         v4l2_user_replace(&request->user_buffer->user, &request->user);
     known = v4l2_queue_find(request->queue, buffer->index);
-    if (known != NULL && request->call->number != NUMBER(QUERYBUF))
+    if (known != NULL && request->call->number != NUMBER(QUERYBUF)) {
         known->prepared = request->call->number == NUMBER(PREPARE_BUF);
-    if (r == 0 && request->call->number == NUMBER(QBUF)) {
-        known = v4l2_queue_buffer(request->queue, buffer->index);
-        if (known == NULL)
-            return -errno; /* the host has it, and will not give it back before STREAMOFF */
-        request->queue->queued += !known->queued;
-        known->queued = true;
+        known->untold = 0;
     }
-    if (r == 0)
-        answer_planes(request, buffer);
-    return r;
+    if (r == 0 && request->call->number == NUMBER(QBUF))
+        r = settle_queued(request, buffer);
+    if (r != 0)
+        return r;
+    known = v4l2_queue_find(request->queue, buffer->index);
+    if (known != NULL)
+        v4l2_estate_buffer(known);
+    answer_planes(request, buffer);
+    return 0;
 }
 
 static void settle_buffers(struct v4l2_request *request)
@@ -139,6 +159,10 @@ static void settle_buffers(struct v4l2_request *request)
         v4l2_queue_clear(request->queue, &context->proxy->media->events, context->node->calls);
     if (request->result == 0)
         request->queue->user = buffers->count > 0 && buffers->memory == V4L2_MEMORY_USERPTR;
+    if (request->result == 0)
+        request->queue->count = buffers->count;
+    if (request->result == 0 || request->freed)
+        estate_context(&context->context);
     buffers->capabilities &= QUEUE_CAPABILITIES;
     buffers->flags = 0;
 }
@@ -150,6 +174,9 @@ static void settle_created(struct v4l2_request *request)
 
     if (create->count > 0)
         request->queue->user = create->memory == V4L2_MEMORY_USERPTR;
+    request->queue->count += create->count;
+    request->queue->surplus = 0;
+    estate_context(&request->context->context);
     create->capabilities &= QUEUE_CAPABILITIES;
     memset((uint8_t *)create + rest, 0, sizeof(*create) - rest);
 }
@@ -195,9 +222,11 @@ static void settle_good(struct v4l2_request *request)
     case NUMBER(STREAMON):
         request->queue->streaming = true;
         request->queue->ended = false;
+        estate_context(&request->context->context);
         return;
     case NUMBER(STREAMOFF):
         v4l2_queue_stop(request->queue, &request->context->proxy->media->events);
+        estate_context(&request->context->context);
         return;
     case NUMBER(DECODER_CMD):
     case NUMBER(ENCODER_CMD): /* of both, the command is the first field, and 0 is START */

@@ -45,7 +45,8 @@ def checked(bench):
 
 @v4l2.case
 def stories(bench):
-    """Capture, output, controls, timings, 300 frames in full size, and a camera that goes."""
-    good = cmocka(bench, "test_session_v4l2", limit=400, **nodes(bench),
+    """Capture, output, controls, timings, 300 frames in full size, workers that die, and a camera
+    that goes."""
+    good = cmocka(bench, "test_session_v4l2", limit=500, **nodes(bench),
                   HOSTBLOB_MEDIA=f"/{cargo.FOLDER}/hostblob-media")
-    expect(12, stories=len(good))
+    expect(15, stories=len(good))

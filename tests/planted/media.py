@@ -124,4 +124,13 @@ FAULTS = [
     ("an unknown session is not spoken of", "media/command_ioctl.c",
      "        log_stranger(\"an ioctl for session %u, which is not open\", head.session_id);\n", "",
      ["bad_ioctls"]),
+    ("a buffer of the host is queued twice", "media/v4l2_takeover.c",
+     "        known->untold = _IOC_NR(VIDIOC_QBUF);\n", "", ["v4l2_takeover"]),
+    ("a frame that nobody saw is a good one", "media/v4l2_takeover.c",
+     "    found->buffer.flags |= V4L2_BUF_FLAG_ERROR;\n", "", ["v4l2_takeover"]),
+    ("the host's file ends with the worker", "media/v4l2_context.c",
+     "        estate_shelve(&context->proxy->media->estate, context->node->fd, &context->key);\n", "",
+     ["v4l2_takeover"]),
+    ("a session that closed keeps the host's buffers", "media/v4l2_context.c",
+     "        estate_unshelve(estate, &context->key);\n", "", ["v4l2_takeover"]),
 ]

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -462,6 +464,17 @@ static void a_guest_captures_two_planes(void **state)
 
 /* ---- memory of the guest's ---- */
 
+/* Whoever answers after this is another worker. */
+static void die(struct story *s, const struct stream *stream)
+{
+    struct v4l2_format format = {.type = stream->type};
+    pid_t worker = story_worker(s);
+
+    kill(worker, SIGKILL);
+    assert_int_equal(ask(s, stream, VIDIOC_G_FMT, &format), 0);
+    assert_int_not_equal(story_worker(s), worker);
+}
+
 #define CHUNK 32768u
 #define CHUNKS 15u /* hold a frame of 640x360 in YUYV */
 #define USERPTR(index) (0x7f1200000000ull + 0x100000ull * (index))
@@ -500,14 +513,35 @@ static bool is_white(struct story *s, const struct stream *stream, uint32_t inde
     return wrong == 0;
 }
 
+/* Takes frames until 'count' were good. Returns how many of them were white; *failed counts those
+ * that came back as errors. */
+static unsigned take_user_frames(struct story *s, const struct stream *stream, unsigned count,
+                                 unsigned *failed)
+{
+    struct virtio_media_event_dqbuf event;
+    unsigned white = 0;
+
+    for (unsigned good = 0; good < count;) {
+        bool is_good;
+
+        await(s, stream, &event);
+        is_good = (event.buffer.flags & V4L2_BUF_FLAG_ERROR) == 0;
+        assert_int_equal(event.buffer.memory, V4L2_MEMORY_USERPTR);
+        good += is_good;
+        *failed += !is_good;
+        white += is_good && is_white(s, stream, event.buffer.index);
+        assert_int_equal(queue_user(s, stream, event.buffer.index), 0);
+    }
+    return white;
+}
+
 static void frames_go_into_the_guests_pages(void **state)
 {
     struct story *s = story(state);
     struct v4l2_requestbuffers request = {
         .count = 3, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_USERPTR};
-    struct virtio_media_event_dqbuf event;
     struct stream stream;
-    unsigned white = 0;
+    unsigned failed = 0, white;
 
     open_node(s, "HOSTBLOB_V4L2_CAPTURE");
     open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
@@ -528,13 +562,14 @@ static void frames_go_into_the_guests_pages(void **state)
         assert_int_equal(queue_user(s, &stream, i), 0);
     }
     assert_int_equal(stream_switch(s, &stream, true), 0);
-    for (unsigned i = 0; i < 12; i++) {
-        await(s, &stream, &event);
-        assert_int_equal(event.buffer.memory, V4L2_MEMORY_USERPTR);
-        white += is_white(s, &stream, event.buffer.index);
-        assert_int_equal(queue_user(s, &stream, event.buffer.index), 0);
-    }
+    white = take_user_frames(s, &stream, 12, &failed);
     assert_in_range(white, 10, 12);
+    assert_int_equal(failed, 0);
+    /* Another worker cannot say whose pages the driver has: what it has comes back as errors. */
+    die(s, &stream);
+    white = take_user_frames(s, &stream, 12, &failed);
+    assert_in_range(white, 9, 12);
+    assert_in_range(failed, 0, 3);
     assert_int_equal(stream_switch(s, &stream, false), 0);
     set_control(s, &stream, "Test Pattern", 0);
     media_guest_close(&s->frontend, stream.session);
@@ -685,6 +720,102 @@ static void many_frames_in_full_size(void **state)
     story_end(s);
 }
 
+/* ---- a worker that dies ---- */
+
+static void expect_in_turn(struct story *s, struct stream *stream, bool *with_host,
+                           struct virtio_media_event_dqbuf *event)
+{
+    await(s, stream, event);
+    assert_true(with_host[event->buffer.index]); /* each comes once */
+    with_host[event->buffer.index] = false;
+}
+
+/* The host's driver has the stream, and does not notice. */
+static void a_worker_dies_of_a_capture(void **state)
+{
+    struct story *s = story(state);
+    struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+    struct virtio_media_event_dqbuf event;
+    bool with_host[MOST_BUFFERS];
+    unsigned failed = 0, deaths = 0;
+    struct stream stream;
+    uint32_t last = 0;
+
+    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
+    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
+    use_input(s, &stream, 0);
+    stream.fourcc = V4L2_PIX_FMT_YUYV;
+    stream.width = 640;
+    stream.height = 360;
+    begin(s, &stream, 4, 0);
+    memset(with_host, true, sizeof(with_host));
+    for (unsigned i = 0; i < MANY; i++) {
+        if (i % 60 == 30) {
+            kill(story_worker(s), SIGKILL); /* it has all buffers, and is idle or not */
+            deaths++;
+        }
+        expect_in_turn(s, &stream, with_host, &event);
+        failed += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
+        assert_true(i == 0 || (int32_t)(event.buffer.sequence - last) >= 0);
+        last = event.buffer.sequence;
+        assert_int_equal(event.buffer.bytesused, stream.size[0]);
+        queue(s, &stream, event.buffer.index);
+        with_host[event.buffer.index] = true;
+    }
+    print_message("@@ %u frames over %u deaths, %u came back as errors, the last is number %u\n",
+                  MANY, deaths, failed, last);
+    assert_true(failed <= deaths);
+    assert_int_equal(ask(s, &stream, VIDIOC_G_FMT, &format), 0);
+    assert_int_equal(format.fmt.pix.width, 640);
+    end(s, &stream);
+    media_guest_close(&s->frontend, stream.session);
+    story_await(s, "/device/sessions", 0);
+    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
+    stream.count = 2;
+    assert_int_equal(reqbufs(s, &stream, &stream.count), 0); /* the buffers are nobody's */
+    media_guest_close(&s->frontend, stream.session);
+    story_end(s);
+}
+
+/* Killed in the middle of all commands: each is carried out once, and answered. */
+static void a_worker_dies_of_commands(void **state)
+{
+    struct story *s = story(state);
+    struct virtio_media_event_dqbuf event;
+    struct stream stream;
+
+    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
+    srand(1);
+    for (unsigned life = 0; life < 5; life++) {
+        pid_t worker = story_worker(s), killer = fork();
+        int status;
+
+        assert_true(killer >= 0);
+        if (killer == 0) {
+            usleep((unsigned)rand() % 60000 + life * 1000);
+            kill(worker, SIGKILL);
+            _exit(0);
+        }
+        do {
+            open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
+            stream.fourcc = V4L2_PIX_FMT_YUYV;
+            stream.width = 640;
+            stream.height = 360;
+            use_input(s, &stream, 0);
+            begin(s, &stream, 3, 0);
+            for (unsigned i = 0; i < 3; i++) {
+                await(s, &stream, &event);
+                queue(s, &stream, event.buffer.index);
+            }
+            end(s, &stream);
+            assert_true(media_guest_close(&s->frontend, stream.session) >= 0);
+            story_await(s, "/device/sessions", 0);
+            story_await(s, "/device/resources", 0);
+        } while (waitpid(killer, &status, WNOHANG) == 0);
+    }
+    story_end(s);
+}
+
 /* A front-end that goes, or resets, while the host's driver fills its buffers. */
 static void a_front_end_goes(void **state)
 {
@@ -775,6 +906,9 @@ int main(void)
         STORY(a_guest_shows_two_planes, qemu),
         STORY(the_source_changes, qemu),
         STORY(many_frames_in_full_size, qemu),
+        STORY(a_worker_dies_of_a_capture, qemu),
+        STORY(a_worker_dies_of_a_capture, crosvm),
+        STORY(a_worker_dies_of_commands, qemu),
         STORY(a_front_end_goes, qemu),
         STORY(a_front_end_goes, crosvm),
         STORY(an_unplugged_camera_ends_the_stream, qemu),

@@ -27,6 +27,7 @@
 #define FAKE_NODE_BUFFERS 8u
 #define FAKE_NODE_FILES 8u
 #define FAKE_NODE_EVENTS 32u
+#define FAKE_NODE_DUPLICATES 4u
 #define FAKE_NODE_STRING (V4L2_CID_USER_BASE | 0x1001)
 #define FAKE_NODE_PLANE 20000u /* bytes of a plane: no whole pages */
 #define FAKE_NODE_COOKIE(index, plane) (((index)*2 + (plane)) * 0x8000u)
@@ -40,7 +41,8 @@
     } while (0)
 
 struct fake_node_file {
-    int fd; /* eventfd; 0: not open */
+    int fd;                          /* eventfd; 0: not open */
+    int other[FAKE_NODE_DUPLICATES]; /* the same open file; 0: none */
     bool wants[V4L2_EVENT_SOURCE_CHANGE + 1];
     unsigned events;
     struct v4l2_event event[FAKE_NODE_EVENTS];
@@ -124,12 +126,17 @@ static inline void fake_node_finish(struct fake_node *node)
     pthread_mutex_destroy(&node->lock);
 }
 
-static inline struct fake_node_file *fake_node_file(struct fake_node *node, int fd)
+/* The place of that descriptor in one of the open files, or NULL. */
+static inline int *fake_node_find(struct fake_node *node, int fd, struct fake_node_file **file)
 {
-    for (unsigned i = 0; i < FAKE_NODE_FILES; i++)
-        if (node->file[i].fd == fd && fd > 0)
-            return &node->file[i];
-    FAKE_NODE_MUST(!"a descriptor of the node");
+    for (unsigned i = 0; i < FAKE_NODE_FILES && fd > 0; i++) {
+        *file = &node->file[i];
+        if (node->file[i].fd == fd)
+            return &node->file[i].fd;
+        for (unsigned d = 0; d < FAKE_NODE_DUPLICATES; d++)
+            if (node->file[i].other[d] == fd)
+                return &node->file[i].other[d];
+    }
     return NULL;
 }
 
@@ -333,6 +340,11 @@ static inline int fake_node_qbuf(struct fake_node *node, struct fake_node_file *
         node->buffer[b->index].user[p] =
             (uint8_t *)(multi ? b->m.planes[p].m.userptr : b->m.userptr);
     }
+    for (unsigned p = 0; node->user && p < fake_node_planes(node); p++)
+        if ((uintptr_t)node->buffer[b->index].user[p] < 65536) { /* no page is there */
+            memset(node->buffer[b->index].user, 0, sizeof(node->buffer[b->index].user));
+            return -EFAULT;
+        }
     node->buffer[b->index].queued = true;
     if (V4L2_TYPE_IS_OUTPUT(node->type) && node->streaming)
         fake_node_show(node, b->index);
@@ -510,13 +522,15 @@ static inline int fake_node_answer(struct fake_node *node, struct fake_node_file
 static inline int fake_node_ioctl(int fd, unsigned long code, void *argument)
 {
     struct fake_node *node = *fake_node_current();
+    struct fake_node_file *file;
     int r;
 
     if (node->delay_ms > 0)
         usleep(node->delay_ms * 1000);
     pthread_mutex_lock(&node->lock);
     node->asked[_IOC_NR(code)]++;
-    r = fake_node_answer(node, fake_node_file(node, fd), code, argument);
+    r = fake_node_find(node, fd, &file) != NULL ? fake_node_answer(node, file, code, argument)
+                                                : -ENOTTY; /* another file, of a damaged estate */
     fake_node_tell(node);
     pthread_mutex_unlock(&node->lock);
     errno = -r;
@@ -545,13 +559,45 @@ static inline int fake_node_close(int fd)
     struct fake_node *node = *fake_node_current();
     struct fake_node_file *file;
 
+    int *place, next = 0;
+
     pthread_mutex_lock(&node->lock);
-    file = fake_node_file(node, fd);
-    if (node->owner == file)
-        fake_node_free_buffers(node);
-    *file = (struct fake_node_file){0};
+    place = fake_node_find(node, fd, &file);
+    for (unsigned d = 0; place != NULL && d < FAKE_NODE_DUPLICATES && next == 0; d++)
+        if (file->other[d] != fd)
+            next = file->other[d];
+    if (place != NULL && place != &file->fd) {
+        *place = 0;
+    } else if (place != NULL && next != 0) { /* the file lives on */
+        *fake_node_find(node, next, &file) = 0;
+        file->fd = next;
+    } else if (place != NULL) {
+        if (node->owner == file)
+            fake_node_free_buffers(node);
+        *file = (struct fake_node_file){0};
+    }
     pthread_mutex_unlock(&node->lock);
     return close(fd);
+}
+
+/* dup(2) of a descriptor that may be one of the node's. */
+static inline int fake_node_duplicate(int fd)
+{
+    struct fake_node *node = *fake_node_current();
+    struct fake_node_file *file;
+    int copy = fd_duplicate(fd);
+
+    pthread_mutex_lock(&node->lock);
+    if (fake_node_find(node, fd, &file) != NULL) {
+        unsigned d = 0;
+
+        while (d < FAKE_NODE_DUPLICATES && file->other[d] != 0)
+            d++;
+        FAKE_NODE_MUST(d < FAKE_NODE_DUPLICATES);
+        file->other[d] = copy;
+    }
+    pthread_mutex_unlock(&node->lock);
+    return copy;
 }
 
 static inline void *fake_node_mmap(size_t size, int fd, uint32_t offset)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "media_test.h"
-#include "store_fixture.h"
+#include "media_lives.h"
 
 #include "media/pattern_look.h"
 
@@ -13,77 +12,20 @@
 #define HEIGHT 128u
 #define ROUNDS 1500u
 
-static struct store_fixture left;
-static struct ring_record records[2];
-static struct ring_record *kept = records; /* NULL: rings without a record */
+static const struct media_options options = {0};
+static const struct lives lives = {.options = &options, .kind = EXPORTER_ARENA};
 
 static int setup(void **state)
 {
     fd_count_setup(state);
-    store_fixture_init(&left);
-    memset(records, 0, sizeof(records));
-    kept = records;
+    lives_init();
     return 0;
 }
 
 static int teardown(void **state)
 {
-    store_fixture_finish(&left);
+    lives_finish();
     return fd_count_teardown(state);
-}
-
-/* A device over the store, before its driver begins, or goes on. */
-static struct media_fixture *device(uint64_t life)
-{
-    static const struct media_options options = {0};
-    struct media_fixture *f = media_fixture_create(&options, EXPORTER_ARENA);
-
-    f->device->impl->destroy(f->device);
-    f->host.store = &left.store;
-    f->host.running = &left.running;
-    f->host.life = life;
-    for (unsigned q = 0; q < 2 && kept != NULL; q++)
-        f->driver.queues[q].record = &kept[q];
-    f->device = media_device_create(&f->host, &options);
-    assert_non_null(f->device);
-    f->media = (struct media *)(void *)f->device;
-    f->device->impl->reset(f->device);
-    f->device->impl->set_features(f->device, 0);
-    return f;
-}
-
-/* Of a driver that begins from nothing. */
-static struct media_fixture *begin(void)
-{
-    struct media_fixture *f = device(1);
-
-    for (unsigned q = 0; q < 2 && kept != NULL; q++) {
-        const struct ring_driver_ring *ring = &f->driver.rings[q];
-        const struct ring_place place = {ring->desc, ring->avail, ring->used, ring->size, 0};
-
-        ring_record_begin(&kept[q], &place, 0);
-    }
-    store_clear(&left.store);
-    f->device->impl->reset(f->device);
-    return f;
-}
-
-static void end(struct media_fixture *f)
-{
-    for (unsigned q = 0; q < 2; q++)
-        f->driver.queues[q].record = NULL;
-    media_fixture_destroy(f);
-}
-
-/* Of a driver that goes on with another worker. The rings are new ones, the record is not. */
-static struct media_fixture *go_on(void)
-{
-    struct media_fixture *f;
-
-    store_fixture_die(&left);
-    f = device(2);
-    f->device->impl->resume(f->device);
-    return f;
 }
 
 /* A session with all that one can have, which streams at 'rate'. */
@@ -141,7 +83,7 @@ static struct v4l2_buffer frame(struct media_fixture *f)
 
 static void a_session_goes_on(void **state)
 {
-    struct media_fixture *f = begin();
+    struct media_fixture *f = lives_begin(&lives);
     uint32_t session = live(f), other, sequence;
     struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
     struct v4l2_control hue = {.id = V4L2_CID_HUE};
@@ -150,8 +92,8 @@ static void a_session_goes_on(void **state)
 
     assert_int_equal(got.index, 3);
     sequence = got.sequence;
-    end(f);
-    f = go_on();
+    lives_end(f);
+    f = lives_go_on(&lives);
     assert_int_equal(f->census.sessions, 1);
     assert_int_equal(f->census.mapped, 2);
     assert_int_equal(f->port.count, 2);
@@ -179,7 +121,7 @@ static void a_session_goes_on(void **state)
     assert_int_equal(count_of(ESTATE_QUEUE), 0);
     assert_int_equal(count_of(ESTATE_BUFFER), 0);
     assert_int_equal(count_of(ESTATE_MAPPING), 2); /* the guest has not said MUNMAP */
-    end(f);
+    lives_end(f);
 }
 
 /* The worker dies when it has filled in an event, before the guest gets it, or after that: long
@@ -187,7 +129,7 @@ static void a_session_goes_on(void **state)
 static void an_event_comes_once(void **state)
 {
     for (unsigned sent = 0; sent < 2; sent++) {
-        struct media_fixture *f = begin();
+        struct media_fixture *f = lives_begin(&lives);
         uint32_t session = live_at(f, 5), handle = 0;
         struct v4l2_buffer first = frame(f), second;
         struct estate_buffer record = {0};
@@ -197,9 +139,9 @@ static void an_event_comes_once(void **state)
             store_read(&left.store, handle, &record, sizeof(record));
         }
         assert_int_not_equal(record.event.sent, 0);
-        end(f);
+        lives_end(f);
         records[1].flights[5] = sent ? 0 : record.event.sent;
-        f = go_on();
+        f = lives_go_on(&lives);
         second = frame(f);
         assert_int_equal(second.index, sent ? 2 : first.index);
         if (!sent)
@@ -207,7 +149,7 @@ static void an_event_comes_once(void **state)
         else
             assert_true(second.sequence > first.sequence);
         assert_int_equal(media_close(f, session), NO_ANSWER);
-        end(f);
+        lives_end(f);
         memset(records, 0, sizeof(records));
     }
 }
@@ -215,11 +157,11 @@ static void an_event_comes_once(void **state)
 /* A fresh driver finds nothing. */
 static void a_new_driver_begins_from_nothing(void **state)
 {
-    struct media_fixture *f = begin();
+    struct media_fixture *f = lives_begin(&lives);
     uint32_t session = live(f), count = 1;
 
-    end(f);
-    f = go_on();
+    lives_end(f);
+    f = lives_go_on(&lives);
     store_clear(&left.store);
     media_fixture_reboot(f);
     assert_int_equal(f->census.sessions, 0);
@@ -228,24 +170,24 @@ static void a_new_driver_begins_from_nothing(void **state)
     assert_int_equal(media_reqbufs(f, session, &count), 0);
     assert_int_equal(count_of(ESTATE_BUFFER), 1);
     assert_int_equal(media_close(f, session), NO_ANSWER);
-    end(f);
+    lives_end(f);
 }
 
 /* Whom two workers died at. */
 static void poison_is_not_given_a_third_time(void **state)
 {
     struct chain chain = {.tag = 77, .again = true};
-    struct media_fixture *f = begin();
+    struct media_fixture *f = lives_begin(&lives);
 
     left.running = (struct journal_running){.tag = 77, .life = 1, .type = VIRTIO_MEDIA_CMD_IOCTL};
-    end(f);
+    lives_end(f);
     for (uint64_t life = 2; life <= 3; life++) {
         store_fixture_die(&left);
-        f = device(life);
+        f = lives_device(&lives, life);
         f->device->impl->resume(f->device);
         assert_int_equal(estate_is_poison(&f->media->estate, &chain), life == 3);
         left.running.life = life;
-        end(f);
+        lives_end(f);
     }
 }
 
@@ -320,11 +262,11 @@ static void a_strangers_store_is_survived(void **state)
     uint32_t session;
 
     kept = NULL;
-    f = begin();
+    f = lives_begin(&lives);
     session = live(f);
     frame(f);
     media_loop_for(f, 30); /* some are done, and wait to be told */
-    end(f);
+    lives_end(f);
     size = head->high * sizeof(struct store_cell);
     copy = malloc(size);
     assert_non_null(copy);
@@ -334,9 +276,9 @@ static void a_strangers_store_is_survived(void **state)
     for (unsigned round = 0; round < ROUNDS; round++) {
         memcpy(left.memory, copy, size);
         damage(head->high);
-        f = go_on();
+        f = lives_go_on(&lives);
         use(f, session);
-        end(f);
+        lives_end(f);
     }
     free(copy);
 }
