@@ -111,14 +111,14 @@ static const char *restore_window(struct session *s, const struct door_state_ses
     struct guest_window *w = &s->window;
     bool open = (r->flags & DOOR_STATE_WINDOW_OPEN) != 0;
 
+    if (fd >= 0 && back_channel_attach(&w->channel, fd) < 0)
+        return "the back-end channel cannot be used";
     if (r->news > GUEST_WINDOW_IS_NONE)
         return "the window is in no possible state";
     s->news = (enum guest_window_news)r->news;
     handlers_take_protocol_features(s, r->protocol_features);
     w->writable = (r->flags & DOOR_STATE_WINDOW_ASKED) != 0;
     w->state = open ? GUEST_WINDOW_OPEN : GUEST_WINDOW_SHUT;
-    if (fd >= 0 && back_channel_attach(&w->channel, fd) < 0)
-        return "the back-end channel cannot be used";
     back_channel_deafen(&w->channel, true);
     back_channel_hold(&w->channel, !open);
     return NULL;
