@@ -216,7 +216,7 @@ class Kills:
         with Loads(self.bench.machine, kept) as loads:
             for number, what in enumerate(order):
                 loads.pump(self.random.uniform(0, 1))
-                self.blow(loads, ("gpu", "media")[number % 2], what)
+                self.blow(loads, ("gpu", "media")[order[:number].count(what) % 2], what)
                 if say and (number + 1) % 10 == 0:
                     say(f"{number + 1} of {len(order)}: {self.summary(self.blows[-10:])}")
         self.loads = loads
