@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "hostblob/json_path.h"
 
+#define TRIES 5u
 #define SECOND_NS UINT64_C(1000000000)
 #define SECONDS 12u /* for an answer, if nothing else is said */
 #define MAX_ANSWER (16u << 20)
@@ -160,24 +161,46 @@ static int read_answer(int fd, unsigned seconds, char **answer)
     return 0;
 }
 
-/* One line there, one object back. */
-static int converse(const char *path, const char *line, int fd, unsigned seconds,
-                    struct json_object **answer, char *why)
+/* One line to 'end', which it closes, and what comes back. */
+static int talk(int end, const char *line, int fd, unsigned seconds, char **text)
 {
-    char request[600], *text = NULL;
+    char request[600];
     ssize_t size;
-    int r, end = connect_to(path, why);
+    int r;
 
-    if (end < 0)
-        return end;
     snprintf(request, sizeof(request), "%s\n", line);
     size = (ssize_t)strlen(request);
     r = fd_send(end, request, (size_t)size, &fd, fd >= 0) == size ? 0 : -EPIPE;
     /* There is no more: who takes us for a front-end hangs up. */
     shutdown(end, SHUT_WR);
     if (r == 0)
-        r = read_answer(end, seconds, &text);
+        r = read_answer(end, seconds, text);
     close(end);
+    return r;
+}
+
+/*
+ * A device that hears nothing for a moment tells its report, and hangs up. Whoever had to wait for
+ * a processor in that moment begins again: what was said was not read.
+ */
+static bool came_too_late(int r)
+{
+    return r == -EPIPE || r == -ECONNRESET;
+}
+
+/* One line there, one object back. */
+static int converse(const char *path, const char *line, int fd, unsigned seconds,
+                    struct json_object **answer, char *why)
+{
+    char *text = NULL;
+    int r = -EPIPE, end;
+
+    for (unsigned i = 0; i < TRIES && came_too_late(r); i++) {
+        end = connect_to(path, why);
+        if (end < 0)
+            return end;
+        r = talk(end, line, fd, seconds, &text);
+    }
     if (r == -ENODATA)
         return fail(why, r, "%s is no control socket; it may be the front-end's", path);
     if (r < 0)
@@ -204,15 +227,20 @@ int ask_command(const char *path, const char *line, int fd, char **text, char wh
 int ask_long_command(const char *path, const char *line, int fd, unsigned seconds, char **text,
                      char why[static ASK_WHY])
 {
-    struct json_object *answer, *ok;
+    struct json_object *answer = NULL, *ok = NULL;
     int r;
 
     if (strlen(line) > 500)
         return fail(why, -EMSGSIZE, "That is too long for a command");
-    r = converse(path, line, fd, seconds, &answer, why);
-    if (r < 0)
-        return r;
-    if (!json_object_object_get_ex(answer, "ok", &ok))
+    /* A report is no answer: it came too late for that, too. */
+    for (unsigned i = 0; i < TRIES && ok == NULL; i++) {
+        json_object_put(answer);
+        r = converse(path, line, fd, seconds, &answer, why);
+        if (r < 0)
+            return r;
+        json_object_object_get_ex(answer, "ok", &ok);
+    }
+    if (ok == NULL)
         r = fail(why, -EPROTO, "The device at %s knows no commands: it is of an older version",
                  path);
     else if (!json_object_get_boolean(ok))

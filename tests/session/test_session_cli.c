@@ -246,6 +246,51 @@ static void says_what_to_do_about_a_device_that_is_not_there(void **state)
     story_end(s);
 }
 
+/* A device for whom the asker is too slow at first: it hangs up on the first, tells the second its
+ * report, and hears the third. */
+static void be_impatient(int listener)
+{
+    static const char *const answers[] = {"", "{\"device\":{}}\n",
+                                          "{\"ok\":false,\"error\":\"heard at last\"}\n"};
+
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = accept(listener, NULL, NULL);
+        char line[64];
+
+        if (i > 0 && write(fd, answers[i], strlen(answers[i])) < 0)
+            _exit(1);
+        usleep(100000);
+        /* What is not read when it is closed resets the connection. */
+        if (i > 0 && read(fd, line, sizeof(line)) <= 0)
+            _exit(1);
+        close(fd);
+    }
+    _exit(0);
+}
+
+static void one_who_was_too_slow_asks_again(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct story *s = story(state);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+    pid_t child;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/hostblob-slow-%d", (int)getpid());
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        be_impatient(fd);
+    assert_int_equal(hostblob(s, "output %s 0 off", address.sun_path), 1);
+    expect("The device says: heard at last");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(fd);
+    unlink(address.sun_path);
+    s->ended = true;
+}
+
 /* What a device refuses, it refuses with its own sentence. */
 static void commands_reach_the_device(void **state)
 {
@@ -422,6 +467,7 @@ int main(void)
         STORY(shows_processes, gpu_qemu_arena),
         STORY(lists_devices, gpu_crosvm_arena),
         STORY(says_what_to_do_about_a_device_that_is_not_there, gpu_qemu_arena),
+        STORY(one_who_was_too_slow_asks_again, gpu_qemu_arena),
         STORY(commands_reach_the_device, gpu_qemu_arena),
         STORY(shows_what_the_guest_shows, gpu_qemu_arena),
         STORY(checks_the_machine, gpu_qemu_arena),

@@ -16,8 +16,9 @@
  * after each life. The status is 0 when all was well to the end.
  */
 #define CODEC_STEPS 300u
-#define REST_US 100000u   /* after each life: others want the processor, too */
-#define DEATHS_US 700000u /* and after a death, since a device forgives one each half second */
+#define REST_US 100000u /* after each life: others want the processor, too */
+#define DEATHS_US                                                                                  \
+    700000u /* and after a death or an upgrade: a device forgives one each half second */
 
 static volatile sig_atomic_t stopping;
 
@@ -54,9 +55,11 @@ static const struct load {
     {"gpu-crosvm", &gpu_crosvm_single, NULL, soak_gpu_life, REST_US},
     {"gpu-virgl", &gpu_virgl, NULL, soak_gpu_life, REST_US},
     {"gpu-deaths", &gpu_qemu_single, NULL, soak_gpu_death, DEATHS_US},
+    {"gpu-upgrades", &gpu_qemu_arena, NULL, soak_gpu_upgrade, DEATHS_US},
     {"media-arena", &media_qemu, NULL, soak_media_life, REST_US},
     {"media-crosvm", &media_crosvm_single, NULL, soak_media_life, REST_US},
     {"media-deaths", &media_qemu, NULL, soak_media_death, DEATHS_US},
+    {"media-upgrades", &media_qemu, NULL, soak_media_upgrade, DEATHS_US},
     {"encoder", &media_qemu, "--kind=encoder", encoders, REST_US},
     {"decoder", &media_qemu, "--kind=decoder", decoders, REST_US},
 };

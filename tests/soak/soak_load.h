@@ -16,4 +16,8 @@ void soak_media_life(struct story *s, unsigned long turn);
 void soak_gpu_death(struct story *s, unsigned long turn);
 void soak_media_death(struct story *s, unsigned long turn);
 
+/* And with an upgrade. */
+void soak_gpu_upgrade(struct story *s, unsigned long turn);
+void soak_media_upgrade(struct story *s, unsigned long turn);
+
 #endif
