@@ -11,9 +11,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <json-c/json.h>
-
 #include "base/fd.h"
+#include "daemon/json_text.h"
 
 #define MOMENT_US 200000u  /* for the first byte */
 #define LIMIT_US 10000000u /* for everything else: longer than a command may take */
@@ -80,33 +79,22 @@ static void say(struct control_client *c, char *text)
         control_client_finish(c);
 }
 
-static char *with_line_end(const char *text)
-{
-    char *line = NULL;
-
-    if (text != NULL && asprintf(&line, "%s\n", text) < 0)
-        line = NULL;
-    return line;
-}
-
 static void say_report(struct control_client *c)
 {
-    char *text = c->handler->report(c->data);
-
-    say(c, with_line_end(text));
-    free(text);
+    say(c, c->handler->report(c->data));
 }
 
 static void say_result(struct control_client *c, int result, const char *text)
 {
-    struct json_object *o = json_object_new_object();
+    struct json_text answer;
 
-    json_object_object_add(o, "ok", json_object_new_boolean(result == 0));
-    json_object_object_add(
-        o, result == 0 ? "text" : "error",
-        json_object_new_string(result == 0 || *text != '\0' ? text : strerror(-result)));
-    say(c, with_line_end(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)));
-    json_object_put(o);
+    json_text_init(&answer);
+    json_text_open(&answer, NULL, '{');
+    json_text_boolean(&answer, "ok", result == 0);
+    json_text_string(&answer, result == 0 ? "text" : "error",
+                     result == 0 || *text != '\0' ? text : strerror(-result));
+    json_text_close(&answer, '}');
+    say(c, json_text_finish(&answer));
 }
 
 static void on_done(void *data, int result, const char *text)

@@ -14,7 +14,7 @@ typedef void control_done(void *data, int result, const char *text);
 
 /* Who answers. */
 struct control_handler {
-    /* The report, one line of JSON without its end, to be freed; NULL: no memory. */
+    /* The report, one line of JSON and its end, to be freed; NULL: no memory. */
     char *(*report)(void *data);
     /* A command, with a borrowed descriptor or -1. 0: 'done' comes once, never from within, unless
      * 'forget' comes first; or -errno. */

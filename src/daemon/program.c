@@ -240,6 +240,8 @@ static int door_begin(struct service *s, int starter_fd, int channel)
         r = sd_event_loop(s->loop);
         starter_say(&s->door.starter, STARTER_STOPPING, NULL);
     }
+    if (r < 0)
+        log_error("The device cannot be served: %s.", strerror(-r));
     control_socket_finish(&s->control);
     door_finish(&s->door);
     return r;
@@ -253,6 +255,8 @@ static int run_door(void *data, int starter_fd)
 
     if (r >= 0)
         r = door_begin(s, starter_fd, -1);
+    else
+        log_error("The door has no loop: %s.", strerror(-r));
     sd_event_unref(s->loop);
     return r < 0 ? EXIT_FAILURE : r;
 }

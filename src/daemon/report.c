@@ -5,51 +5,42 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "base/units.h"
 #include "buffer/buffer.h"
+#include "daemon/json_text.h"
 #include "daemon/sandbox.h"
 
-static void put_text(struct json_object *to, const char *key, const char *value)
+static void put_text(struct json_text *to, const char *key, const char *value)
 {
-    json_object_object_add(to, key, json_object_new_string(value));
+    json_text_string(to, key, value);
 }
 
-static void put_number(struct json_object *to, const char *key, uint64_t value)
+static void put_number(struct json_text *to, const char *key, uint64_t value)
 {
-    json_object_object_add(to, key, json_object_new_uint64(value));
+    json_text_number(to, key, value);
 }
 
-static struct json_object *put_object(struct json_object *to, const char *key)
+static void put_mapping(struct json_text *to, const struct shm_mapping *m, bool arena)
 {
-    struct json_object *object = json_object_new_object();
-    json_object_object_add(to, key, object);
-    return object;
-}
-
-static void put_mapping(struct json_object *array, const struct shm_mapping *m, bool arena)
-{
-    struct json_object *o = json_object_new_object();
-
-    put_number(o, "shm_offset", m->range.start);
-    put_number(o, "size", m->range.size);
-    put_text(o, "state", shm_state_name(m->state));
+    json_text_open(to, NULL, '{');
+    put_number(to, "shm_offset", m->range.start);
+    put_number(to, "size", m->range.size);
+    put_text(to, "state", shm_state_name(m->state));
     if (arena)
-        put_text(o, "name", "arena");
+        put_text(to, "name", "arena");
     else
-        put_number(o, "id", m->id);
-    json_object_array_add(array, o);
+        put_number(to, "id", m->id);
+    json_text_close(to, '}');
 }
 
-static void put_ledger(struct json_object *root, const struct session *session)
+static void put_ledger(struct json_text *to, const struct session *session)
 {
-    struct json_object *array = json_object_new_array();
     struct shm_mapping *m = session != NULL ? shm_ledger_first(&session->window.ledger) : NULL;
 
+    json_text_open(to, "ledger", '[');
     for (; m != NULL; m = shm_ledger_next(m))
-        put_mapping(array, m, session->window.arena_fd >= 0);
-    json_object_object_add(root, "ledger", array);
+        put_mapping(to, m, session->window.arena_fd >= 0);
+    json_text_close(to, ']');
 }
 
 static void put_counter(void *data, const char *name, uint64_t value)
@@ -63,38 +54,45 @@ static const char *kind_name(uint32_t kind)
     return kind <= BUFFER_GUEST ? buffer_kind_name((enum buffer_kind)kind) : "?";
 }
 
-static void put_device(struct json_object *root, const struct journal *journal)
+static void put_loans(struct json_text *to, const struct journal *journal)
 {
-    const struct device_census *census = &journal->page->census;
-    struct json_object *device = put_object(root, "device");
-    struct json_object *loans = json_object_new_array();
     struct journal_loan loan;
     uint32_t slot = 0;
 
+    json_text_open(to, "loans", '[');
+    while (journal_loan_next(journal, &slot, &loan)) {
+        json_text_open(to, NULL, '{');
+        put_number(to, "offset", loan.offset);
+        put_number(to, "size", loan.size);
+        put_number(to, "id", loan.id);
+        put_text(to, "kind", kind_name(loan.kind));
+        json_text_close(to, '}');
+    }
+    json_text_close(to, ']');
+}
+
+static void put_device(struct json_text *device, const struct journal *journal)
+{
+    const struct device_census *census = &journal->page->census;
+
+    json_text_open(device, "device", '{');
     put_number(device, "resources", census->resources);
     put_number(device, "contexts", census->contexts);
     put_number(device, "mortal_contexts", census->mortal);
     put_number(device, "sessions", census->sessions);
     put_number(device, "mapped", census->mapped);
     put_number(device, "bytes", census->bytes);
-    while (journal_loan_next(journal, &slot, &loan)) {
-        struct json_object *o = json_object_new_object();
-        put_number(o, "offset", loan.offset);
-        put_number(o, "size", loan.size);
-        put_number(o, "id", loan.id);
-        put_text(o, "kind", kind_name(loan.kind));
-        json_object_array_add(loans, o);
-    }
-    json_object_object_add(device, "loans", loans);
+    put_loans(device, journal);
+    json_text_close(device, '}');
 }
 
 /* What the VM's other devices may have. */
-static void put_shared(struct json_object *root, const struct session *session)
+static void put_shared(struct json_text *root, const struct session *session)
 {
     put_number(root, "shared_objects", session != NULL ? session->objects.count : 0);
 }
 
-static void put_sandbox(struct json_object *to, unsigned layers)
+static void put_sandbox(struct json_text *to, unsigned layers)
 {
     char text[128];
 
@@ -102,45 +100,52 @@ static void put_sandbox(struct json_object *to, unsigned layers)
     put_text(to, "sandbox", text);
 }
 
-static void put_processes(struct json_object *root, const struct door *door)
+static void put_processes(struct json_text *to, const struct door *door)
 {
-    struct json_object *o = put_object(root, "worker");
+    json_text_open(to, "worker", '{');
+    put_number(to, "pid", (uint64_t)door->keeper.pid);
+    put_number(to, "starts", door->keeper.starts);
+    put_number(to, "ready", door->keeper.ready);
+    put_sandbox(to, door->known ? door->facts.sandbox : 0);
+    json_text_close(to, '}');
+    json_text_open(to, "door", '{');
+    put_number(to, "pid", (uint64_t)getpid());
+    put_sandbox(to, door->layers);
+    json_text_close(to, '}');
+    json_text_open(to, "starter", '{');
+    put_number(to, "pid", (uint64_t)getppid());
+    put_sandbox(to, door->starter.layers);
+    json_text_close(to, '}');
+}
 
-    put_number(o, "pid", (uint64_t)door->keeper.pid);
-    put_number(o, "starts", door->keeper.starts);
-    put_number(o, "ready", door->keeper.ready);
-    put_sandbox(o, door->known ? door->facts.sandbox : 0);
-    o = put_object(root, "door");
-    put_number(o, "pid", (uint64_t)getpid());
-    put_sandbox(o, door->layers);
-    o = put_object(root, "starter");
-    put_number(o, "pid", (uint64_t)getppid());
-    put_sandbox(o, door->starter.layers);
+static void put_region(struct json_text *to, const struct door *door)
+{
+    json_text_open(to, "region", '{');
+    put_number(to, "shmid", door->facts.shmid);
+    put_number(to, "size", door->options.window_size);
+    json_text_close(to, '}');
 }
 
 char *report_create(const struct door *door, const char *program)
 {
-    struct json_object *root = json_object_new_object();
-    struct json_object *o;
-    char *text = NULL;
+    struct json_text text;
 
-    if (root == NULL)
-        return NULL;
-    put_text(root, "program", program);
-    put_text(root, "version", HOSTBLOB_VERSION);
-    put_text(root, "front_end", door->session != NULL ? "connected" : "none");
-    put_number(root, "rings_started",
+    json_text_init(&text);
+    json_text_open(&text, NULL, '{');
+    put_text(&text, "program", program);
+    put_text(&text, "version", HOSTBLOB_VERSION);
+    put_text(&text, "front_end", door->session != NULL ? "connected" : "none");
+    put_number(&text, "rings_started",
                door->session != NULL ? session_rings_started(door->session) : 0);
-    put_text(root, "mapping_mode", door->arena_fd >= 0 ? "arena" : "single");
-    o = put_object(root, "region");
-    put_number(o, "shmid", door->facts.shmid);
-    put_number(o, "size", door->options.window_size);
-    put_ledger(root, door->session);
-    put_shared(root, door->session);
-    stats_each(&door->journal.page->stats, put_counter, put_object(root, "counters"));
-    put_device(root, &door->journal);
-    put_processes(root, door);
-    text = strdup(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
-    json_object_put(root);
-    return text;
+    put_text(&text, "mapping_mode", door->arena_fd >= 0 ? "arena" : "single");
+    put_region(&text, door);
+    put_ledger(&text, door->session);
+    put_shared(&text, door->session);
+    json_text_open(&text, "counters", '{');
+    stats_each(&door->journal.page->stats, put_counter, &text);
+    json_text_close(&text, '}');
+    put_device(&text, &door->journal);
+    put_processes(&text, door);
+    json_text_close(&text, '}');
+    return json_text_finish(&text);
 }

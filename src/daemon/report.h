@@ -4,7 +4,7 @@
 
 #include "door/door.h"
 
-/* A JSON document about a device: its processes, its front-end, its ledger, its counters, and what
+/* A line of JSON about a device: its processes, its front-end, its ledger, its counters, and what
  * is in the guest's window. The caller frees it. NULL when there is no memory for it. */
 char *report_create(const struct door *door, const char *program);
 

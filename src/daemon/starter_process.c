@@ -178,8 +178,8 @@ static void read_line(struct starting *s, struct house *h)
 
     if (n == sizeof(m))
         take_wish(s, h, &m, &fds);
-    else if (n != -EAGAIN && n != -EINTR)
-        fd_close(&h->line); /* its end is told by SIGCHLD */
+    else if (n != -EAGAIN && n != -EINTR && n != -ENOMEM) /* it is there still, then */
+        fd_close(&h->line);                               /* its end is told by SIGCHLD */
     fd_list_finish(&fds);
 }
 

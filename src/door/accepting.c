@@ -9,11 +9,20 @@
 
 #include "base/log.h"
 
+static void resume_later(struct accepting *accepting)
+{
+    sd_event_source_set_time_relative(accepting->resumes, ACCEPTING_PAUSE_MS * UINT64_C(1000));
+    sd_event_source_set_enabled(accepting->resumes, SD_EVENT_ONESHOT);
+}
+
 static int on_resume(sd_event_source *source, uint64_t now, void *data)
 {
     struct accepting *accepting = data;
 
-    return sd_event_source_set_enabled(accepting->io, SD_EVENT_ON);
+    /* Whoever waits may wait for memory too. */
+    if (sd_event_source_set_enabled(accepting->io, SD_EVENT_ON) < 0)
+        resume_later(accepting);
+    return 0;
 }
 
 int accepting_init(struct accepting *accepting, sd_event *loop, int fd,
@@ -43,8 +52,7 @@ void accepting_finish(struct accepting *accepting)
 static void pause_accepting(struct accepting *accepting)
 {
     sd_event_source_set_enabled(accepting->io, SD_EVENT_OFF);
-    sd_event_source_set_time_relative(accepting->resumes, ACCEPTING_PAUSE_MS * UINT64_C(1000));
-    sd_event_source_set_enabled(accepting->resumes, SD_EVENT_ONESHOT);
+    resume_later(accepting);
 }
 
 int accepting_take(struct accepting *accepting, const char *who)

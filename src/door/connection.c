@@ -126,8 +126,13 @@ void connection_finish(struct connection *c)
 
 void connection_hold(struct connection *c, bool hold)
 {
-    if (!c->broken)
-        sd_event_source_set_enabled(c->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
+    int r = c->broken ? 0 : sd_event_source_set_enabled(c->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
+
+    /* To be waited for takes the kernel some memory. Nothing would ever be read again. */
+    if (r < 0 && !hold) {
+        log_error("The front-end cannot be listened to: %s.", strerror(-r));
+        connection_break(c, "its socket cannot be waited for");
+    }
 }
 
 bool connection_quiet(const struct connection *c)

@@ -221,7 +221,7 @@ static const struct keeper_handler keeper_handler = {on_hello, on_ack, on_reques
 int door_init(struct door *door, sd_event *loop, const struct door_options *options,
               const struct door_handler *handler, void *data)
 {
-    int r;
+    int r, kept;
 
     *door = (struct door){
         .options = *options,
@@ -235,12 +235,14 @@ int door_init(struct door *door, sd_event *loop, const struct door_options *opti
         .data = data,
     };
     r = starter_init(&door->starter, loop, options->starter_fd, options->watchdog_us);
-    keeper_init(&door->keeper, loop, &keeper_handler, door, &door->starter);
+    kept = keeper_init(&door->keeper, loop, &keeper_handler, door, &door->starter);
     errands_init(&door->errands, loop, &door->keeper);
     door_shelf_init(&door->shelf);
     take_over_init(&door->take_over, door);
     if (r == 0)
         r = hand_over_init(&door->hand_over, door);
+    if (r == 0)
+        r = kept;
     if (r == 0)
         r = journal_create(&door->journal);
     if (r == 0 && options->arena) {

@@ -243,9 +243,11 @@ int keeper_start(struct keeper *k)
     return 0;
 }
 
-void keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *handler, void *data,
-                 struct starter *starter)
+int keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *handler, void *data,
+                struct starter *starter)
 {
+    int r;
+
     *k = (struct keeper){
         .loop = loop,
         .handler = handler,
@@ -261,10 +263,15 @@ void keeper_init(struct keeper *k, sd_event *loop, const struct keeper_handler *
         starter->handler = &starter_handler;
         starter->data = k;
     }
-    sd_event_add_time_relative(loop, &k->limit, CLOCK_MONOTONIC, 0, 0, on_limit, k);
-    sd_event_source_set_enabled(k->limit, SD_EVENT_OFF);
-    sd_event_add_time_relative(loop, &k->again, CLOCK_MONOTONIC, 0, ACCURACY_US, on_again, k);
-    sd_event_source_set_enabled(k->again, SD_EVENT_OFF);
+    r = sd_event_add_time_relative(loop, &k->limit, CLOCK_MONOTONIC, 0, 0, on_limit, k);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(k->limit, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_time_relative(loop, &k->again, CLOCK_MONOTONIC, 0, ACCURACY_US, on_again,
+                                       k);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(k->again, SD_EVENT_OFF);
+    return r < 0 ? r : 0;
 }
 
 void keeper_finish(struct keeper *k)

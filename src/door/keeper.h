@@ -55,9 +55,9 @@ struct keeper {
     sd_event_source *io, *limit, *again;
 };
 
-/* Makes itself the handler of 'starter'. */
-void keeper_init(struct keeper *keeper, sd_event *loop, const struct keeper_handler *handler,
-                 void *data, struct starter *starter);
+/* Makes itself the handler of 'starter'. 0 or -errno; it is to be finished in either case. */
+int keeper_init(struct keeper *keeper, sd_event *loop, const struct keeper_handler *handler,
+                void *data, struct starter *starter);
 /* Has the worker killed, if one runs. Nobody waits for its end here. */
 void keeper_finish(struct keeper *keeper);
 /* Asks for the worker. 0 or -errno. */

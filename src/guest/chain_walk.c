@@ -60,7 +60,9 @@ static int read_desc(struct chain_walk *walk, uint64_t table, uint64_t index,
                      struct vring_desc *desc)
 {
     if (!guest_memory_read(walk->memory, table + index * DESC_SIZE, desc, sizeof(*desc)))
-        return fault(walk, "a descriptor table is not in the guest's memory");
+        return guest_memory_starved(walk->memory, table + index * DESC_SIZE)
+                   ? -ENOMEM
+                   : fault(walk, "a descriptor table is not in the guest's memory");
     desc->addr = le64toh(desc->addr);
     desc->len = le32toh(desc->len);
     desc->flags = le16toh(desc->flags);

@@ -200,9 +200,10 @@ int guest_memory_remove(struct guest_memory *memory, const struct guest_region_s
 static void region_map(struct guest_region *region)
 {
     region->mapping = guest_mapping_create(region->fd, region->fd_offset, region->size);
+    region->starved = region->mapping == NULL && errno == ENOMEM;
     if (region->mapping == NULL) {
+        region->broken = !region->starved;
         log_stranger("cannot map the memory region at 0x%" PRIx64 ": %m", region->gpa);
-        region->broken = true;
         return;
     }
     region->data = region->mapping->data;
@@ -278,6 +279,13 @@ int guest_memory_file(const struct guest_memory *memory, const void *at, uint64_
         return region->fd;
     }
     return -1;
+}
+
+bool guest_memory_starved(const struct guest_memory *memory, uint64_t gpa)
+{
+    unsigned at = region_index(memory, gpa);
+
+    return at < memory->count && memory->regions[at].gpa <= gpa && memory->regions[at].starved;
 }
 
 bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size)

@@ -26,8 +26,8 @@ struct guest_region {
     uint64_t dev, ino;             /* of the file */
     struct guest_mapping *mapping; /* one reference; NULL until something points there */
     uint8_t *data;                 /* of the mapping, or NULL */
-    bool
-        broken; /* it could not be mapped, or bytes of it are gone: do not try at each descriptor */
+    bool starved;                  /* there was no memory to map it the last time: try again */
+    bool broken; /* it cannot be mapped, or bytes of it are gone: do not try at each descriptor */
 };
 
 struct guest_memory {
@@ -72,6 +72,9 @@ bool guest_memory_from_user(const struct guest_memory *memory, uint64_t user, ui
  * their file (borrowed), and *offset in it. -1 when no region has all of them any more. */
 int guest_memory_file(const struct guest_memory *memory, const void *at, uint64_t size,
                       uint64_t *offset);
+/* Whether there is memory at 'gpa' that could not be mapped for want of the host's: another try may
+ * do better. */
+bool guest_memory_starved(const struct guest_memory *memory, uint64_t gpa);
 /* Copies across regions. Returns whether all of it was there; what was there may have been copied.
  */
 bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);

@@ -76,6 +76,14 @@ static bool parts_fit(struct virtqueue *queue, const struct virtqueue_setup *set
            guest_memory_at(queue->memory, setup->used, used_size) != NULL;
 }
 
+/* Whether they may fit when there is more memory. */
+static bool parts_starved(const struct virtqueue *queue, const struct virtqueue_setup *setup)
+{
+    return guest_memory_starved(queue->memory, setup->desc) ||
+           guest_memory_starved(queue->memory, setup->avail) ||
+           guest_memory_starved(queue->memory, setup->used);
+}
+
 /* Everything in flight is forgotten. */
 static void begin_anew(struct virtqueue *queue)
 {
@@ -152,7 +160,7 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
         return -EBUSY;
     if (size == 0 || size > VIRTQUEUE_MAX_SIZE || (size & (size - 1)) != 0 ||
         !parts_fit(queue, setup))
-        return -EINVAL;
+        return parts_starved(queue, setup) ? -ENOMEM : -EINVAL;
     /* What the driver has seen counts: with an index of our own it would miss answers, or see some
      * twice. */
     used_idx = le16toh(__atomic_load_n(ring_word(queue, setup->used + USED_IDX), __ATOMIC_RELAXED));
@@ -333,6 +341,8 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
             log_stranger("no memory for a request of the guest");
         if (chain != NULL)
             chain_recycle(queue, chain);
+        if (ret == -ENOMEM && queue->starved != NULL)
+            queue->starved(queue->starved_data);
         return NULL;
     }
     chain_leave(queue, chain, head);

@@ -41,6 +41,10 @@ struct virtqueue {
     bool known;                 /* started before by this process */
     uint16_t *again;            /* heads that someone before us took and did not answer, owned */
     unsigned again_count, again_next;
+    /* Called when there was no memory for a request, which stays where it is; NULL: nobody cares.
+     */
+    void (*starved)(void *data);
+    void *starved_data;
 };
 
 /* Where a queue starts. */
@@ -79,7 +83,8 @@ void virtqueue_break(struct virtqueue *queue);
 void virtqueue_reset(struct virtqueue *queue);
 
 /* Takes the next request. NULL when there is none, when the queue is stopped, disabled or broken,
- * and when the driver broke the rules (logged, *broken set). With EVENT_IDX, asks for a kick when
+ * when there is no memory for it ('starved' hears of it: it is to be taken later), and when the
+ * driver broke the rules (logged, *broken set). With EVENT_IDX, asks for a kick when
  * it returns NULL. */
 struct chain *virtqueue_pop(struct virtqueue *queue);
 /* Gives it back with 'written' bytes in its writable part, in any order. Ask virtqueue_running

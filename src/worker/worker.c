@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -22,6 +23,7 @@
 #include "worker/worker_objects.h"
 #include "worker/worker_shelf.h"
 
+#define STARVED_US 20000u /* from a request that there was no memory for to the next try */
 #define FEATURE(number) (UINT64_C(1) << (number))
 
 /* What the rings can do, whatever the device: virtio 1.3, 6 "Reserved Feature Bits". */
@@ -43,6 +45,7 @@ struct worker {
     sd_event *loop;
     int link_fd;
     sd_event_source *link_io, *lost_io;
+    sd_event_source *starved; /* looks again for requests that there was no memory for */
     struct journal journal;
     struct arena arena;
     struct exporter exporter;
@@ -138,6 +141,21 @@ static void run_queues(struct worker *w)
 {
     for (unsigned i = 0; i < w->facts.queues; i++)
         run_queue(w, i);
+}
+
+/* No kick will come for a request that stayed in its ring. */
+static void look_again(void *data)
+{
+    struct worker *w = data;
+
+    sd_event_source_set_time_relative(w->starved, STARVED_US);
+    sd_event_source_set_enabled(w->starved, SD_EVENT_ONESHOT);
+}
+
+static int on_starved(sd_event_source *source, uint64_t now, void *data)
+{
+    run_queues(data);
+    return 0;
 }
 
 /* The descriptor is the front-end's too, who may have emptied it, and made it one that waits. */
@@ -271,9 +289,14 @@ static int start_ring(struct worker *w, const struct link_message *m, struct fd_
         ring->call = fd_list_take(fds, taken++);
     if (ring->call >= 0)
         fd_set_nonblock(ring->call);
-    if (ring->kick >= 0 && fd_set_nonblock(ring->kick) == 0 &&
-        sd_event_add_io(w->loop, &ring->kicked, ring->kick, EPOLLIN, on_kick, ring) < 0)
-        log_stranger("Ring %u's kick descriptor cannot be waited for.", start->index);
+    if (ring->kick >= 0 && fd_set_nonblock(ring->kick) == 0)
+        r = sd_event_add_io(w->loop, &ring->kicked, ring->kick, EPOLLIN, on_kick, ring);
+    if (r < 0) {
+        log_stranger("Ring %u's kick descriptor cannot be waited for: %s.", start->index,
+                     strerror(-r));
+        if (r != -EPERM) /* as files cannot: that is the front-end's affair, and not a shortage */
+            return r;
+    }
     *fresh = first && from_nothing && !(start->flags & LINK_RING_RESUMED);
     if (*fresh)
         begin_anew(w);
@@ -338,6 +361,13 @@ static void take_ring_start(struct worker *w, const struct link_message *m, stru
     uint32_t index = m->ring_start.index;
     int r = index < w->facts.queues ? start_ring(w, m, fds, &fresh) : -EINVAL;
 
+    /* The front-end has said its part, and the driver will not wait for ever: another worker takes
+     * this one's place. */
+    if (r == -ENOMEM || r == -ENOSPC || r == -EMFILE) {
+        log_error("Ring %u cannot be served: %s.", index, strerror(-r));
+        sd_event_exit(w->loop, EXIT_FAILURE);
+        return;
+    }
     acknowledge(w, m, r, fresh);
     if (r == 0)
         run_queue(w, index);
@@ -511,6 +541,8 @@ static void lend(struct worker *w)
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
         virtqueue_init(&w->queues[i], &w->memory);
         w->queues[i].record = &w->journal.page->rings[i].record;
+        w->queues[i].starved = look_again;
+        w->queues[i].starved_data = w;
         w->rings[i] = (struct worker_ring){.kick = -1, .call = -1, .worker = w, .index = i};
     }
 }
@@ -562,6 +594,10 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     if (r >= 0) /* before an answer goes out that was made of nothing */
         r = sd_event_source_set_priority(w->lost_io, SD_EVENT_PRIORITY_IMPORTANT);
     if (r >= 0)
+        r = sd_event_add_time_relative(w->loop, &w->starved, CLOCK_MONOTONIC, 0, 0, on_starved, w);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(w->starved, SD_EVENT_OFF);
+    if (r >= 0)
         r = sd_event_add_io(w->loop, &w->link_io, w->link_fd, EPOLLIN, on_link, w);
     return r < 0 ? r : shut(w, options, true);
 }
@@ -588,6 +624,7 @@ static void worker_finish(struct worker *w, const struct worker_options *options
     journal_finish(&w->journal);
     w->link_io = sd_event_source_disable_unref(w->link_io);
     w->lost_io = sd_event_source_disable_unref(w->lost_io);
+    w->starved = sd_event_source_disable_unref(w->starved);
     sd_event_unref(w->loop);
     fd_close(&w->link_fd);
 }

@@ -97,7 +97,7 @@ static int await_file(struct daemon_process *daemon, const char *path)
     for (int waited = 0; waited < 20000000; waited += STEP_US) {
         if (access(path, F_OK) == 0)
             return 0;
-        if (waitpid(daemon->program, NULL, WNOHANG) == daemon->program) {
+        if (waitpid(daemon->program, &daemon->status, WNOHANG) == daemon->program) {
             daemon->program = 0;
             return -ESRCH;
         }
@@ -115,7 +115,7 @@ static int find_door(struct daemon_process *daemon)
         daemon->pid = (pid_t)daemon_process_number(daemon, "/door/pid");
         if (daemon->pid > 0)
             return 0;
-        if (waitpid(daemon->program, NULL, WNOHANG) == daemon->program) {
+        if (waitpid(daemon->program, &daemon->status, WNOHANG) == daemon->program) {
             daemon->program = 0;
             return -ESRCH;
         }

@@ -16,6 +16,7 @@
 struct daemon_process {
     pid_t program; /* what was started, and has the others started; 0 when it does not run */
     pid_t pid;     /* of the door */
+    int status;    /* of waitpid, when it ended before it was ready */
     char dir[64];
     char socket_path[96], control_path[96], log_path[96];
 };

@@ -29,6 +29,8 @@
     (VHOST_USER_BIT(VIRTIO_F_VERSION_1) | VHOST_USER_BIT(VIRTIO_RING_F_EVENT_IDX) |                \
      VHOST_USER_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 
+int frontend_patience = 20000;
+
 void frontend_plan_init(struct frontend_plan *plan, enum habit habit)
 {
     static const uint64_t protocols[] = {

@@ -30,7 +30,10 @@
 #define FRONTEND_MOST_FDS 64u
 #define FRONTEND_WINDOW_GPA UINT64_C(0xff00000000) /* where the guest sees the window */
 #define FRONTEND_MOST_OBJECTS 2048u
-#define FRONTEND_PATIENCE 20000 /* milliseconds, for any answer */
+#define FRONTEND_PATIENCE frontend_patience
+
+/* Milliseconds, for any answer: 20000, unless a test has less. */
+extern int frontend_patience;
 
 /* Which requests of the back-end get a wrong answer, and which. */
 enum spoil {

@@ -29,7 +29,7 @@ static void *waiting; /* NULL: nobody */
 
 static char *on_report(void *data)
 {
-    return strdup("{\"device\":1}");
+    return strdup("{\"device\":1}\n");
 }
 
 static int on_command(void *data, const char *command, int fd, control_done *done, void *client)

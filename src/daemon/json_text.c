@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 1024u
+
+static void add(struct json_text *t, const char *bytes, size_t size)
+{
+    size_t room = t->room > 0 ? t->room : FIRST_ROOM;
+    char *larger;
+
+    while (!t->failed && room - t->used < size)
+        room *= 2;
+    if (!t->failed && room > t->room) {
+        larger = realloc(t->bytes, room);
+        t->failed = larger == NULL;
+        if (larger != NULL) {
+            t->bytes = larger;
+            t->room = room;
+        }
+    }
+    if (t->failed)
+        return;
+    memcpy(t->bytes + t->used, bytes, size);
+    t->used += size;
+}
+
+static void add_text(struct json_text *t, const char *text)
+{
+    add(t, text, strlen(text));
+}
+
+static void add_escaped(struct json_text *t, const char *text)
+{
+    add_text(t, "\"");
+    for (; *text != '\0'; text++) {
+        char code[8];
+
+        if (*text == '"' || *text == '\\')
+            snprintf(code, sizeof(code), "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            snprintf(code, sizeof(code), "\\u%04x", (unsigned char)*text);
+        else
+            snprintf(code, sizeof(code), "%c", *text);
+        add_text(t, code);
+    }
+    add_text(t, "\"");
+}
+
+static void begin_value(struct json_text *t, const char *key)
+{
+    if (!t->first)
+        add_text(t, ",");
+    t->first = false;
+    if (key == NULL)
+        return;
+    add_escaped(t, key);
+    add_text(t, ":");
+}
+
+void json_text_init(struct json_text *t)
+{
+    *t = (struct json_text){.first = true};
+}
+
+void json_text_open(struct json_text *t, const char *key, char bracket)
+{
+    begin_value(t, key);
+    add(t, &bracket, 1);
+    t->first = true;
+}
+
+void json_text_close(struct json_text *t, char bracket)
+{
+    add(t, &bracket, 1);
+    t->first = false;
+}
+
+void json_text_string(struct json_text *t, const char *key, const char *value)
+{
+    begin_value(t, key);
+    add_escaped(t, value);
+}
+
+void json_text_number(struct json_text *t, const char *key, uint64_t value)
+{
+    char digits[24];
+
+    begin_value(t, key);
+    snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    add_text(t, digits);
+}
+
+void json_text_boolean(struct json_text *t, const char *key, bool value)
+{
+    begin_value(t, key);
+    add_text(t, value ? "true" : "false");
+}
+
+char *json_text_finish(struct json_text *t)
+{
+    char *bytes;
+
+    add(t, "\n", 2);
+    bytes = t->bytes;
+    if (t->failed) {
+        free(bytes);
+        bytes = NULL;
+    }
+    json_text_init(t);
+    return bytes;
+}
