@@ -418,6 +418,8 @@ int program_main(const struct program *program, int argc, char **argv)
     struct options options;
     int status;
 
+    /* A file that may not become so large is an error of the call that writes it, and no end. */
+    signal(SIGXFSZ, SIG_IGN);
     switch (options_parse(&options, &program->options, argc, argv)) {
     case OPTIONS_DONE:
         return EXIT_SUCCESS;

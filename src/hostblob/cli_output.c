@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -155,19 +156,49 @@ static int write_all(int to, const char *from, size_t size)
     return 0;
 }
 
+/* Into what is there already and is no file, or beside. 0 or -errno. */
+static int write_file(const char *file, int flags, const char *bytes, size_t size)
+{
+    int to = open(file, O_WRONLY | O_CLOEXEC | flags, 0666);
+    int r = to < 0 ? -errno : write_all(to, bytes, size);
+
+    if (to >= 0 && close(to) < 0 && r == 0)
+        r = -errno;
+    return r;
+}
+
+/* A file that was there is replaced when the new one is whole: the disk may be full. */
+static int replace_file(const char *file, const char *bytes, size_t size)
+{
+    char *part;
+    struct stat st;
+    int r;
+
+    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+        return write_file(file, 0, bytes, size);
+    if (asprintf(&part, "%s.part", file) < 0)
+        return -ENOMEM;
+    r = write_file(part, O_CREAT | O_TRUNC | O_NOFOLLOW, bytes, size);
+    if (r == 0 && rename(part, file) < 0)
+        r = -errno;
+    if (r < 0)
+        unlink(part);
+    free(part);
+    return r;
+}
+
 /* The picture is whole now: into its file, or ("-") to standard output. 0 or -errno. */
 static int save(int picture, size_t size, const char *file)
 {
-    bool is_stdout = strcmp(file, "-") == 0;
     const char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, picture, 0);
-    int to, r;
+    int r;
 
     if (bytes == MAP_FAILED)
         return -errno;
-    to = is_stdout ? STDOUT_FILENO : open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    r = to < 0 ? -errno : write_all(to, bytes, size);
-    if (!is_stdout && to >= 0 && close(to) < 0 && r == 0)
-        r = -errno;
+    if (strcmp(file, "-") == 0)
+        r = write_all(STDOUT_FILENO, bytes, size);
+    else
+        r = replace_file(file, bytes, size);
     munmap((void *)(uintptr_t)bytes, size);
     return r;
 }

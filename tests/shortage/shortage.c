@@ -347,6 +347,10 @@ static bool judge_start(int started)
 
     atomic_store(&page->nth, 0);
     if (started == 0) {
+        if (await_idle() != NULL && blames_library()) {
+            part.library++;
+            return true;
+        }
         if (await_idle() != NULL) {
             complain("it has started, and does not get ready");
             return false;

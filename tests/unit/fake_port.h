@@ -80,8 +80,6 @@ static inline void fake_port_enter(struct fake_port *fake, const struct fake_req
     struct fake_mapping *gone;
 
     if (request->map) {
-        if (about->buffer->kind == BUFFER_ARENA)
-            FAKE_PORT_MUST(arena_place(fake->arena, about->buffer, about->offset) == 0);
         FAKE_PORT_MUST(fake->count < FAKE_PORT_MAX);
         fake->live[fake->count++] = *about;
         return;
@@ -101,6 +99,8 @@ static inline void fake_port_answer(struct fake_port *fake, int result)
     FAKE_PORT_MUST(fake->asked > 0);
     fake->asked--;
     memmove(fake->requests, fake->requests + 1, fake->asked * sizeof(request));
+    if (result == 0 && request.map && request.about.buffer->kind == BUFFER_ARENA)
+        result = arena_place(fake->arena, request.about.buffer, request.about.offset);
     /* A mapping that was to go when all was cancelled is forgotten: the door takes it out. */
     if (result == 0 || (result == -ECANCELED && !request.map))
         fake_port_enter(fake, &request);

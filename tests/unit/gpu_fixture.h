@@ -33,6 +33,7 @@ struct gpu_fixture {
     struct device_host host;
     struct device *device;
     unsigned calls[2];
+    bool starved; /* there was no memory for a request */
     unsigned config_changes;
     struct {
         uint8_t uuid[16];
@@ -92,6 +93,13 @@ static inline void gpu_unshare(struct device_host *host, const uint8_t uuid[stat
     f->shared[i] = f->shared[--f->shared_count];
 }
 
+static inline void gpu_starved(void *data)
+{
+    struct gpu_fixture *f = data;
+
+    f->starved = true;
+}
+
 static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *options,
                                                      enum exporter_kind kind)
 {
@@ -99,6 +107,10 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
 
     RING_DRIVER_MUST(f != NULL);
     ring_driver_init(&f->driver, 256);
+    for (unsigned q = 0; q < RING_DRIVER_QUEUES; q++) {
+        f->driver.queues[q].starved = gpu_starved;
+        f->driver.queues[q].starved_data = f;
+    }
     RING_DRIVER_MUST(sd_event_new(&f->loop) >= 0);
     RING_DRIVER_MUST(arena_init(&f->arena, fd_memfd("arena", WINDOW), WINDOW) == 0);
     RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena, NULL) == 0);
@@ -141,8 +153,14 @@ static inline unsigned gpu_loop(struct gpu_fixture *f)
 {
     unsigned rounds = 0;
 
-    while (sd_event_run(f->loop, 0) > 0)
-        RING_DRIVER_MUST(++rounds < 1000000);
+    do {
+        /* As the worker does after a while. */
+        for (unsigned q = 0; f->starved && q < 2; q++)
+            f->device->impl->queue_ready(f->device, q);
+        f->starved = false;
+        while (sd_event_run(f->loop, 0) > 0)
+            RING_DRIVER_MUST(++rounds < 1000000);
+    } while (f->starved);
     return rounds;
 }
 
