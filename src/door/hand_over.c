@@ -122,7 +122,7 @@ static void begin_ending(struct hand_over *h)
 {
     h->state = HAND_OVER_ENDS;
     keeper_rest(&h->door->keeper);
-    set_limit(h, ENDS_US);
+    set_limit(h, h->ends_us);
     step_soon(h, 0);
 }
 
@@ -212,7 +212,7 @@ static void give(struct hand_over *h)
         connection_hold(&door->session->connection, true);
         back_channel_deafen(&door->session->window.channel, true);
     }
-    set_limit(h, GIVES_US);
+    set_limit(h, h->gives_us);
     r = parcel_fill(&h->parcel, door);
     if (r < 0)
         fail(h, "there is no memory");
@@ -400,7 +400,7 @@ int hand_over_init(struct hand_over *h, struct door *door)
 {
     int r;
 
-    *h = (struct hand_over){.door = door, .channel = -1};
+    *h = (struct hand_over){.door = door, .channel = -1, .ends_us = ENDS_US, .gives_us = GIVES_US};
     parcel_init(&h->parcel);
     r = sd_event_add_time_relative(door->loop, &h->limit, CLOCK_MONOTONIC, 0, ACCURACY_US, on_limit,
                                    h);

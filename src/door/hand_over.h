@@ -50,8 +50,9 @@ typedef void hand_over_done(void *data, int result, const char *text);
 struct hand_over {
     struct door *door;
     enum hand_over_state state;
-    bool beside; /* the starter has one beside us */
-    int channel; /* to the other door, owned; -1: there is none */
+    bool beside;                /* the starter has one beside us */
+    uint64_t ends_us, gives_us; /* time limits of these states: the guest waits */
+    int channel;                /* to the other door, owned; -1: there is none */
     sd_event_source *io, *limit, *step;
     struct parcel parcel;
     char refusal[DOOR_STATE_TEXT]; /* said at the loop's next turn; "": nothing is */
