@@ -299,9 +299,12 @@ static int reset_device(struct session *s, const struct vhost_user_message *m, s
 }
 
 /* libkrun does not ask where rings stop: at a guest's reset it disables them, and the next driver's
- * begin with SET_OWNER. */
+ * begin with SET_OWNER. To one that runs it means nothing. */
 static int set_owner(struct session *s, const struct vhost_user_message *m, struct fd_list *fds)
 {
+    for (unsigned i = 0; i < s->lent.facts->queues; i++)
+        if (s->rings[i].started && s->rings[i].enabled)
+            return 0;
     return session_rings_started(s) > 0 ? reset_device(s, m, fds) : 0;
 }
 
