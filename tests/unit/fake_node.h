@@ -260,6 +260,24 @@ static inline int fake_node_reqbufs(struct fake_node *node, struct fake_node_fil
     return 0;
 }
 
+static inline int fake_node_create(struct fake_node *node, struct fake_node_file *file,
+                                   struct v4l2_create_buffers *create)
+{
+    uint32_t wanted = create->count;
+
+    if (node->owner != NULL && node->owner != file)
+        return -EBUSY;
+    create->index = node->count;
+    create->capabilities = 0xffff;
+    for (create->count = 0; create->count < wanted && node->count < FAKE_NODE_BUFFERS;
+         create->count++, node->count++)
+        for (unsigned p = 0; p < fake_node_planes(node); p++)
+            node->buffer[node->count].fd[p] = fd_memfd("fake", 20480);
+    if (node->count > 0)
+        node->owner = file;
+    return 0;
+}
+
 static inline void fake_node_describe(struct fake_node *node, struct v4l2_buffer *b)
 {
     const struct fake_node_buffer *buffer = &node->buffer[b->index];
@@ -489,6 +507,8 @@ static inline int fake_node_answer(struct fake_node *node, struct fake_node_file
         return fake_node_fmt(node, argument, code == VIDIOC_S_FMT);
     case VIDIOC_REQBUFS:
         return fake_node_reqbufs(node, file, argument);
+    case VIDIOC_CREATE_BUFS:
+        return fake_node_create(node, file, argument);
     case VIDIOC_QUERYBUF:
         return fake_node_querybuf(node, argument);
     case VIDIOC_QBUF:

@@ -110,16 +110,35 @@ static struct media_fixture *die(struct media_fixture *f)
     return f;
 }
 
+static bool holds_for(struct media_fixture *f, bool (*holds)(void))
+{
+    uint64_t end = units_now_ns() + 10000000000ull;
+    bool met = false;
+
+    while (!met && units_now_ns() < end) {
+        media_loop_for(f, 1);
+        pthread_mutex_lock(&node.lock);
+        met = holds();
+        pthread_mutex_unlock(&node.lock);
+    }
+    media_loop_for(f, 5);
+    return met;
+}
+
+static bool is_closed(void)
+{
+    return node.file[0].fd == 0;
+}
+
+static bool is_first_taken(void)
+{
+    return !node.buffer[0].queued;
+}
+
 /* A thread closes the file. */
 static void await_close(struct media_fixture *f)
 {
-    uint64_t end = units_now_ns() + 10000000000ull;
-
-    while (*(volatile int *)&node.file[0].fd != 0) {
-        assert_true(units_now_ns() < end);
-        media_loop_for(f, 1);
-    }
-    media_loop_for(f, 5);
+    assert_true(holds_for(f, is_closed));
 }
 
 /* The session closes, and nothing is left of it anywhere. */
@@ -165,28 +184,22 @@ static void host_buffer(unsigned long code, uint32_t index)
     assert_int_equal(fake_node_ioctl(file_of_node(), code, &b), 0);
 }
 
-/* QBUF, as a worker before this one had it in hand when it died. */
-static uint32_t qbuf_again(struct media_fixture *f, uint32_t session, uint32_t index,
-                           struct media_buffer_payload *b)
+/* An ioctl that a worker before this one had in hand when it died. */
+static uint32_t ioctl_again(struct media_fixture *f, uint32_t session, unsigned long code,
+                            void *payload)
 {
     struct virtqueue *queue = &f->driver.queues[VIRTIO_MEDIA_COMMANDQ];
-    struct {
-        struct virtio_media_cmd_ioctl head;
-        struct v4l2_buffer buffer;
-    } request = {
-        .head = {.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
-                 .session_id = session,
-                 .code = _IOC_NR(VIDIOC_QBUF)},
-        .buffer = {.index = index, .type = node.type, .memory = V4L2_MEMORY_MMAP},
-    };
-    uint32_t room = sizeof(struct virtio_media_resp_header) + sizeof(b->buffer);
-    struct ring_driver_piece pieces[2] = {{.size = sizeof(request)},
-                                          {.size = room, .writable = true}};
+    const struct virtio_media_cmd_ioctl head = {
+        .hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL, .session_id = session, .code = _IOC_NR(code)};
+    uint32_t size = _IOC_SIZE(code), skip = sizeof(struct virtio_media_resp_header);
+    struct ring_driver_piece pieces[2] = {{.size = sizeof(head) + size},
+                                          {.size = skip + size, .writable = true}};
     uint32_t status;
 
-    pieces[0].gpa = ring_driver_alloc(&f->driver, sizeof(request));
-    pieces[1].gpa = ring_driver_alloc(&f->driver, room);
-    memcpy(ring_driver_at(&f->driver, pieces[0].gpa), &request, sizeof(request));
+    pieces[0].gpa = ring_driver_alloc(&f->driver, pieces[0].size);
+    pieces[1].gpa = ring_driver_alloc(&f->driver, pieces[1].size);
+    memcpy(ring_driver_at(&f->driver, pieces[0].gpa), &head, sizeof(head));
+    memcpy(ring_driver_at(&f->driver, pieces[0].gpa + sizeof(head)), payload, size);
     f->answer_at = pieces[1].gpa;
     free(queue->again);
     queue->again = malloc(sizeof(uint16_t));
@@ -197,9 +210,15 @@ static uint32_t qbuf_again(struct media_fixture *f, uint32_t session, uint32_t i
     queue->next_avail++; /* it was taken */
     f->device->impl->queue_ready(f->device, VIRTIO_MEDIA_COMMANDQ);
     status = media_await(f);
-    memcpy(&b->buffer, ring_driver_at(&f->driver, f->answer_at + room - sizeof(b->buffer)),
-           sizeof(b->buffer));
+    memcpy(payload, ring_driver_at(&f->driver, f->answer_at + skip), size);
     return status;
+}
+
+static uint32_t qbuf_again(struct media_fixture *f, uint32_t session, uint32_t index,
+                           struct media_buffer_payload *b)
+{
+    b->buffer = (struct v4l2_buffer){.index = index, .type = node.type, .memory = V4L2_MEMORY_MMAP};
+    return ioctl_again(f, session, VIDIOC_QBUF, &b->buffer);
 }
 
 /* ---- what goes on ---- */
@@ -261,9 +280,7 @@ static void an_event_that_waits_comes_once(void **state)
         assert_int_equal(qbuf(f, c.session, i), 0);
     assert_int_equal(stream(f, c.session, true), 0);
     assert_true(fake_node_frame(&node, 30));
-    for (unsigned i = 0; i < 2000 && *(volatile bool *)&node.buffer[0].queued; i++)
-        media_loop_for(f, 5); /* taken from the host, for which there is no event buffer */
-    assert_false(node.buffer[0].queued);
+    assert_true(holds_for(f, is_first_taken)); /* and there is no event buffer for it */
     media_loop_for(f, 50);
     f = die(f);
     await_event(f, &event);
@@ -320,6 +337,35 @@ static void its_frame_may_be_there_already(void **state)
     assert_no_event(f);
     assert_int_equal(qbuf(f, c.session, 0), 0);
     expect_frame(f, &c, 0, 12);
+    leave(f, &c);
+}
+
+static void buffers_are_not_created_twice(void **state)
+{
+    struct v4l2_create_buffers create = {
+        .count = 2, .memory = V4L2_MEMORY_MMAP, .format.type = SINGLE};
+    struct v4l2_create_buffers copy = create;
+    struct media_buffer_payload b;
+    struct client c;
+    struct media_fixture *f = live(&c, 2);
+
+    lives_end(f);
+    assert_int_equal(fake_node_ioctl(file_of_node(), VIDIOC_CREATE_BUFS, &copy), 0);
+    assert_int_equal(node.count, 4);
+    f = lives_go_on(&lives);
+    media_post_events(f, 16, 608);
+    copy = create;
+    assert_int_equal(ioctl_again(f, c.session, VIDIOC_CREATE_BUFS, &copy), 0);
+    assert_int_equal(copy.index, 2);
+    assert_int_equal(copy.count, 2);
+    assert_int_equal(node.count, 4);
+    assert_int_equal(buffer_ioctl(f, c.session, _IOC_NR(VIDIOC_QUERYBUF), 3, &b), 0);
+    f = die(f);
+    copy = create;
+    assert_int_equal(MEDIA_IOCTL(f, c.session, CREATE_BUFS, &copy), 0);
+    assert_int_equal(copy.index, 4);
+    assert_int_equal(node.count, 6);
+    expect_frame(f, &c, 0, 10);
     leave(f, &c);
 }
 
@@ -389,6 +435,40 @@ static void requests_wait(void **state)
 }
 
 /* ---- what does not ---- */
+
+/* The driver has the pages of a worker that is dead: the stream begins anew, with what the guest
+ * queues again. */
+static void memory_of_the_guest_comes_back(void **state)
+{
+    struct virtio_media_event_dqbuf event;
+    struct media_fixture *f = lives_begin(&lives);
+    struct client c = {.session = user_open(f)};
+    struct media_buffer_payload b;
+    uint64_t pages[2][PAGES];
+    struct user_payload u;
+
+    user_pages(f, pages);
+    user_fill(&u, pages);
+    assert_int_equal(user_queue(f, c.session, &u), 0);
+    assert_int_equal(stream(f, c.session, true), 0);
+    f = die(f);
+    await_event(f, &event);
+    assert_int_equal(event.buffer.index, 0);
+    assert_true(event.buffer.flags & V4L2_BUF_FLAG_ERROR);
+    assert_int_equal(event.buffer.memory, V4L2_MEMORY_USERPTR);
+    assert_int_equal(event.planes[1].m.userptr, USERPTR(1));
+    assert_null(node.buffer[0].user[0]);
+    assert_int_equal(buffer_ioctl(f, c.session, _IOC_NR(VIDIOC_QUERYBUF), 0, &b), 0);
+    assert_int_equal(b.planes[1].m.userptr, USERPTR(1));
+    user_pages(f, pages);
+    user_fill(&u, pages);
+    assert_int_equal(user_queue(f, c.session, &u), 0);
+    assert_true(fake_node_frame(&node, 40));
+    await_event(f, &event);
+    assert_int_equal(event.buffer.flags & V4L2_BUF_FLAG_ERROR, 0);
+    user_check(f, pages, 40);
+    leave(f, &c);
+}
 
 static void a_lost_file_is_said(void **state)
 {
@@ -510,10 +590,12 @@ int main(void)
         TEST_OF(multi, an_event_that_waits_comes_once),
         TEST(a_queued_buffer_is_not_queued_twice),
         TEST(its_frame_may_be_there_already),
+        TEST(buffers_are_not_created_twice),
         TEST(a_frame_that_was_taken_is_an_error),
         TEST_OF(multi, a_frame_that_was_taken_is_an_error),
         TEST(subscriptions_are_the_files),
         TEST(requests_wait),
+        TEST_OF(multi, memory_of_the_guest_comes_back),
         TEST(a_lost_file_is_said),
         TEST(a_node_that_went_meanwhile_is_gone),
         TEST(a_new_driver_finds_a_free_node),

@@ -151,4 +151,70 @@ static inline void check_frame(struct media_fixture *f, const struct client *c,
         assert_true(event->buffer.m.userptr == 0);
 }
 
+/* ---- memory of the guest's ---- */
+
+#define PAGES 6u /* of a plane, scattered; its bytes begin somewhere in the first */
+#define BEGIN 1000u
+#define USERPTR(plane) (0x7f1200000000 + 0x10000 * (plane) + BEGIN)
+
+/* QBUF of a USERPTR buffer of two planes. */
+struct user_payload {
+    struct v4l2_buffer buffer;
+    struct v4l2_plane planes[2];
+    struct virtio_media_sg pages[2][PAGES];
+};
+
+static inline void user_fill(struct user_payload *u, uint64_t pages[2][PAGES])
+{
+    *u = (struct user_payload){.buffer = {.type = MULTI,
+                                          .memory = V4L2_MEMORY_USERPTR,
+                                          .length = 2,
+                                          .m.planes = (void *)0x7ffdeadbeef0}};
+    for (unsigned p = 0; p < 2; p++) {
+        uint32_t rest = FAKE_NODE_PLANE;
+
+        u->planes[p].length = FAKE_NODE_PLANE;
+        u->planes[p].m.userptr = USERPTR(p);
+        for (unsigned i = 0; i < PAGES; i++) {
+            uint32_t from = i == 0 ? BEGIN : 0, room = 4096 - from;
+
+            u->pages[p][i].start = pages[p][i] + from;
+            u->pages[p][i].len = rest < room ? rest : room;
+            rest -= u->pages[p][i].len;
+        }
+        assert_int_equal(rest, 0);
+    }
+}
+
+static inline uint32_t user_queue(struct media_fixture *f, uint32_t session, struct user_payload *u)
+{
+    return media_ioctl_raw(f, session, _IOC_NR(VIDIOC_QBUF), u, sizeof(*u));
+}
+
+static inline void user_pages(struct media_fixture *f, uint64_t pages[2][PAGES])
+{
+    for (unsigned k = 0; k < 2 * PAGES; k++)
+        pages[k % 2][k / 2] = (ring_driver_alloc(&f->driver, 8192) + 4095) & ~4095ull;
+}
+
+static inline void user_check(struct media_fixture *f, uint64_t pages[2][PAGES], uint8_t value)
+{
+    for (uint32_t p = 0; p < 2; p++)
+        for (uint32_t at = BEGIN; at < BEGIN + FAKE_NODE_PLANE; at += 7) {
+            const uint8_t *byte = ring_driver_at(&f->driver, pages[p][at / 4096] + at % 4096);
+
+            assert_int_equal(*byte, (uint8_t)(value + p));
+        }
+}
+
+static inline uint32_t user_open(struct media_fixture *f)
+{
+    struct v4l2_requestbuffers request = {.count = 2, .type = MULTI, .memory = V4L2_MEMORY_USERPTR};
+    uint32_t session = media_session(f);
+
+    media_post_events(f, 16, 608);
+    assert_int_equal(MEDIA_IOCTL(f, session, REQBUFS, &request), 0);
+    return session;
+}
+
 #endif
