@@ -341,6 +341,7 @@ static int run_device(const struct program *program, struct options *options, ch
     struct starter_process starter = {
         .argv = argv,
         .resume_fd = options->starter_fd,
+        .control_path = options->control_path,
         .door = run_door,
         .settle = settle,
         .inherit = inherit,

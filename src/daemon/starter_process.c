@@ -24,7 +24,7 @@ struct starting {
     int signals;             /* signalfd, owned */
     struct house house;      /* the device's */
     struct house beside;     /* of an upgrade; without a door: there is none */
-    char path[UPGRADE_PATH]; /* where the program is looked for; "": it cannot be */
+    char path[UPGRADE_PATH]; /* of its program */
     unsigned layers;
     int status; /* of the door's end */
 };
@@ -45,7 +45,11 @@ static void begin_upgrade(struct starting *s, struct fd_list *fds)
 
     if (s->beside.door.pid > 0)
         r = -EBUSY;
-    else if (channel >= 0 && s->path[0] != '\0')
+    else if (channel >= 0)
+        r = upgrade_take_wish(s->process->control_path, s->path);
+    if (r == 0)
+        r = upgrade_find(s->process->argv[0], s->path);
+    if (r >= 0)
         r = upgrade_start_beside(&s->beside, s->path, s->process->argv, channel);
     fd_close(&channel);
     if (r < 0)
@@ -368,8 +372,6 @@ int starter_process_run(struct starter_process *process)
 
     house_clear(&s.house);
     house_clear(&s.beside);
-    if (upgrade_find(process->argv[0], s.path) < 0)
-        s.path[0] = '\0';
     if (r == 0)
         r = begin(&s, &inherited);
     else

@@ -20,6 +20,7 @@ struct starter_process {
     char *const *argv;        /* of this program, borrowed, without what upgrades put behind it */
     struct house_words words; /* for the workers */
     int resume_fd;            /* of --starter, owned; -1: the program begins */
+    const char *control_path; /* of the control socket, borrowed; NULL: there is none */
     unsigned made;            /* UPGRADE_MADE_..., of this process or the program before it */
     /* The door's life, in a process of its own; 'fd' is its line to the starter, which it owns.
      * Returns its exit status. */

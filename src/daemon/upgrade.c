@@ -45,11 +45,35 @@ int upgrade_find(const char *first_word, char path[static UPGRADE_PATH])
     return n < (int)UPGRADE_PATH ? 0 : -ENAMETOOLONG;
 }
 
-/* The program's words, and one more. */
-static void add_word(char *const *argv, char *last, char *to[HOUSE_ARGUMENTS + 2])
+int upgrade_take_wish(const char *control_path, char path[static UPGRADE_PATH])
 {
-    unsigned n = 0;
+    char link[UPGRADE_PATH];
+    struct stat st;
+    ssize_t n;
 
+    if (control_path == NULL ||
+        snprintf(link, sizeof(link), "%s" UPGRADE_WISH, control_path) >= (int)sizeof(link) ||
+        lstat(link, &st) < 0)
+        return 0;
+    if (st.st_uid != geteuid() && st.st_uid != 0) {
+        log_error("%s is not of the device's user: the upgrade is not made.", link);
+        return -EPERM;
+    }
+    n = readlink(link, path, UPGRADE_PATH - 1);
+    if (n < 0)
+        return -errno;
+    path[n] = '\0';
+    unlink(link);
+    return path[0] == '/' ? 1 : -EINVAL;
+}
+
+/* The program's words, with its path, and one more. */
+static void add_word(const char *path, char *const *argv, char *last, char *to[HOUSE_ARGUMENTS + 2])
+{
+    unsigned n = 1;
+
+    /* Where it is found now it is looked for the next time. A name without a path stays one. */
+    to[0] = argv[0] != NULL && strchr(argv[0], '/') == NULL ? argv[0] : (char *)(uintptr_t)path;
     for (; argv[n] != NULL && n < HOUSE_ARGUMENTS; n++)
         to[n] = argv[n];
     to[n++] = last;
@@ -58,8 +82,8 @@ static void add_word(char *const *argv, char *last, char *to[HOUSE_ARGUMENTS + 2
 
 /* ---- beside ---- */
 
-static void become_beside(const struct house *beside, char *const *argv, int line, int channel,
-                          pid_t parent)
+static void become_beside(const struct house *beside, const char *path, char *const *argv, int line,
+                          int channel, pid_t parent)
 {
     char *words[HOUSE_ARGUMENTS + 2];
     char last[64];
@@ -68,7 +92,7 @@ static void become_beside(const struct house *beside, char *const *argv, int lin
     if (fd_set_inherited(line) < 0 || fd_set_inherited(channel) < 0)
         _exit(127);
     snprintf(last, sizeof(last), "--upgrade=%d,%d", line, channel);
-    add_word(argv, last, words);
+    add_word(path, argv, last, words);
     house_execute(beside->program, words);
     _exit(127);
 }
@@ -86,7 +110,7 @@ static int open_program(const char *path)
     return -EACCES;
 }
 
-static int start_beside(struct house *beside, char *const *argv, int channel)
+static int start_beside(struct house *beside, const char *path, char *const *argv, int channel)
 {
     pid_t parent = getpid(), pid;
     int pair[2];
@@ -98,7 +122,7 @@ static int start_beside(struct house *beside, char *const *argv, int channel)
     fflush(NULL);
     pid = fork();
     if (pid == 0)
-        become_beside(beside, argv, pair[1], channel, parent);
+        become_beside(beside, path, argv, pair[1], channel, parent);
     r = pid < 0 ? -errno : fd_set_nonblock(beside->line);
     close(pair[1]);
     return r < 0 ? r : child_init(&beside->door, pid);
@@ -110,7 +134,7 @@ int upgrade_start_beside(struct house *beside, const char *path, char *const *ar
 
     house_clear(beside);
     beside->program = open_program(path);
-    r = beside->program < 0 ? beside->program : start_beside(beside, argv, channel);
+    r = beside->program < 0 ? beside->program : start_beside(beside, path, argv, channel);
     if (r == 0) {
         log_info("An upgrade is asked for: %s is tried beside the running program.", path);
         return 0;
@@ -170,7 +194,7 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
     r = fd_set_inherited(house->line);
     if (r == 0) {
         snprintf(last, sizeof(last), "--starter=%d", fd);
-        add_word(argv, last, words);
+        add_word(path, argv, last, words);
         fflush(NULL);
         execute(house, path, words);
         r = -errno;

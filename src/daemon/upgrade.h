@@ -19,7 +19,9 @@
  *    it goes on as it is, with workers of the new program.
  *
  * The program is named by nobody who could have listened to a stranger: it is the path of the
- * command line's first word, or of the running program if that word is no path.
+ * command line's first word, or of the running program if that word is no path. A person may name
+ * another by a symbolic link to it beside the control socket, CONTROL.program (the door can make no
+ * file): it counts for the next upgrade, if it belongs to the device's user or to root.
  */
 
 /* What goes through the exec, in a memfd. Another layout is another STARTER_VERSION. */
@@ -39,9 +41,14 @@ struct upgrade_record {
 #define UPGRADE_MADE_CONTROL 2u
 
 #define UPGRADE_PATH 4096u
+#define UPGRADE_WISH ".program" /* behind the control socket's path */
 
 /* Where a program with this command line is to be looked for, now and later. 0 or -errno. */
 int upgrade_find(const char *first_word, char path[static UPGRADE_PATH]);
+/* Takes the person's link beside 'control_path' (NULL: there is no control socket) away, and where
+ * it leads to 'path'. 1; 0 when there is none; -EPERM when it is another user's, logged; or -errno.
+ */
+int upgrade_take_wish(const char *control_path, char path[static UPGRADE_PATH]);
 /* Starts what lies at 'path' beside, with 'argv' and 'channel' (borrowed) for its door. 0, or
  * -errno after a line in the log. */
 int upgrade_start_beside(struct house *beside, const char *path, char *const *argv, int channel);

@@ -221,6 +221,49 @@ static void a_guest_goes_on(void **state)
     story_end(s);
 }
 
+/* Where the running program was found. */
+static void assert_program_is(struct story *s, const char *expected)
+{
+    char path[64], found[512], *real = realpath(expected, NULL);
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)s->daemon.program);
+    n = readlink(path, found, sizeof(found) - 1);
+    assert_true(n > 0);
+    found[n] = '\0';
+    assert_non_null(real);
+    assert_string_equal(found, real);
+    free(real);
+}
+
+/* A program that lies elsewhere. */
+static void a_person_may_name_a_program(void **state)
+{
+    struct story *s = story(state);
+    char option[256], link[128];
+
+    open_installed(s);
+    subject_forget();
+    subject_bind(s);
+    assert_program_is(s, program);
+    snprintf(option, sizeof(option), "--program=%s", getenv(s->cast.program));
+    assert_int_equal(upgrade(s, option), 0);
+    assert_program_is(s, getenv(s->cast.program));
+    upgrade_well(s);
+    assert_program_is(s, getenv(s->cast.program));
+    assert_int_equal(upgrade(s, "--program=/bin/true"), 1);
+    assert_int_equal(upgrade(s, "--program=/no/such/program"), 1);
+    assert_non_null(strstr(output, "cannot be started"));
+    /* Nobody leaves a name for the next one. */
+    snprintf(link, sizeof(link), "%s.program", s->daemon.control_path);
+    assert_int_not_equal(access(link, F_OK), 0);
+    assert_int_equal(symlink("/bin/true", link), 0);
+    upgrade_well(s);
+    assert_int_not_equal(access(link, F_OK), 0);
+    subject_serves(s);
+    story_end(s);
+}
+
 /* Another front-end comes after it, and one during it waits. */
 static void front_ends_come_and_go(void **state)
 {
@@ -382,6 +425,7 @@ int main(void)
         UPGRADE_STORY(a_guest_goes_on, media_crosvm_single),
         UPGRADE_STORY(front_ends_come_and_go, gpu_qemu_arena),
         UPGRADE_STORY(front_ends_come_and_go, media_qemu),
+        UPGRADE_STORY(a_person_may_name_a_program, gpu_qemu_arena),
         UPGRADE_STORY(a_pause_is_no_end, gpu_qemu_single),
         UPGRADE_STORY(a_pause_is_no_end, media_qemu),
         UPGRADE_STORY(what_does_not_fit_is_refused, gpu_qemu_arena),
