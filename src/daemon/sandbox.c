@@ -127,6 +127,19 @@ static int refuse(const struct sandbox_plan *plan, unsigned i, const char *what,
     return error;
 }
 
+/* A host that permits it and has no room for it now: nobody wants to go without for that. */
+static bool is_short(int error)
+{
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+static int refuse_short(const struct sandbox_plan *plan, unsigned i, const char *what, int error)
+{
+    log_error("The sandbox of the %s cannot be built now: %s (%s: %s).", role_names[plan->role],
+              layers[i].name, what, strerror(-error));
+    return error;
+}
+
 /* Builds those of 'set', in their order. */
 static int build(const struct sandbox_plan *plan, unsigned set, unsigned *built)
 {
@@ -157,6 +170,8 @@ static int build(const struct sandbox_plan *plan, unsigned set, unsigned *built)
         }
         if (r == 0)
             *built |= layers[i].layer;
+        else if (is_short(r))
+            return refuse_short(plan, i, what, r);
         else if (plan->mode == SANDBOX_STRICT)
             return refuse(plan, i, what, r);
         else

@@ -94,6 +94,13 @@ static int add_tables(scmp_filter_ctx filter, enum sandbox_role role, bool close
     return 0;
 }
 
+/* The library goes on where some of its allocations fail, and leaves rules out: it is to be asked
+ * with errno 0, and not to be believed if that is ENOMEM then. */
+static int believe(int result)
+{
+    return result == 0 && errno == ENOMEM ? -ENOMEM : result;
+}
+
 /* The list of the role; NULL with *error. */
 static scmp_filter_ctx make_filter(const struct sandbox_plan *plan, int *error)
 {
@@ -104,11 +111,12 @@ static scmp_filter_ctx make_filter(const struct sandbox_plan *plan, int *error)
     *error = -ENOMEM;
     if (filter == NULL)
         return NULL;
+    errno = 0;
     *error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (*error == 0)
         *error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (*error == 0)
-        *error = add_tables(filter, plan->role, closed, death);
+        *error = believe(add_tables(filter, plan->role, closed, death));
     if (*error == 0)
         return filter;
     seccomp_release(filter);
@@ -127,7 +135,8 @@ int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
         return r;
     if (plan->log)
         sigaction(SIGSYS, &action, NULL);
-    r = seccomp_load(filter);
+    errno = 0;
+    r = believe(seccomp_load(filter));
     seccomp_release(filter);
     return r;
 }
@@ -135,6 +144,12 @@ int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
 /* ---- of a child ---- */
 
 static struct sock_fprog child_filter;
+
+static int export_filter(scmp_filter_ctx filter, int fd)
+{
+    errno = 0;
+    return believe(seccomp_export_bpf(filter, fd));
+}
 
 int sandbox_seccomp_child(const struct sandbox_plan *plan, const char **what)
 {
@@ -147,7 +162,7 @@ int sandbox_seccomp_child(const struct sandbox_plan *plan, const char **what)
     *what = "seccomp";
     filter = make_filter(plan, &r);
     if (filter != NULL)
-        r = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+        r = fd < 0 ? -errno : export_filter(filter, fd);
     seccomp_release(filter);
     if (r == 0) {
         size = pread(fd, program, sizeof(program), 0);

@@ -350,18 +350,18 @@ static int begin(struct starting *s, unsigned *inherited)
     return r;
 }
 
-static void settle(struct starting *s, unsigned inherited)
+/* Returns whether it did: this process is of no use else. */
+static bool settle(struct starting *s, unsigned inherited)
 {
     struct starter_message m = {.type = STARTER_SETTLED};
     int r = s->process->settle(s->process->data, inherited);
 
-    if (r < 0) {
-        child_signal(&s->house.door, SIGKILL);
-        return;
-    }
+    if (r < 0)
+        return false;
     s->layers = (unsigned)r;
     m.status = r;
     house_tell(&s->house, &m);
+    return true;
 }
 
 int starter_process_run(struct starter_process *process)
@@ -376,10 +376,8 @@ int starter_process_run(struct starter_process *process)
         r = begin(&s, &inherited);
     else
         log_error("The door cannot be started: %s.", strerror(-r));
-    if (r == 0) {
-        settle(&s, inherited);
+    if (r == 0 && settle(&s, inherited))
         serve(&s);
-    }
     house_finish(&s.house);
     fd_close(&s.signals);
     return s.status;

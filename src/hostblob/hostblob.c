@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     log_init("hostblob", NULL, LOG_LEVEL_INFO);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not become so large is an error, and no end */
     for (size_t i = 0; i < COMMANDS && argc >= 2; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return run(commands[i], argc - 1, argv + 1);

@@ -340,18 +340,17 @@ static bool folder_is_clean(void)
 }
 
 /* It works after all, or has said why it does not, and ended in order. */
-static bool judge_start(int started)
+static bool judge_start(int started, const char *left)
 {
     struct visit visit;
     int status;
 
-    atomic_store(&page->nth, 0);
+    if ((left != NULL || started < 0) && blames_library()) {
+        part.library++;
+        return true;
+    }
     if (started == 0) {
-        if (await_idle() != NULL && blames_library()) {
-            part.library++;
-            return true;
-        }
-        if (await_idle() != NULL) {
+        if (left != NULL) {
             complain("it has started, and does not get ready");
             return false;
         }
@@ -393,6 +392,7 @@ static bool judge_start(int started)
 
 static void try_start(unsigned role, unsigned kind, uint64_t n)
 {
+    const char *left;
     bool good;
     int r;
 
@@ -401,8 +401,10 @@ static void try_start(unsigned role, unsigned kind, uint64_t n)
     part.tried++;
     page_arm(role, kind, n);
     r = device_start();
+    left = r == 0 ? await_idle() : NULL; /* the worker may be on its way still */
+    atomic_store(&page->nth, 0);
     part.fired += atomic_load(&page->fired) > 0;
-    good = judge_start(r);
+    good = judge_start(r, left);
     if (!good || wish.verbose) {
         title(PHASE_START, role, kind, n);
         printf("    the start: %d\n", r);
@@ -495,12 +497,13 @@ static void sweep(unsigned phase, unsigned role, unsigned kind, uint64_t count, 
     if (part.tried > 0)
         printf(
             "%s %-5s %-7s %-7s %5llu calls: %llu tried, %llu failed, %llu visits with errors, %llu "
-            "hung up, %llu workers replaced, %llu BAD, %llu leaks, %.0f s\n",
+            "hung up, %llu workers replaced, %llu by libseccomp, %llu BAD, %llu leaks, %.0f s\n",
             wish.gpu ? "gpu  " : "media", phase_names[phase], role_names[role], kind_names[kind],
             (unsigned long long)count, (unsigned long long)part.tried,
             (unsigned long long)part.fired, (unsigned long long)part.refused,
             (unsigned long long)part.hung_up, (unsigned long long)part.replaced,
-            (unsigned long long)part.bad, (unsigned long long)part.leaks, now() - began);
+            (unsigned long long)part.library, (unsigned long long)part.bad,
+            (unsigned long long)part.leaks, now() - began);
     fflush(stdout);
     add_up();
 }
