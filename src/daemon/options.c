@@ -82,6 +82,17 @@ static const char *take_window(void *target, const char *argument)
     return o->window < 1024 * 1024 ? why : reason;
 }
 
+static const char *take_answer_limit(void *target, const char *argument)
+{
+    static const char reason[] = "it must be a number of seconds, 1 to 3600";
+    int seconds = 0;
+
+    if (take_number(argument, &seconds) != NULL || seconds < 1 || seconds > 3600)
+        return reason;
+    ((struct options *)target)->answer_limit = (unsigned)seconds;
+    return NULL;
+}
+
 static const char *take_mapping(void *target, const char *argument)
 {
     struct options *o = target;
@@ -191,6 +202,10 @@ static const struct options_row shared_rows[] = {
      "the VM. But QEMU 11.1 is slower with it, aborts at 512 regions, and dies of a\n"
      "guest reset after a pause with buffers mapped. Off by default.",
      take_mem_slots},
+    {"answer-limit", "SECONDS",
+     "How long the front-end may take to answer a request to map a buffer (5). One that\n"
+     "takes longer gets no more requests, and the guest no more buffers.",
+     take_answer_limit},
     {"control-path", "PATH",
      "Answer whoever connects to this unix socket (mode 0600): with one line of JSON\n"
      "about the device (what is mapped, counters, processes), or, to a line such as\n"
@@ -303,6 +318,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .window = program->window,
         .arena = true,
         .exporter = EXPORTER_AUTO,
+        .answer_limit = 5,
         .log_level = LOG_LEVEL_INFO,
         .arena_fd = -1,
         .upgrade_line = -1,

@@ -32,6 +32,7 @@ struct options {
     enum exporter_kind exporter;
     bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;
+    unsigned answer_limit; /* seconds, for the front-end */
     enum sandbox_mode sandbox;
     bool sandbox_log;
     enum log_level log_level;

@@ -220,6 +220,7 @@ static int door_begin(struct service *s, int starter_fd, int channel)
         .window_size = s->options->window,
         .arena = s->options->arena,
         .mem_slots = s->options->mem_slots,
+        .answer_limit_us = s->options->answer_limit * UINT64_C(1000000),
         .starter_fd = starter_fd,
         .watchdog_us = s->watchdog_us,
     };

@@ -283,7 +283,8 @@ static int begin(struct session *s, const struct session_lent *lent, int fd,
     struct shm_region region = {.shmid = (uint8_t)lent->facts->shmid, .size = lent->window_size};
 
     *s = (struct session){.lent = *lent, .display_fd = -1, .closed = closed, .data = data};
-    guest_window_init(&s->window, lent->loop, region, &guest_window_handler, s);
+    guest_window_init(&s->window, lent->loop, lent->answer_limit_us, region, &guest_window_handler,
+                      s);
     shared_objects_init(&s->objects, &s->window.channel, &objects_handler, s);
     s->window.stats = session_stats(s);
     s->window.arena_fd = lent->arena_fd;

@@ -51,6 +51,7 @@ void door_lend(struct door *door, struct session_lent *lent)
         .window_size = door->options.window_size,
         .arena_fd = door->arena_fd,
         .mem_slots = door->options.mem_slots,
+        .answer_limit_us = door->options.answer_limit_us,
         .shelf = &door->shelf,
     };
 }

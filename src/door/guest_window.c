@@ -463,12 +463,13 @@ void guest_window_go_on(struct guest_window *w)
     let_orphans_go(w);
 }
 
-void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
-                       const struct guest_window_handler *handler, void *data)
+void guest_window_init(struct guest_window *w, sd_event *loop, uint64_t limit_us,
+                       struct shm_region region, const struct guest_window_handler *handler,
+                       void *data)
 {
     *w = (struct guest_window){.handler = handler, .data = data, .arena_fd = -1};
     shm_ledger_init(&w->ledger, region);
-    back_channel_init(&w->channel, loop, 5000000, handler->quiet, data);
+    back_channel_init(&w->channel, loop, limit_us, handler->quiet, data);
 }
 
 void guest_window_finish(struct guest_window *w)

@@ -55,8 +55,10 @@ struct guest_window {
 
 #define GUEST_WINDOW_ARENA_ID UINT32_MAX /* the arena's id in the ledger, for people */
 
-void guest_window_init(struct guest_window *w, sd_event *loop, struct shm_region region,
-                       const struct guest_window_handler *handler, void *data);
+/* Each request of ours has to be answered within 'limit_us'. */
+void guest_window_init(struct guest_window *w, sd_event *loop, uint64_t limit_us,
+                       struct shm_region region, const struct guest_window_handler *handler,
+                       void *data);
 /* The front-end is gone, and its mappings with it: empties the ledger. */
 void guest_window_finish(struct guest_window *w);
 

@@ -32,6 +32,7 @@ struct session_lent {
     uint64_t window_size;           /* bytes */
     int arena_fd;                   /* borrowed; -1: buffers are mapped one by one */
     bool mem_slots;                 /* offer CONFIGURE_MEM_SLOTS */
+    uint64_t answer_limit_us;       /* for an answer of the front-end's */
     struct door_shelf *shelf;       /* what workers left for each other */
 };
 

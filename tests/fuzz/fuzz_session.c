@@ -426,6 +426,7 @@ static void begin(uint8_t setup)
 {
     int fronts[2], links[2];
     struct session_lent lent = {
+        .answer_limit_us = 5000000,
         .keeper = &f.keeper,
         .journal = &f.journal,
         .facts = &f.facts,

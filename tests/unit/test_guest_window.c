@@ -64,7 +64,7 @@ static void begin_bare(enum habits habits, bool arena)
     news = GUEST_WINDOW_IS_SHUT;
     news_count = answers = 0;
     stats = (struct stats){0};
-    guest_window_init(&window, loop, region, &handler, NULL);
+    guest_window_init(&window, loop, 5000000, region, &handler, NULL);
     window.stats = &stats;
     arena_fd = arena ? fd_memfd("arena", PAGES * page) : -1;
     window.arena_fd = arena_fd;

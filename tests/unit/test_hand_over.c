@@ -64,8 +64,10 @@ static void start_worker(unsigned whose, int line, struct fd_list *fds)
 
 static void start_beside(struct fd_list *fds)
 {
-    const struct door_options options = {
-        .program = "hostblob-test", .window_size = TWO_DOORS_WINDOW, .starter_fd = -1};
+    const struct door_options options = {.program = "hostblob-test",
+                                         .window_size = TWO_DOORS_WINDOW,
+                                         .answer_limit_us = 5000000,
+                                         .starter_fd = -1};
     struct door_options with = options;
     int pair[2];
 

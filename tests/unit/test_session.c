@@ -35,6 +35,7 @@ static void on_closed(void *data)
 static void begin(bool with_worker)
 {
     struct session_lent lent = {
+        .answer_limit_us = 5000000,
         .keeper = &keeper,
         .journal = &journal,
         .facts = &facts,

@@ -62,6 +62,7 @@ static inline void make_door(struct door *door, bool arena, int *starter)
 {
     const struct door_options options = {.program = "hostblob-test",
                                          .window_size = TWO_DOORS_WINDOW,
+                                         .answer_limit_us = 5000000,
                                          .arena = arena,
                                          .starter_fd = -1};
     struct door_options with = options;
