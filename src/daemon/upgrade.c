@@ -130,16 +130,18 @@ static int start_beside(struct house *beside, const char *path, char *const *arg
 
 int upgrade_start_beside(struct house *beside, const char *path, char *const *argv, int channel)
 {
+    static struct log_limit limit;
     int r;
 
     house_clear(beside);
     beside->program = open_program(path);
     r = beside->program < 0 ? beside->program : start_beside(beside, path, argv, channel);
     if (r == 0) {
-        log_info("An upgrade is asked for: %s is tried beside the running program.", path);
+        if (log_limit_allows(&limit))
+            log_info("An upgrade is asked for: %s is tried beside the running program.", path);
         return 0;
     }
-    log_error("%s cannot be started for an upgrade: %s.", path, strerror(-r));
+    log_stranger("%s cannot be started for an upgrade: %s.", path, strerror(-r));
     house_finish(beside);
     return r;
 }
