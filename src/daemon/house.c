@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define WORKER_END_MS 4000
+#ifdef HOSTBLOB_INSTRUMENTED
+#define INSTRUMENTED true
+#else
+#define INSTRUMENTED false
+#endif
 
 extern char **environ;
 
@@ -129,6 +137,26 @@ void house_start_worker(struct house *h, char *const *argv, const struct fd_list
     if (m.status < 0)
         h->worker.pid = m.pid = 0;
     house_tell(h, &m);
+}
+
+void house_kill_worker(struct house *h)
+{
+    if (!INSTRUMENTED || !h->ending)
+        child_signal(&h->worker, SIGKILL);
+}
+
+bool house_await_worker(struct house *h)
+{
+    int status = 0;
+
+    if (!INSTRUMENTED || h->worker.pid <= 0)
+        return true;
+    fd_close(&h->line);
+    poll(&(struct pollfd){.fd = h->worker.pidfd, .events = POLLIN}, 1, WORKER_END_MS);
+    child_signal(&h->worker, SIGKILL);
+    waitpid(h->worker.pid, &status, 0);
+    child_forget(&h->worker);
+    return !WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL;
 }
 
 void house_finish(struct house *h)

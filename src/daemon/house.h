@@ -36,8 +36,9 @@ struct house {
     int program; /* what its workers are, owned; -1: this very program */
     struct child door, worker;
     struct house_words words;
-    bool spoke; /* the door beside: it said its words, */
-    bool holds; /* and has all that it needs */
+    bool spoke;  /* the door beside: it said its words, */
+    bool holds;  /* and has all that it needs */
+    bool ending; /* the door is about to end */
 };
 
 /* Nobody is there. */
@@ -47,6 +48,15 @@ void house_tell(struct house *house, const struct starter_message *message);
 /* Starts a worker as the door wishes it, with its descriptors; 'argv' is the program's own command
  * line. Tells the door what came of it. */
 void house_start_worker(struct house *house, char *const *argv, const struct fd_list *fds);
+/* Kills the worker; but see house_await_worker. */
+void house_kill_worker(struct house *house);
+/*
+ * After the door's end, at which a worker ends by itself. A build with a sanitizer looks for leaks
+ * then: it waits for that end, some seconds at most, and does not kill the worker of a door that is
+ * ending. False: a signal ended it, as a sanitizer does that has found something. In other builds
+ * nobody waits.
+ */
+bool house_await_worker(struct house *house);
 /* Kills both, and waits for their ends. */
 void house_finish(struct house *house);
 /* Becomes the program 'fd' (-1: this very one) with 'argv'. Returns only on an error. */

@@ -153,12 +153,13 @@ static void take_wish(struct starting *s, struct house *h, struct starter_messag
         house_start_worker(h, s->process->argv, fds);
         break;
     case STARTER_KILL:
-        child_signal(&h->worker, SIGKILL);
+        house_kill_worker(h);
         break;
     case STARTER_READY:
     case STARTER_STOPPING:
     case STARTER_STATUS:
     case STARTER_ALIVE:
+        h->ending = h->ending || m->type == STARTER_STOPPING;
         if (h == &s->house)
             pass_news(m);
         break;
@@ -282,6 +283,8 @@ static void serve(struct starting *s)
             read_signal(s);
     }
     house_finish(&s->beside);
+    if (!house_await_worker(&s->house))
+        s->status = EXIT_FAILURE;
     house_finish(&s->house);
 }
 

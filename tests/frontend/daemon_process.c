@@ -190,14 +190,34 @@ int daemon_process_stop(struct daemon_process *daemon, int milliseconds)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+/* A process that a sanitizer has ended may have been replaced by the next: its report is in the log
+ * and nowhere else. */
+static bool has_report(const struct daemon_process *daemon)
+{
+    static const char *const words[] = {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
+                                        "WARNING: ThreadSanitizer", "runtime error:"};
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (daemon_process_logged(daemon, words[i]))
+            return true;
+    return false;
+}
+
 void daemon_process_finish(struct daemon_process *daemon, bool print_log)
 {
     char command[192];
+    bool reported;
 
     if (daemon->program != 0)
         daemon_process_stop(daemon, 5000);
     if (daemon->dir[0] == '\0')
         return;
+    reported = has_report(daemon);
+    if (reported) {
+        snprintf(command, sizeof(command), "echo 'the log of the program:'; cat %s",
+                 daemon->log_path);
+        print_log = system(command) != 0;
+    }
     snprintf(command, sizeof(command), "echo 'the log of the program:'; tail -n 60 %s",
              daemon->log_path);
     if (print_log && system(command) != 0)
@@ -207,6 +227,10 @@ void daemon_process_finish(struct daemon_process *daemon, bool print_log)
     unlink(daemon->log_path);
     rmdir(daemon->dir);
     daemon->dir[0] = '\0';
+    if (reported) {
+        fprintf(stderr, "FAILED: a sanitizer has reported\n");
+        exit(EXIT_FAILURE);
+    }
 }
 
 bool daemon_process_logged(const struct daemon_process *daemon, const char *text)

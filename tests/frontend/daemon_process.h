@@ -36,7 +36,8 @@ int daemon_process_wait(struct daemon_process *daemon, int milliseconds);
 /* SIGTERM, and waits up to 'milliseconds'; SIGKILL after that. Returns the exit status, or 1000 and
  * more for a signal: 1000 + its number. */
 int daemon_process_stop(struct daemon_process *daemon, int milliseconds);
-/* Prints the end of its log, for a test that fails, and removes the folder. */
+/* Prints the end of its log, for a test that fails, and removes the folder. Ends the test program
+ * as a failure if a sanitizer has reported something there. */
 void daemon_process_finish(struct daemon_process *daemon, bool print_log);
 /* Whether its log has this text. */
 bool daemon_process_logged(const struct daemon_process *daemon, const char *text);

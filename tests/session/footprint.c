@@ -18,6 +18,19 @@ static FILE *proc_file(pid_t pid, const char *name)
     return file;
 }
 
+/* Whether a sanitizer's library is in the process: "libasan", "libtsan". */
+static bool has_library(pid_t pid, const char *name)
+{
+    FILE *file = proc_file(pid, "maps");
+    bool found = false;
+    char line[512];
+
+    while (fgets(line, sizeof(line), file) != NULL)
+        found = found || strstr(line, name) != NULL;
+    fclose(file);
+    return found;
+}
+
 void footprint_take(struct footprint *footprint, pid_t pid)
 {
     FILE *file = proc_file(pid, "status");
@@ -33,19 +46,14 @@ void footprint_take(struct footprint *footprint, pid_t pid)
             footprint->kilobytes += part;
     }
     fclose(file);
+    if (has_library(pid, "libtsan"))
+        footprint->threads--; /* its own */
     assert_true(footprint->fds > 0 && footprint->threads > 0 && footprint->kilobytes > 0);
 }
 
 static bool is_sanitized(pid_t pid)
 {
-    FILE *file = proc_file(pid, "maps");
-    bool found = false;
-    char line[512];
-
-    while (fgets(line, sizeof(line), file) != NULL)
-        found = found || strstr(line, "libasan") != NULL;
-    fclose(file);
-    return found;
+    return has_library(pid, "libasan") || has_library(pid, "libtsan");
 }
 
 /* What has been let go of may take a while to go; what has not stays. */

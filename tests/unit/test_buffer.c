@@ -68,7 +68,7 @@ static void a_buffer_too_large_to_map_says_so(void **state)
 
     if (buffer != NULL) {
         assert_null(buffer_data(buffer));
-        assert_int_equal(errno, ENOMEM);
+        assert_true(errno == ENOMEM || errno == EINVAL); /* valgrind says the latter */
     }
     buffer_destroy(buffer);
 }
