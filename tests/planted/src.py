@@ -237,7 +237,8 @@ FAULTS = [
      "                !(is_conditional(c) && is_conditional(call)))\n",
      "                !(is_conditional(c) && c->rule == call->rule))\n", ["sandbox_roles"]),
     ("the worker outlives the door", "src/daemon/starter_process.c",
-     "    house_finish(&s->beside);\n    house_finish(&s->house);\n",
+     "    if (!house_await_worker(&s->house))\n        s->status = EXIT_FAILURE;\n"
+     "    house_finish(&s->house);\n",
      "    if (s->status == EXIT_FAILURE)\n        for (;;)\n            pause();\n",
      ["sandbox"]),
 ]
