@@ -7,6 +7,7 @@
 #include <bsd/sys/queue.h>
 
 #include "base/id_map.h"
+#include "base/quota.h"
 
 struct context;
 struct resource;
@@ -20,15 +21,15 @@ struct attachment {
     struct context *context; /* borrowed, like the resource */
     struct resource *resource;
     uint32_t record;                    /* see gpu/estate.h */
-    uint64_t *total;                    /* of the device */
+    struct quota *quota;                /* that it is taken from */
     uint32_t count;                     /* a guest may attach twice: it takes as many detaches */
     LIST_ENTRY(attachment) of_resource; // resource::attachments
 };
 
-/* Enters a new one, attached once, in 'map' under 'id', in 'list' and in *total. NULL: no memory.
- */
+/* Enters a new one, attached once, in 'map' under 'id' and in 'list', and takes it from 'quota'.
+ * NULL with errno set: EDQUOT or ENOMEM. */
 struct attachment *attachment_create(struct id_map *map, uint32_t id, struct attachment_list *list,
-                                     uint64_t *total);
+                                     struct quota *quota);
 /* Ends it, however often it was made. */
 void attachment_destroy(struct attachment *attachment);
 /* The one of that resource, or NULL. */

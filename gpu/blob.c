@@ -44,7 +44,6 @@ static uint32_t check_size(struct gpu *gpu, struct request *request,
 {
     uint64_t page = from_guest(blob) ? GUEST_PAGE : units_page_size();
     uint64_t window = gpu->device.host->port->size;
-    uint64_t most = gpu_max_bytes(gpu);
 
     if (blob->size == 0 || blob->size % page != 0)
         return invalid(request, "the size is 0 or not a multiple of the page size");
@@ -53,10 +52,6 @@ static uint32_t check_size(struct gpu *gpu, struct request *request,
     if ((blob->flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE) != 0 && window != 0 &&
         blob->size > window)
         return invalid(request, "the blob is larger than the window");
-    if (gpu->bytes > most || blob->size > most - gpu->bytes)
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                              "%llu bytes more are more than the guest may have",
-                              (unsigned long long)blob->size);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -148,6 +143,7 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
 {
     struct resource *resource = resource_create(gpu, blob->id);
     uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
+    int result = 0;
 
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
@@ -157,6 +153,10 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
     resource->size = blob->size;
     if (from_guest(blob))
         type = add_backing(gpu, request, resource, blob->entries);
+    else
+        result = resource_charge(resource, GPU_QUOTA_MEMORY, blob->size);
+    if (result < 0)
+        type = request_fail(request, result, "no blob could be made");
     if (request_answer_is_error(type)) {
         resource_destroy(resource);
         return type;

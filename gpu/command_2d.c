@@ -18,6 +18,7 @@ uint32_t command_2d_create(struct gpu *gpu, struct request *request)
     uint64_t size = picture_size(format, width, height);
     struct resource *resource;
     struct picture *picture;
+    int result;
 
     if (id == 0 || resource_find(gpu, id) != NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
@@ -26,18 +27,16 @@ uint32_t command_2d_create(struct gpu *gpu, struct request *request)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "there is no picture of %u x %u pixels in format %u", width, height,
                               format);
-    if (!gpu_has_bytes(gpu, size))
-        return request_refuse(request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                              "%llu bytes more are more than the guest may have",
-                              (unsigned long long)size);
-    picture = picture_create(format, width, height);
-    if (picture == NULL)
-        return request_fail(request, -errno, "no picture could be made");
     resource = resource_create(gpu, id);
-    if (resource == NULL) {
-        uint32_t type = request_fail(request, -errno, "no resource could be made");
+    if (resource == NULL)
+        return request_fail(request, -errno, "no resource could be made");
+    result = resource_charge(resource, GPU_QUOTA_MEMORY, size);
+    picture = result == 0 ? picture_create(format, width, height) : NULL;
+    if (picture == NULL) {
+        uint32_t type =
+            request_fail(request, result < 0 ? result : -errno, "no picture could be made");
 
-        picture_destroy(picture);
+        resource_destroy(resource);
         return type;
     }
     resource_set_picture(resource, picture);

@@ -8,6 +8,7 @@
 #include "gpu/gpu.h"
 #include "gpu/renderer.h"
 #include "gpu/resource_command.h"
+#include "gpu/texture_size.h"
 
 static uint32_t create_result(struct request *request, int result)
 {
@@ -59,13 +60,18 @@ uint32_t command_3d_create(struct gpu *gpu, struct request *request)
     resource = resource_create(gpu, id);
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
+    resource_name(resource, request);
+    result = resource_charge(resource, GPU_QUOTA_TEXTURES, texture_size(&what));
+    if (result < 0) {
+        resource_destroy(resource);
+        return request_fail(request, result, "no resource could be made");
+    }
     resource->renderer = renderer;
     resource->known = 1u << renderer->index;
     resource->width = what.width;
     resource->height = what.height;
     resource->format = what.format;
     request->renderer = renderer;
-    resource_name(resource, request);
     result = renderer->impl->create_3d(renderer, resource, &what, create_done, request);
     return result == -EINPROGRESS ? REQUEST_PENDING : create_result(request, result);
 }

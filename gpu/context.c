@@ -13,14 +13,17 @@
 struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, const char *name)
 {
     struct context *context;
+    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_CONTEXTS), 1);
 
-    if (gpu->contexts.count >= gpu->limits.contexts) {
-        errno = E2BIG;
+    if (result < 0) {
+        errno = -result;
         return NULL;
     }
     context = calloc(1, sizeof(*context));
-    if (context == NULL)
+    if (context == NULL) {
+        quota_give(gpu_quota(gpu, GPU_QUOTA_CONTEXTS), 1);
         return NULL;
+    }
     context->gpu = gpu;
     context->node.id = id;
     context->capset = capset;
@@ -30,6 +33,7 @@ struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, co
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
         TAILQ_INIT(&context->timelines[i]);
     if (id_map_add(&gpu->contexts, &context->node) < 0) {
+        quota_give(gpu_quota(gpu, GPU_QUOTA_CONTEXTS), 1);
         free(context);
         errno = EEXIST;
         return NULL;
@@ -55,6 +59,7 @@ void context_discard(struct context *context)
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
         fence_disband(&context->timelines[i]);
     gpu->mortal -= !context->renderer->impl->outlives && !context->lost;
+    quota_give(gpu_quota(gpu, GPU_QUOTA_CONTEXTS), 1);
     gpu_count(gpu);
     free(context);
 }
@@ -114,15 +119,13 @@ int context_attach(struct context *context, struct resource *resource)
         estate_attachment(attachment);
         return 0;
     }
-    if (gpu->attachments >= gpu->limits.attachments)
-        return -E2BIG;
     result = make_known(context, resource);
     if (result < 0)
         return result;
     attachment = attachment_create(&context->attachments, resource->node.id, &resource->attachments,
-                                   &gpu->attachments);
+                                   gpu_quota(gpu, GPU_QUOTA_ATTACHMENTS));
     if (attachment == NULL)
-        return -ENOMEM;
+        return -errno;
     attachment->context = context;
     attachment->resource = resource;
     tell_renderer(attachment, true);

@@ -30,7 +30,7 @@ struct context {
 };
 
 /* Adds a context that its renderer does not know yet. NULL with errno set: EEXIST when the id is
- * taken, E2BIG when there are as many as allowed, ENOMEM. */
+ * taken, EDQUOT, ENOMEM. */
 struct context *context_create(struct gpu *gpu, uint32_t id, uint32_t capset, const char *name);
 /* Frees it, its attachments and its timelines, and has the renderer forget it. Its resources stay.
  */
@@ -44,7 +44,7 @@ struct context *context_find(struct gpu *gpu, uint32_t id);
 uint32_t context_check(const struct context *context, struct request *request);
 
 /* Attaches 'resource', once more if it is; its renderer adopts it first where it does not know it.
- * 0, -E2BIG, -ENOMEM, or what the renderer says. */
+ * 0, -EDQUOT, -E2BIG, -ENOMEM, or what the renderer says. */
 int context_attach(struct context *context, struct resource *resource);
 /* Undoes one context_attach. 0, or -ENOENT if it is not attached. */
 int context_detach(struct context *context, uint32_t resource_id);

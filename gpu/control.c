@@ -20,13 +20,14 @@ static int control_more(sd_event_source *source, void *data)
     return 0;
 }
 
-int control_init(struct control *control, struct gpu *gpu, unsigned queue)
+int control_init(struct control *control, struct gpu *gpu, unsigned queue,
+                 struct quota quotas[static 2])
 {
     struct hand *hand = &control->hand;
     int result;
 
     *control = (struct control){.gpu = gpu};
-    hand_init(hand, queue);
+    hand_init(hand, queue, &quotas[0], &quotas[1]);
     result = sd_event_add_defer(gpu->device.host->loop, &hand->wake, control_more, control);
     if (result < 0)
         return result;
@@ -77,7 +78,8 @@ static void control_count(const struct request *request)
     if (!request_answer_is_error(request->result))
         return;
     stats_add(&stats->command_errors, 1);
-    control_log(request);
+    if (!request->said)
+        control_log(request);
 }
 
 static void control_push(struct control *control, struct request *request)
@@ -119,7 +121,7 @@ static void control_begin(struct control *control, struct request *request, stru
     struct guest_memory *memory = control->gpu->device.host->memory;
     uint32_t type = request_init(request, control->gpu, &control->hand, chain, memory);
 
-    control->hand.bytes += request->size;
+    hand_taken(request);
     answer_expect(request);
     if (!request_answer_is_error(type) && estate_is_poison(request))
         type = request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "two workers died at it");
@@ -162,8 +164,7 @@ static void control_orphan(struct control *control)
 /* What is older than the ring's next goes first, also if it has to wait for the worker. */
 static bool control_has_room(const struct control *control)
 {
-    return control->hand.held == 0 && control->hand.count < CONTROL_MAX_REQUESTS &&
-           control->hand.bytes < CONTROL_MAX_BYTES;
+    return control->hand.held == 0 && hand_has_room(&control->hand);
 }
 
 /* Takes the next request of the ring and carries it out. False when there is none. */

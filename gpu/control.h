@@ -9,10 +9,6 @@
 
 /* Commands that one queue may have done before everybody else gets a turn. */
 #define CONTROL_BATCH 64u
-/* Commands in hand, and the bytes of their copies: more are left in the ring until some are
- * answered. */
-#define CONTROL_MAX_REQUESTS 1024u
-#define CONTROL_MAX_BYTES (64u << 20)
 
 struct gpu;
 
@@ -33,8 +29,10 @@ struct control {
     bool pushed;         /* an answer since the driver was called last */
 };
 
-/* Returns 0 or -errno. 'gpu' is borrowed. */
-int control_init(struct control *control, struct gpu *gpu, unsigned queue);
+/* Returns 0 or -errno. 'gpu' is borrowed, and so are the quotas of the commands in hand and of the
+ * bytes of their copies: more are left in the ring until some are answered. */
+int control_init(struct control *control, struct gpu *gpu, unsigned queue,
+                 struct quota quotas[static 2]);
 /* The queue must be reset. */
 void control_finish(struct control *control);
 /* Forgets the commands in hand and gives their chains back without an answer. */

@@ -98,7 +98,7 @@ static int restore_picture(struct resource *resource, const struct estate_resour
     struct picture *picture = NULL;
     int fd;
 
-    if (size == 0 || !gpu_has_bytes(gpu, size))
+    if (size == 0 || resource_charge(resource, GPU_QUOTA_MEMORY, size) < 0)
         return -EINVAL;
     fd = take_descriptor(gpu, resource, record->key);
     if (fd >= 0)
@@ -150,7 +150,7 @@ static int restore_memory(struct resource *resource, const struct estate_resourc
     resource->format = record->format;
     if (!record->has_buffer)
         return 0;
-    if (!gpu_has_bytes(resource->gpu, record->buffer_size))
+    if (resource_charge(resource, GPU_QUOTA_MEMORY, record->size) < 0)
         return -ENOMEM;
     buffer = restore_buffer(resource, record);
     if (buffer == NULL) {

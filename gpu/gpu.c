@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/gpu.h"
 
-#define MAX_BYTES_WITHOUT_WINDOW (1ull << 30)
-
-uint64_t gpu_max_bytes(const struct gpu *gpu)
-{
-    uint64_t window = gpu->device.host->port->size;
-
-    if (gpu->limits.bytes != 0)
-        return gpu->limits.bytes;
-    if (window == 0)
-        return MAX_BYTES_WITHOUT_WINDOW;
-    return window > UINT64_MAX / 4 ? UINT64_MAX : window * 4;
-}
-
-bool gpu_has_bytes(const struct gpu *gpu, uint64_t size)
-{
-    uint64_t most = gpu_max_bytes(gpu);
-
-    return gpu->bytes <= most && size <= most - gpu->bytes;
-}
-
 void gpu_count(struct gpu *gpu)
 {
     struct device_census *census = gpu->device.host->census;
@@ -28,7 +8,7 @@ void gpu_count(struct gpu *gpu)
     census->resources = gpu->resources.count;
     census->contexts = gpu->contexts.count;
     census->mortal = gpu->mortal;
-    census->bytes = gpu->bytes;
+    census->bytes = quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY));
 }
 
 const struct renderer_capset *gpu_capset(const struct gpu *gpu, uint32_t id)

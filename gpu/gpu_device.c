@@ -24,17 +24,13 @@
 #include "gpu/sink_socket.h"
 #include "gpu/uuid.h"
 
-/* A blob of 16 GiB in pages of 4 KiB that do not touch each other. */
-#define MAX_ENTRIES (4u << 20)
 #define GUEST_PAGE 4096u
-#define ATTACHMENTS_PER_RESOURCE 4u
 
 static struct gpu *gpu_of(struct device *device)
 {
     return (struct gpu *)(void *)device;
 }
 
-/* The config space as the guest reads it. */
 /* What is offered. BLOB_ALIGNMENT only where it has to be: Linux then refuses blobs that it could
  * have rounded up. */
 static uint64_t gpu_features(const struct gpu *gpu)
@@ -171,13 +167,8 @@ static void gpu_command(struct device *device, const char *line, int fd, device_
            "there is no such command: it is outputs, output N MODE or screenshot N [pointer]");
 }
 
-static void gpu_choose_limits(struct gpu *gpu, const struct gpu_options *options)
+static void gpu_choose_alignment(struct gpu *gpu)
 {
-    gpu->limits.resources = options->max_resources ? options->max_resources : GPU_DEFAULT_RESOURCES;
-    gpu->limits.contexts = options->max_contexts ? options->max_contexts : GPU_DEFAULT_CONTEXTS;
-    gpu->limits.bytes = options->max_bytes;
-    gpu->limits.entries = MAX_ENTRIES;
-    gpu->limits.attachments = (uint64_t)gpu->limits.resources * ATTACHMENTS_PER_RESOURCE;
     /* A guest with pages of 4 KiB asks for blobs of any number of them. */
     if (units_page_size() > GUEST_PAGE)
         gpu->config.blob_alignment = (uint32_t)units_page_size();
@@ -263,16 +254,25 @@ static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *optio
     return result;
 }
 
+/* Not for people: what QEMU's ring holds, four times. */
+static const struct quota_row cursor_quota_rows[] = {
+    {.name = "pointer commands", .most = 64},
+    {.name = "bytes of pointer commands", .most = 2 * REQUEST_MAX_SIZE},
+    {NULL},
+};
+
 static int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 {
     int result = gpu_choose_outputs(gpu, options);
 
-    gpu_choose_limits(gpu, options);
+    gpu_choose_alignment(gpu);
+    quotas_init(gpu->cursor_quotas, cursor_quota_rows, gpu->cursor_numbers, 0, NULL);
     guest_buffer_prepare();
     if (result == 0)
-        result = control_init(&gpu->control, gpu, VIRTIO_GPU_CONTROLQ);
+        result = control_init(&gpu->control, gpu, VIRTIO_GPU_CONTROLQ,
+                              gpu_quota(gpu, GPU_QUOTA_COMMANDS));
     if (result == 0)
-        result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ);
+        result = control_init(&gpu->cursor, gpu, VIRTIO_GPU_CURSORQ, gpu->cursor_quotas);
     if (result == 0)
         result = gpu_choose_renderers(gpu, options);
     if (result == 0)

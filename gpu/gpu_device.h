@@ -9,9 +9,6 @@
 #include "gpu/output.h"
 #include "protocol/virtio_gpu.h"
 
-#define GPU_DEFAULT_RESOURCES 65536u
-#define GPU_DEFAULT_CONTEXTS 1024u
-
 /* What a person chooses. 0 and NULL stand for the default. */
 struct gpu_options {
     const char *renderer;    /* what choose_parse reads, but 'auto'; NULL is "memory" */
@@ -24,9 +21,6 @@ struct gpu_options {
     const char *display; /* "file:FOLDER"; NULL: nobody looks */
     /* Shuts a render server in, between fork and exec; see render_spawn.h. NULL: it is not. */
     int (*shut_server)(void);
-    uint32_t max_resources;
-    uint32_t max_contexts;
-    uint64_t max_bytes; /* of host memory for blobs; the default is four times the window */
 };
 
 /* Makes the device; 'host' is borrowed for its life. The options are copied. NULL with errno set:

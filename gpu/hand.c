@@ -5,9 +5,10 @@
 
 #include <stdlib.h>
 
-void hand_init(struct hand *hand, unsigned queue)
+void hand_init(struct hand *hand, unsigned queue, struct quota *commands,
+               struct quota *command_bytes)
 {
-    *hand = (struct hand){.queue = queue};
+    *hand = (struct hand){.queue = queue, .commands = commands, .command_bytes = command_bytes};
     TAILQ_INIT(&hand->requests);
     TAILQ_INIT(&hand->turns);
 }
@@ -16,6 +17,11 @@ void hand_finish(struct hand *hand)
 {
     free(hand->spare);
     hand->spare = NULL;
+}
+
+bool hand_has_room(const struct hand *hand)
+{
+    return quota_fits(hand->commands, 1) && quota_fits(hand->command_bytes, REQUEST_MAX_SIZE);
 }
 
 struct request *hand_take(struct hand *hand)
@@ -29,7 +35,13 @@ struct request *hand_take(struct hand *hand)
         return NULL;
     TAILQ_INSERT_TAIL(&hand->requests, request, in_hand);
     hand->count++;
+    quota_take(hand->commands, 1);
     return request;
+}
+
+void hand_taken(struct request *request)
+{
+    quota_take(request->hand->command_bytes, request->size);
 }
 
 static bool is_waiting(enum request_state state)
@@ -55,7 +67,8 @@ void hand_drop(struct request *request)
     struct hand *hand = request->hand;
 
     enter(request, REQUEST_WORKS);
-    hand->bytes -= request->size;
+    quota_give(hand->commands, 1);
+    quota_give(hand->command_bytes, request->size);
     estate_over(request);
     request_finish(request);
     TAILQ_REMOVE(&hand->requests, request, in_hand);

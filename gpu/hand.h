@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/quota.h"
 #include "gpu/request.h"
 
 /*
@@ -18,18 +19,25 @@ struct hand {
     unsigned queue;               /* of the device, whose they are */
     struct request_list requests; /* by arrival */
     unsigned count;               /* of them */
+    struct quota *commands;       /* that it is taken from; borrowed */
+    struct quota *command_bytes;  /* and their copies */
     struct request_list turns; /* of them, AGAIN or READY, in the order in which they became it */
     unsigned held;             /* of them HELD */
-    uint64_t bytes;            /* of their copies */
     struct request *spare;     /* the last one dropped, to use again */
     sd_event_source *wake;     /* owned by the queue: its turn of the loop */
 };
 
-void hand_init(struct hand *hand, unsigned queue);
+void hand_init(struct hand *hand, unsigned queue, struct quota *commands,
+               struct quota *command_bytes);
 /* There must be none in it. */
 void hand_finish(struct hand *hand);
-/* A request for what was just taken; its fields are not set, see request_init. NULL: no memory. */
+/* Whether one more request of any length may be taken; else the rest waits in the ring. */
+bool hand_has_room(const struct hand *hand);
+/* A request for what was just taken, where there is room; its fields are not set, see request_init.
+ * NULL: no memory. */
 struct request *hand_take(struct hand *hand);
+/* Its copy is there. */
+void hand_taken(struct request *request);
 /* Ends a request, whose chain was given back. */
 void hand_drop(struct request *request);
 

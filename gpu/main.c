@@ -9,6 +9,7 @@
 #include "daemon/program.h"
 #include "gpu/choose.h"
 #include "gpu/gpu_device.h"
+#include "gpu/gpu_quota.h"
 #include "gpu/render_environment.h"
 #include "gpu/render_spawn.h"
 
@@ -225,6 +226,7 @@ int main(int argc, char **argv)
                     "a virtio-gpu device for virtual machines, over vhost-user, with host blobs.",
                 .window = UINT64_C(256) << 20,
                 .rows = rows,
+                .quotas = gpu_quota_rows,
                 .target = &gpu_options,
             },
         .type = "gpu",

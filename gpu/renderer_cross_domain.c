@@ -159,7 +159,7 @@ static const struct image_offer *offer_for(struct renderer_cross_domain *cross,
     }
     /* Before a driver is bothered with an image that the guest may never have. */
     result = surface_layout_linear(surface, &layout);
-    if (result == 0 && layout.size > gpu_max_bytes(context->gpu))
+    if (result == 0 && layout.size > quota_limit(gpu_quota(context->gpu, GPU_QUOTA_MEMORY)))
         result = -ENOMEM;
     if (result == 0)
         result = exporter_image_layout(cross->host->exporter, surface, &layout);

@@ -54,6 +54,7 @@ uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *han
     request->timeline = NULL;
     request->settled = false;
     request->asked = false;
+    request->said = false;
     result = request_copy(request, memory, too_long ? HEADER_SIZE : (size_t)size);
     request_rewind(request);
     if (request->args.bad) {
@@ -174,5 +175,6 @@ uint32_t request_fail(struct request *request, int error, const char *what)
         type = VIRTIO_GPU_RESP_ERR_UNSPEC;
         break;
     }
+    request->said = error == -EDQUOT;
     return request_refuse(request, type, "%s: %s", what, strerror(-error));
 }

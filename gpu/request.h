@@ -66,6 +66,7 @@ struct request {
     struct writer answer; /* what follows the answer's header, over 'payload' */
     uint8_t payload[REQUEST_MAX_ANSWER];
     char reason[160];                          /* of a refusal, for the log */
+    bool said;                                 /* it has it: a quota says more */
     uint32_t result;                           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */
     struct resource *resource;                 /* what it works on: see resource_name */
     void (*let_go)(struct resource *resource); /* of that, when the request is over */

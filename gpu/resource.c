@@ -12,14 +12,17 @@
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
 {
     struct resource *resource;
+    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_RESOURCES), 1);
 
-    if (gpu->resources.count >= gpu->limits.resources) {
-        errno = E2BIG;
+    if (result < 0) {
+        errno = -result;
         return NULL;
     }
     resource = calloc(1, sizeof(*resource));
-    if (resource == NULL)
+    if (resource == NULL) {
+        quota_give(gpu_quota(gpu, GPU_QUOTA_RESOURCES), 1);
         return NULL;
+    }
     resource->gpu = gpu;
     resource->node.id = id;
     estate_names(gpu, id);
@@ -27,12 +30,26 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
     LIST_INIT(&resource->attachments);
     TAILQ_INIT(&resource->parked);
     if (id_map_add(&gpu->resources, &resource->node) < 0) {
+        quota_give(gpu_quota(gpu, GPU_QUOTA_RESOURCES), 1);
         free(resource);
         errno = EEXIST;
         return NULL;
     }
     gpu_count(gpu);
     return resource;
+}
+
+/* What it took of the quotas, but for its backing and attachments. */
+static void give_all_back(struct resource *resource)
+{
+    struct gpu *gpu = resource->gpu;
+
+    if (resource->charge != 0)
+        quota_give(gpu_quota(gpu, resource->charged), resource->charge);
+    if (resource->state != RESOURCE_UNMAPPED)
+        quota_give(gpu_quota(gpu, GPU_QUOTA_MAPPINGS), 1);
+    quota_give(gpu_quota(gpu, GPU_QUOTA_RESOURCES), 1);
+    resource->charge = 0;
 }
 
 void resource_destroy(struct resource *resource)
@@ -44,18 +61,15 @@ void resource_destroy(struct resource *resource)
         attachment_destroy(LIST_FIRST(&resource->attachments));
     }
     estate_resource_gone(resource);
-    if (resource->picture != NULL)
-        gpu->bytes -= resource->picture->size;
     picture_destroy(resource->picture);
     resource->picture = NULL;
     resource_drop_backing(resource);
-    if (resource->buffer != NULL)
-        gpu->bytes -= resource->buffer->size;
     buffer_destroy(resource->buffer);
     resource->buffer = NULL;
     if (resource->state == RESOURCE_MAPPED)
         gpu->device.host->census->mapped--;
     id_map_remove(&gpu->resources, &resource->node);
+    give_all_back(resource);
     gpu_count(gpu);
     resource->gone = true;
     hand_again_all(&resource->parked);
@@ -105,12 +119,23 @@ struct resource *resource_find(struct gpu *gpu, uint32_t id)
     return ID_MAP_OF(id_map_find(&gpu->resources, id), struct resource, node);
 }
 
+int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t bytes)
+{
+    int result = quota_take(gpu_quota(resource->gpu, quota), bytes);
+
+    if (result < 0)
+        return result;
+    assert(resource->charge == 0);
+    resource->charge = bytes;
+    resource->charged = quota;
+    gpu_count(resource->gpu);
+    return 0;
+}
+
 void resource_set_buffer(struct resource *resource, struct buffer *buffer)
 {
     buffer->id = resource->node.id;
     resource->buffer = buffer;
-    resource->gpu->bytes += buffer->size;
-    gpu_count(resource->gpu);
 }
 
 void resource_set_picture(struct resource *resource, struct picture *picture)
@@ -119,19 +144,17 @@ void resource_set_picture(struct resource *resource, struct picture *picture)
     resource->width = picture->width;
     resource->height = picture->height;
     resource->format = picture->format;
-    resource->gpu->bytes += picture->size;
-    gpu_count(resource->gpu);
 }
 
 int resource_set_backing(struct resource *resource, struct backing *backing)
 {
     struct gpu *gpu = resource->gpu;
+    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_PAGES), backing_count(backing));
 
-    if (backing_count(backing) > gpu->limits.entries - gpu->entries) {
+    if (result < 0) {
         backing_finish(backing);
-        return -E2BIG;
+        return result;
     }
-    gpu->entries += backing_count(backing);
     resource->backing = *backing;
     *backing = (struct backing){0};
     return 0;
@@ -150,7 +173,7 @@ void resource_drop_backing(struct resource *resource)
     buffer_destroy(resource->pages);
     resource->pages = NULL;
     resource->pages_tried = false;
-    resource->gpu->entries -= backing_count(&resource->backing);
+    quota_give(gpu_quota(resource->gpu, GPU_QUOTA_PAGES), backing_count(&resource->backing));
     backing_finish(&resource->backing);
 }
 
@@ -163,6 +186,8 @@ static void resource_settle(struct resource *resource, enum resource_state state
         census->mapped++;
     if (state == RESOURCE_UNMAPPED && resource->state == RESOURCE_UNMAPPING)
         census->mapped--;
+    if (state == RESOURCE_UNMAPPED)
+        quota_give(gpu_quota(resource->gpu, GPU_QUOTA_MAPPINGS), 1);
     resource->state = state;
     if (state == RESOURCE_MAPPED || state == RESOURCE_UNMAPPED)
         estate_mapping(resource);
@@ -197,6 +222,9 @@ int resource_map(struct resource *resource, uint64_t offset, resource_done *done
     int result;
 
     assert(resource->buffer != NULL && resource->state == RESOURCE_UNMAPPED);
+    result = quota_take(gpu_quota(resource->gpu, GPU_QUOTA_MAPPINGS), 1);
+    if (result < 0)
+        return result;
     resource->state = RESOURCE_MAPPING;
     resource->offset = offset;
     resource->done = done;
@@ -210,13 +238,19 @@ int resource_map(struct resource *resource, uint64_t offset, resource_done *done
 
 int resource_adopt_mapping(struct resource *resource, uint64_t offset)
 {
-    int result = shm_port_adopt(resource->gpu->device.host->port, resource->buffer, offset);
+    struct gpu *gpu = resource->gpu;
+    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_MAPPINGS), 1);
 
     if (result < 0)
         return result;
+    result = shm_port_adopt(gpu->device.host->port, resource->buffer, offset);
+    if (result < 0) {
+        quota_give(gpu_quota(gpu, GPU_QUOTA_MAPPINGS), 1);
+        return result;
+    }
     resource->offset = offset;
     resource->state = RESOURCE_MAPPED;
-    resource->gpu->device.host->census->mapped++;
+    gpu->device.host->census->mapped++;
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "gpu/attachment.h"
 #include "gpu/backing.h"
 #include "gpu/estate.h"
+#include "gpu/gpu_quota.h"
 #include "gpu/request.h"
 
 struct gpu;
@@ -63,14 +64,15 @@ struct resource {
     bool is_shared; /* and they can have its memory by that name */
     uint8_t uuid[16];
     struct estate_handles estate;
-    uint64_t offset;     /* in the window, unless RESOURCE_UNMAPPED */
+    uint64_t offset; /* in the window, unless RESOURCE_UNMAPPED */
+    uint64_t charge; /* bytes of the host's that it takes, from 'charged' */
+    enum gpu_quota charged;
     resource_done *done; /* who waits for the window */
     void *data;
     struct attachment_list attachments; // attachment::of_resource
 };
 
-/* Adds an empty resource. NULL with errno set: EEXIST when the id is taken, E2BIG when there are as
- * many as allowed, ENOMEM. */
+/* Adds an empty resource. NULL with errno set: EEXIST when the id is taken, EDQUOT, ENOMEM. */
 struct resource *resource_create(struct gpu *gpu, uint32_t id);
 /* Ends it, with its buffer, backing and attachments; requests that name it see 'gone'. Those that
  * are parked there are done again, and will not find it. Outputs and other devices must not know it
@@ -93,19 +95,22 @@ void resource_park(struct resource *resource, struct request *request);
 /* Something that made it busy is over: those who wait are done again if it was the last. */
 void resource_settled(struct resource *resource);
 
+/* Takes 'bytes' for it from a quota of bytes: once, before there is anything. They go back with the
+ * resource. 0 or -EDQUOT. */
+int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t bytes);
 /* Gives it the buffer, which it then owns. */
 void resource_set_buffer(struct resource *resource, struct buffer *buffer);
 /* Gives it the picture, which it then owns. */
 void resource_set_picture(struct resource *resource, struct picture *picture);
-/* Gives it the backing, which it then owns, even on error. -E2BIG when all backings together have
- * more pieces than allowed. */
+/* Gives it the backing, which it then owns, even on error. -EDQUOT. */
 int resource_set_backing(struct resource *resource, struct backing *backing);
 /* Gives it the backing as a dmabuf, which it then owns, as long as it has the backing. */
 void resource_set_pages(struct resource *resource, struct buffer *pages);
 /* Takes the backing away. */
 void resource_drop_backing(struct resource *resource);
 
-/* Puts it at 'offset' of the window: like shm_port_map. It must have a buffer and be unmapped. */
+/* Puts it at 'offset' of the window: like shm_port_map, or -EDQUOT. It must have a buffer and be
+ * unmapped. */
 int resource_map(struct resource *resource, uint64_t offset, resource_done *done, void *data);
 /* It is at 'offset' of the window already: like shm_port_adopt. */
 int resource_adopt_mapping(struct resource *resource, uint64_t offset);

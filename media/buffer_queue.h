@@ -107,12 +107,12 @@ void buffer_queue_clear(struct buffer_queue *queue);
 int buffer_queue_check_owner(const struct buffer_queue *queue, uint32_t session);
 /* VIDIOC_REQBUFS: frees what there is (buffers that the guest has mapped live on until unmapped),
  * then allocates up to *count buffers and says how many. Count 0 stops the stream too. -EBUSY when
- * another session owns it, or it streams; -ENOMEM when not one could be had. Of user memory only
- * where the queue takes it. */
+ * another session owns it, or it streams; -EDQUOT or -ENOMEM when not one could be had. Of user
+ * memory only where the queue takes it. */
 int buffer_queue_request(struct buffer_queue *queue, uint32_t session, uint32_t *count,
                          const struct buffer_layout *layout);
-/* VIDIOC_CREATE_BUFS: adds up to *count buffers; *first is the first one's index. -EBUSY, -ENOMEM,
- * -ENOBUFS when the queue is full, -EINVAL when there are buffers of other memory. */
+/* VIDIOC_CREATE_BUFS: adds up to *count buffers; *first is the first one's index. -EBUSY, -EDQUOT,
+ * -ENOMEM, -ENOBUFS when the queue is full, -EINVAL when there are buffers of other memory. */
 int buffer_queue_add(struct buffer_queue *queue, uint32_t session, uint32_t *count, uint32_t *first,
                      const struct buffer_layout *layout);
 /* The session closed: if it owns the queue, stops the stream and frees the buffers. */

@@ -87,20 +87,23 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
                     const struct buffer_layout *layout)
 {
     uint32_t wanted = *count;
+    int r = -ENOMEM;
 
     for (*count = 0; *count < wanted && queue->count < BUFFER_QUEUE_MAX; ++*count) {
         struct queue_buffer *buffer = buffer_create(queue, queue->count, layout);
 
         if (buffer == NULL) {
-            log_stranger("only %u of %u buffers are to be had: %s", *count, wanted,
-                         strerror(errno));
+            r = errno == EDQUOT ? -EDQUOT : -ENOMEM;
+            if (r != -EDQUOT)
+                log_stranger("only %u of %u buffers are to be had: %s", *count, wanted,
+                             strerror(errno));
             break;
         }
         queue->buffers[queue->count++] = buffer;
         estate_buffer(queue, buffer);
     }
     if (*count == 0)
-        return -ENOMEM;
+        return r;
     queue->owned = true;
     queue->owner = session;
     queue->user = layout->user;

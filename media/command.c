@@ -41,13 +41,14 @@ static void give_back(struct media *media, struct chain *chain, int status, size
     send(media, chain, size, estate_answer(&media->estate, chain, reply, size));
 }
 
-/* Answers the request that came to 'result'. */
+/* Answers the request that came to 'result'. To a program of the guest a quota is memory. */
 static void answer(struct media *media, struct chain *chain, int result)
 {
     const struct command *command = &media->command;
+    int status = result == -EDQUOT ? -ENOMEM : result;
     size_t error_size = command->room < command->error_size ? 0 : command->error_size;
 
-    give_back(media, chain, result, result == 0 ? command->reply_size : error_size);
+    give_back(media, chain, status, result == 0 ? command->reply_size : error_size);
 }
 
 void command_settle(struct media *media, int result, bool now)

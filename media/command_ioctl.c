@@ -47,7 +47,7 @@ static bool is_usual(const struct ioctl_call *call, int result)
 {
     const char *name = call->row->name;
 
-    return result == 0 || result == -ENOTTY || strstr(name, "ENUM") != NULL ||
+    return result == 0 || result == -ENOTTY || result == -EDQUOT || strstr(name, "ENUM") != NULL ||
            strstr(name, "QUERY") != NULL || strstr(name, "TRY_") != NULL;
 }
 

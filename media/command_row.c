@@ -44,7 +44,6 @@ static int run_open(struct media *media, struct command *command)
     int r;
 
     if (session == NULL) {
-        log_stranger("refused a session: %u are open", (unsigned)media->sessions.map.count);
         return -errno;
     }
     session->context = media->kind->ops->open(media->kind, session->id.id);

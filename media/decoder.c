@@ -10,9 +10,9 @@
 #define MOST_ERRORS 16u
 
 int decoder_init(struct decoder *decoder, const struct av_library *av,
-                 const struct decoder_codec *codec)
+                 const struct decoder_codec *codec, struct quota *memory)
 {
-    *decoder = (struct decoder){.av = av, .codec = codec};
+    *decoder = (struct decoder){.av = av, .memory = memory, .codec = codec};
     decoder_output_init(&decoder->output, av);
     decoder_slots_init(&decoder->slots, av);
     decoder->packet = av->av_packet_alloc();
@@ -66,12 +66,14 @@ void decoder_select(struct decoder *decoder, const struct decoder_codec *codec)
 static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
 {
     struct decoder *decoder = context->opaque;
+    int r;
 
     if (decoder->codec->direct && context->width == (int)decoder->running.width &&
         context->height == (int)decoder->running.height &&
         decoder_slots_claim(&decoder->slots, context, frame))
         return 0;
-    return decoder->av->avcodec_default_get_buffer2(context, frame, flags);
+    r = decoder->av->avcodec_default_get_buffer2(context, frame, flags);
+    return r == 0 ? decoder_pictures_take(decoder->av, decoder->memory, frame) : r;
 }
 
 /* 0 or -errno. */

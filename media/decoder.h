@@ -6,6 +6,7 @@
 
 #include "media/decoder_codec.h"
 #include "media/decoder_output.h"
+#include "media/decoder_pictures.h"
 #include "media/decoder_slots.h"
 #include "media/m2m.h"
 
@@ -20,6 +21,7 @@
  */
 struct decoder {
     const struct av_library *av;       /* borrowed */
+    struct quota *memory;              /* of pictures that are in no buffer; borrowed */
     const struct decoder_codec *codec; /* what comes in */
     struct decoder_output output;
     struct decoder_slots slots;
@@ -44,7 +46,7 @@ struct decoder {
 
 /* 0 or -ENOMEM; needs an end either way. */
 int decoder_init(struct decoder *decoder, const struct av_library *av,
-                 const struct decoder_codec *codec);
+                 const struct decoder_codec *codec, struct quota *memory);
 void decoder_finish(struct decoder *decoder);
 /* Packets of this format follow; forgets all before. */
 void decoder_select(struct decoder *decoder, const struct decoder_codec *codec);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "media/media.h"
 
 /* One picture waits in the codec while the guest looks at another. */
 #define LEAST_CAPTURE_BUFFERS 2
@@ -199,7 +200,9 @@ static int parts_init(struct decoder_context *context, const struct av_library *
      * that it keeps some back: v4l2-compliance does not want the control there. */
     bool stream = first->fourcc != V4L2_PIX_FMT_MJPEG ||
                   decoder_codec_offered(av, context->codecs, 1) != NULL;
-    int r = decoder_init(&context->decoder, av, first);
+    int r =
+        decoder_init(&context->decoder, av, first,
+                     &context->m2m.context.media->device.host->quotas[MEDIA_QUOTA_CODEC_MEMORY]);
 
     if (r == 0)
         r = control_set_init(&context->controls, &context->m2m.context, &controls_ops, specs,

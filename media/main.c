@@ -16,6 +16,7 @@
 #include "media/job.h"
 #include "media/media_device.h"
 #include "media/media_kind.h"
+#include "media/media_quota.h"
 #include "media/v4l2_node.h"
 
 static struct media_options media_options;
@@ -310,6 +311,7 @@ int main(int argc, char **argv)
                 .summary = "a virtio-media device (V4L2) for virtual machines, over vhost-user.",
                 .window = UINT64_C(4) << 30,
                 .rows = rows,
+                .quotas = media_quota_rows,
                 .target = &media_options,
             },
         .type = "media",

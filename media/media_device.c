@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/guest_view.h"
 #include "media/media.h"
 
 static struct media *media_of(struct device *device)
@@ -98,6 +99,7 @@ static void destroy(struct device *device)
     forget(media);
     media->kind->ops->destroy(media->kind);
     job_pool_finish(&media->jobs);
+    guest_view_use(NULL);
     free(media);
 }
 
@@ -130,8 +132,8 @@ static int parts_init(struct media *media, struct device_host *host,
 {
     int r = job_pool_init(&media->jobs, host->loop, threads_from(options));
 
-    session_table_init(&media->sessions,
-                       options->max_sessions != 0 ? options->max_sessions : MEDIA_DEFAULT_SESSIONS);
+    session_table_init(&media->sessions, host->quotas);
+    guest_view_use(&host->quotas[MEDIA_QUOTA_PAGES]);
     window_init(&media->window, host);
     event_queue_init(&media->events, host);
     estate_init(&media->estate, media);

@@ -7,9 +7,6 @@
 
 #include <linux/videodev2.h>
 
-/* V4L2 programs take it that a node can be opened as often as they like: v4l2-compliance opens it
- * 100 times at once. There is an end only because each costs us memory. */
-#define MEDIA_DEFAULT_SESSIONS 256u
 #define MEDIA_DEFAULT_KIND "pattern"
 
 struct v4l2_calls;
@@ -33,7 +30,6 @@ struct media_options {
     const struct v4l2_calls *v4l2_calls; /* kind v4l2: for tests; NULL: the system's */
     /* What a codec offers: media/codec_list.h. */
     const char *codecs;
-    unsigned max_sessions;
     const char *pipewire_target; /* of kind pipewire: a node's name or serial; NULL: the default */
     unsigned threads; /* that work for all sessions together; 0: as many as processors, up to 4 */
     /* Of the kind 'file'. */

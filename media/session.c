@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void session_table_init(struct session_table *table, unsigned max)
+void session_table_init(struct session_table *table, struct quota *quotas)
 {
-    *table = (struct session_table){.max = max, .next = 1};
+    *table = (struct session_table){.quotas = quotas, .next = 1};
     id_map_init(&table->map);
 }
 
@@ -20,15 +20,28 @@ struct session *session_next(struct session *session)
     return ID_MAP_OF(id_map_next(&session->id), struct session, id);
 }
 
-struct session *session_open(struct session_table *table)
+static struct session *session_create(struct session_table *table)
 {
+    struct quota *quota = &table->quotas[MEDIA_QUOTA_SESSIONS];
     struct session *session;
+    int r = quota_take(quota, 1);
 
-    if (table->map.count >= table->max) {
-        errno = EMFILE;
+    if (r != 0) {
+        errno = -r;
         return NULL;
     }
     session = calloc(1, sizeof(*session));
+    if (session == NULL)
+        quota_give(quota, 1);
+    else
+        session->quotas = table->quotas;
+    return session;
+}
+
+struct session *session_open(struct session_table *table)
+{
+    struct session *session = session_create(table);
+
     if (session == NULL)
         return NULL;
     /* Ends: fewer ids are taken than there are. */
@@ -42,11 +55,11 @@ struct session *session_restore(struct session_table *table, uint32_t id)
 {
     struct session *session;
 
-    if (id == 0 || table->map.count >= table->max || session_find(table, id) != NULL) {
-        errno = id == 0 ? EINVAL : table->map.count >= table->max ? EMFILE : EEXIST;
+    if (id == 0 || session_find(table, id) != NULL) {
+        errno = id == 0 ? EINVAL : EEXIST;
         return NULL;
     }
-    session = calloc(1, sizeof(*session));
+    session = session_create(table);
     if (session == NULL)
         return NULL;
     session->id.id = id;
@@ -59,6 +72,7 @@ struct session *session_restore(struct session_table *table, uint32_t id)
 void session_close(struct session_table *table, struct session *session)
 {
     id_map_remove(&table->map, &session->id);
+    quota_give(&table->quotas[MEDIA_QUOTA_SESSIONS], 1);
     free(session);
 }
 

@@ -36,14 +36,20 @@ static void event_changed(struct event *event)
 int subscription_add(struct session *session, const struct v4l2_event_subscription *wish)
 {
     struct subscription *subscription = find(session, wish->type, wish->id);
+    int r;
 
     if (subscription != NULL)
         return 0;
     if (session->subscription_count >= SUBSCRIPTION_MAX)
         return -ENOSPC;
+    r = quota_take(&session->quotas[MEDIA_QUOTA_SUBSCRIPTIONS], 1);
+    if (r != 0)
+        return r;
     subscription = calloc(1, sizeof(*subscription));
-    if (subscription == NULL)
+    if (subscription == NULL) {
+        quota_give(&session->quotas[MEDIA_QUOTA_SUBSCRIPTIONS], 1);
         return -ENOMEM;
+    }
     subscription->type = wish->type;
     subscription->id = wish->id;
     subscription->flags = wish->flags;
@@ -63,6 +69,7 @@ static void drop(struct session *session, struct event_queue *events,
     if (events->estate != NULL)
         estate_subscription_gone(events->estate, subscription);
     LIST_REMOVE(subscription, entry);
+    quota_give(&session->quotas[MEDIA_QUOTA_SUBSCRIPTIONS], 1);
     session->subscription_count--;
     free(subscription);
 }

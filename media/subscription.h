@@ -32,7 +32,7 @@ LIST_HEAD(subscription_list, subscription);
 
 /* Whether the session has this one. */
 bool subscription_has(const struct session *session, const struct v4l2_event_subscription *wish);
-/* Adds one; nothing if it is there. 0, -ENOMEM, or -ENOSPC beyond SUBSCRIPTION_MAX. */
+/* Adds one; nothing if it is there. 0, -ENOMEM, -EDQUOT, or -ENOSPC beyond SUBSCRIPTION_MAX. */
 int subscription_add(struct session *session, const struct v4l2_event_subscription *wish);
 /* Removes it, with an event that was not sent; V4L2_EVENT_ALL removes all. Nothing if there is
  * none. */

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "buffer/arena.h"
 #include "media/estate.h"
+#include "media/media_quota.h"
 
 static struct plane *plane_of(struct range *range)
 {
@@ -22,6 +23,30 @@ static void census_show(const struct window *window)
     __atomic_store_n(&census->resources, window->places.count, __ATOMIC_RELAXED);
     __atomic_store_n(&census->mapped, window->mapped, __ATOMIC_RELAXED);
     __atomic_store_n(&census->bytes, window->places.bytes, __ATOMIC_RELAXED);
+}
+
+static struct quota *quota_of(const struct window *window, enum media_quota which)
+{
+    return &window->host->quotas[which];
+}
+
+/* One plane more, of 'size' bytes. 0 or -EDQUOT. */
+static int take(struct window *window, uint64_t size)
+{
+    int r = quota_take(quota_of(window, MEDIA_QUOTA_MEMORY), size);
+
+    if (r != 0)
+        return r;
+    r = quota_take(quota_of(window, MEDIA_QUOTA_BUFFERS), 1);
+    if (r != 0)
+        quota_give(quota_of(window, MEDIA_QUOTA_MEMORY), size);
+    return r;
+}
+
+static void give(struct window *window, uint64_t size)
+{
+    quota_give(quota_of(window, MEDIA_QUOTA_MEMORY), size);
+    quota_give(quota_of(window, MEDIA_QUOTA_BUFFERS), 1);
 }
 
 void window_init(struct window *window, struct device_host *host)
@@ -50,6 +75,9 @@ void window_reset(struct window *window)
         struct plane *plane = plane_of(range);
 
         range_set_remove(&window->places, range);
+        give(window, plane->place.size);
+        if (plane->state != PLANE_OUT)
+            quota_give(quota_of(window, MEDIA_QUOTA_MAPPINGS), 1);
         assert(!plane->held && plane->uses == 0);
         plane->window = NULL;
         plane->mmaps = 0;
@@ -91,17 +119,24 @@ static struct buffer *plane_buffer_create(struct window *window, uint64_t size, 
     return buffer;
 }
 
-/* A free place for 'size' bytes (not 0), rounded up to pages. 0 or -ENOMEM. */
-static int find_place(const struct window *window, uint64_t size, struct range *place)
+/* Takes a free place for 'size' bytes (not 0), rounded up to pages, from the quotas. 0, -EDQUOT or
+ * -ENOMEM. */
+static int find_place(struct window *window, uint64_t size, struct range *place)
 {
-    if (!units_round_up(size, units_page_size(), &place->size) ||
-        !range_set_find_free(&window->places, place->size, units_page_size(),
-                             window->host->port->size, &place->start))
+    int r;
+
+    if (!units_round_up(size, units_page_size(), &place->size))
         return -ENOMEM;
-    return 0;
+    r = take(window, place->size);
+    if (r != 0 || range_set_find_free(&window->places, place->size, units_page_size(),
+                                      window->host->port->size, &place->start))
+        return r;
+    give(window, place->size);
+    return -ENOMEM;
 }
 
-/* Takes over 'buffer', also on error: then NULL with errno set. */
+/* Takes over 'buffer', and what was taken of the quotas, also on error: then NULL with errno set.
+ */
 static struct plane *plane_at(struct window *window, struct buffer *buffer, uint32_t size,
                               const struct range *place)
 {
@@ -109,6 +144,7 @@ static struct plane *plane_at(struct window *window, struct buffer *buffer, uint
 
     if (plane == NULL) {
         buffer_destroy(buffer);
+        give(window, place->size);
         errno = ENOMEM;
         return NULL;
     }
@@ -135,7 +171,12 @@ struct plane *plane_create(struct window *window, uint32_t size)
         return NULL;
     }
     buffer = plane_buffer_create(window, place.size, place.start);
-    return buffer != NULL ? plane_at(window, buffer, size, &place) : NULL;
+    if (buffer != NULL)
+        return plane_at(window, buffer, size, &place);
+    r = errno;
+    give(window, place.size);
+    errno = r;
+    return NULL;
 }
 
 /* The bytes that were at 'place', or on the shelf. NULL with errno set. */
@@ -158,10 +199,16 @@ static struct buffer *restore_buffer(struct window *window, uint64_t key, const 
 /* Takes over the guest's mapping, which stayed. 0 or -errno. */
 static int adopt(struct plane *plane, uint32_t mmaps)
 {
-    int r = shm_port_adopt(plane->window->host->port, plane->buffer, plane->place.start);
+    struct quota *mappings = quota_of(plane->window, MEDIA_QUOTA_MAPPINGS);
+    int r = quota_take(mappings, 1);
 
     if (r != 0)
         return r;
+    r = shm_port_adopt(plane->window->host->port, plane->buffer, plane->place.start);
+    if (r != 0) {
+        quota_give(mappings, 1);
+        return r;
+    }
     plane->mmaps = mmaps;
     plane->state = PLANE_IN;
     plane->window->mapped++;
@@ -181,9 +228,13 @@ struct plane *plane_restore(struct window *window, uint64_t at, uint64_t key, ui
         at % units_page_size() == 0 && at <= window->host->port->size &&
         place.size <= window->host->port->size - at)
         r = range_set_overlap(&window->places, at, place.size) != NULL ? -EEXIST : 0;
+    if (r == 0)
+        r = take(window, place.size);
     if (r == 0) {
         buffer = restore_buffer(window, key, &place);
         r = buffer == NULL ? -errno : 0;
+        if (r != 0)
+            give(window, place.size);
     }
     plane = r == 0 ? plane_at(window, buffer, size, &place) : NULL;
     if (r == 0 && plane == NULL)
@@ -237,6 +288,7 @@ static void plane_consider_end(struct plane *plane)
     if (window != NULL) {
         estate_plane_gone(window->estate, plane);
         range_set_remove(&window->places, &plane->place);
+        give(window, plane->place.size);
         census_show(window);
     }
     plane_free(plane);
@@ -274,6 +326,8 @@ static void plane_answered(struct plane *plane, enum plane_state state, int resu
     }
     plane->state = state;
     plane->done = NULL;
+    if (state == PLANE_OUT)
+        quota_give(quota_of(window, MEDIA_QUOTA_MAPPINGS), 1);
     if (state == PLANE_IN)
         window->mapped++;
     else if (plane->mmaps > 0)
@@ -305,6 +359,7 @@ static void plane_left(void *data, int result)
 
 int plane_map(struct plane *plane, plane_done *done, void *data)
 {
+    struct quota *mappings = quota_of(plane->window, MEDIA_QUOTA_MAPPINGS);
     int r;
 
     if (plane->state == PLANE_IN) {
@@ -316,10 +371,15 @@ int plane_map(struct plane *plane, plane_done *done, void *data)
     }
     if (plane->state != PLANE_OUT)
         return plane->state == PLANE_LOST ? -EIO : -EBUSY;
-    r = shm_port_map(plane->window->host->port, plane->buffer, plane->place.start, plane_entered,
-                     plane);
+    r = quota_take(mappings, 1);
     if (r != 0)
         return r;
+    r = shm_port_map(plane->window->host->port, plane->buffer, plane->place.start, plane_entered,
+                     plane);
+    if (r != 0) {
+        quota_give(mappings, 1);
+        return r;
+    }
     plane->state = PLANE_ENTERING;
     plane->mmaps++;
     plane->done = done;
@@ -344,6 +404,7 @@ int plane_unmap(struct plane *plane, plane_done *done, void *data)
     plane->window->mapped--;
     census_show(plane->window);
     if (r == -ENOENT) {
+        quota_give(quota_of(plane->window, MEDIA_QUOTA_MAPPINGS), 1);
         plane->state = PLANE_OUT;
         estate_mapping(plane->window->estate, plane);
         plane_consider_end(plane);

@@ -62,11 +62,12 @@ struct plane *window_mapped_at(const struct window *window, uint64_t offset);
 
 /* A zeroed plane of 'size' bytes (not 0) with a place of its own, held by the caller: what
  * buffer_data gives for it stays the same for its life. NULL with
- * errno set: ENOMEM when the window has no room, or whatever the exporter met. */
+ * errno set: EDQUOT; ENOMEM when the window has no room; or whatever the exporter met. */
 struct plane *plane_create(struct window *window, uint32_t size);
 /* The same of 'buffer', memory that somebody else has made and of which the guest sees 'size' bytes
  * (an imported dmabuf). Takes it over, also on error. Only where buffers are mapped one by one
- * (media_kind_impl::maps_foreign). NULL with errno set: EINVAL when it is smaller, or ENOMEM. */
+ * (media_kind_impl::maps_foreign). NULL with errno set: EINVAL when it is smaller, EDQUOT, or
+ * ENOMEM. */
 struct plane *plane_import(struct window *window, struct buffer *buffer, uint32_t size);
 /* The plane of 'size' bytes whose bytes a worker before us had at 'place': in the arena, or in the
  * descriptor of 'key' on the shelf. The guest has it mapped 'mmaps' times; it is held by nobody.

@@ -134,6 +134,13 @@ static const char *take_sandbox_log(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_limit(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    return quotas_parse(o->quotas, argument, o->limits);
+}
+
 static const char *take_log_level(void *target, const char *argument)
 {
     if (log_level_parse(argument, &((struct options *)target)->log_level) < 0)
@@ -218,6 +225,10 @@ static const struct options_row shared_rows[] = {
      take_sandbox},
     {"sandbox-log", NULL, "Name the system call when the sandbox ends a process for it.",
      take_sandbox_log},
+    {"limit", "NAME=NUMBER",
+     "How much of something the guest may have, such as memory=2G; for each NAME once. The\n"
+     "names and the defaults are below.",
+     take_limit},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
     {"worker", "FDS", NULL, take_worker},
     {"probe", "NAME", NULL, take_probe},
@@ -242,6 +253,26 @@ static void print_rows(const struct options_row *rows)
     }
 }
 
+/* Defaults are for the default window, as long as no other is known. */
+static void print_quotas(const struct quota_row *row, uint64_t window)
+{
+    puts("\nLimits, each with its default, and what the guest gets beyond it:");
+    for (; row->name != NULL; row++) {
+        const char *text = row->what;
+        char most[24];
+
+        quota_format(row, quota_default(row, window), most);
+        printf("  %s=%s, %s%s\n", row->name, most, row->answer,
+               row->windows != 0 ? " (more with a larger window)" : "");
+        while (*text != '\0') {
+            size_t line = strcspn(text, "\n");
+
+            printf("        %.*s\n", (int)line, text);
+            text += line + (text[line] == '\n');
+        }
+    }
+}
+
 static void print_help(const struct options_program *program)
 {
     char window[24];
@@ -254,6 +285,7 @@ static void print_help(const struct options_program *program)
     printf("  --help\n        Show this and exit.\n  --version\n        Show the version and "
            "exit.\n\nThe window is %s unless --window says otherwise.\n",
            window);
+    print_quotas(program->quotas, program->window);
 }
 
 /* The rows as getopt wants them; the value is the row's place. */
@@ -324,6 +356,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .upgrade_line = -1,
         .upgrade_channel = -1,
         .starter_fd = -1,
+        .quotas = program->quotas,
     };
     while (outcome == OPTIONS_RUN && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == OPTION_HELP) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/quota.h"
 #include "buffer/exporter.h"
 #include "daemon/sandbox.h"
 
@@ -40,6 +41,8 @@ struct options {
     int link_fd, journal_fd, arena_fd; /* --worker */
     int upgrade_line, upgrade_channel; /* --upgrade, by a starter that tries this program; -1 */
     int starter_fd;                    /* --starter, by the starter that became this one; -1 */
+    const struct quota_row *quotas;    /* the program's */
+    uint64_t limits[QUOTAS_MAX];       /* --limit: of each; 0: the default */
 };
 
 enum options_outcome { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };
@@ -50,6 +53,7 @@ struct options_program {
     const char *summary;            /* one sentence */
     uint64_t window;                /* the default, bytes */
     const struct options_row *rows; /* its own, ended by a NULL name */
+    const struct quota_row *quotas; /* what --limit knows; ended by a NULL name */
     void *target;                   /* of their take */
 };
 

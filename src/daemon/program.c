@@ -85,6 +85,8 @@ static int run_worker(const struct program *program, const struct options *o)
         .drm_node = program->drm_node != NULL ? *program->drm_node : NULL,
         .create = program->create,
         .device_options = program->options.target,
+        .quotas = program->options.quotas,
+        .limits = o->limits,
         .shut = shut_worker,
         .shut_data = &plan,
     };
@@ -115,7 +117,7 @@ static int find_front_end(struct service *s)
 static char *on_report(void *data)
 {
     struct service *s = data;
-    return report_create(&s->door, s->program->options.name);
+    return report_create(&s->door, &s->program->options);
 }
 
 static int on_command(void *data, const char *line, int fd, control_done *done, void *client)

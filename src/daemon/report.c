@@ -86,6 +86,26 @@ static void put_device(struct json_text *device, const struct journal *journal)
     json_text_close(device, '}');
 }
 
+/* What the guest has of what it may have. Before the first worker there are no limits yet. */
+static void put_limits(struct json_text *to, const struct journal *journal,
+                       const struct quota_row *rows)
+{
+    json_text_open(to, "limits", '{');
+    for (unsigned i = 0; rows[i].name != NULL; i++) {
+        const struct quota_numbers *quota = &journal->page->quotas[i];
+
+        json_text_open(to, rows[i].name, '{');
+        put_text(to, "unit", rows[i].bytes ? "bytes" : "pieces");
+        put_number(to, "used", __atomic_load_n(&quota->used, __ATOMIC_RELAXED));
+        put_number(to, "peak", __atomic_load_n(&quota->peak, __ATOMIC_RELAXED));
+        put_number(to, "limit", __atomic_load_n(&quota->limit, __ATOMIC_RELAXED));
+        put_number(to, "refused", __atomic_load_n(&quota->refused, __ATOMIC_RELAXED));
+        put_text(to, "answer", rows[i].answer);
+        json_text_close(to, '}');
+    }
+    json_text_close(to, '}');
+}
+
 /* What the VM's other devices may have. */
 static void put_shared(struct json_text *root, const struct session *session)
 {
@@ -126,13 +146,13 @@ static void put_region(struct json_text *to, const struct door *door)
     json_text_close(to, '}');
 }
 
-char *report_create(const struct door *door, const char *program)
+char *report_create(const struct door *door, const struct options_program *program)
 {
     struct json_text text;
 
     json_text_init(&text);
     json_text_open(&text, NULL, '{');
-    put_text(&text, "program", program);
+    put_text(&text, "program", program->name);
     put_text(&text, "version", HOSTBLOB_VERSION);
     put_text(&text, "front_end", door->session != NULL ? "connected" : "none");
     put_number(&text, "rings_started",
@@ -145,6 +165,7 @@ char *report_create(const struct door *door, const char *program)
     stats_each(&door->journal.page->stats, put_counter, &text);
     json_text_close(&text, '}');
     put_device(&text, &door->journal);
+    put_limits(&text, &door->journal, program->quotas);
     put_processes(&text, door);
     json_text_close(&text, '}');
     return json_text_finish(&text);

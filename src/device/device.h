@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/quota.h"
 #include "base/shelf.h"
 #include "base/stats.h"
 #include "buffer/exporter.h"
@@ -45,6 +46,7 @@ struct device_host {
     struct shm_port *port;
     struct stats *stats;
     struct device_census *census; /* the device keeps it up to date, others show it */
+    struct quota *quotas;         /* of the device's kind, in the order of its table */
     /* What outlives the worker: the device leaves there what its successor needs. NULL: nothing
      * does. */
     struct store *store;

@@ -10,7 +10,15 @@
 #include "base/units.h"
 
 /* Of all views. */
-static unsigned stretches_mapped;
+static const struct quota_row own_row = {.name = "pages"};
+static struct quota_numbers own_numbers = {.limit = GUEST_VIEW_MAX_STRETCHES};
+static struct quota own = {.row = &own_row, .numbers = &own_numbers};
+static struct quota *quota = &own; /* of stretches that are mapped */
+
+void guest_view_use(struct quota *other)
+{
+    quota = other != NULL ? other : &own;
+}
 
 /* What of a piece is still to be found. */
 struct walk {
@@ -160,8 +168,7 @@ static int show_many(struct guest_view *view, const struct guest_memory *memory)
     uint8_t *at;
     int r = 0;
 
-    if (view->count > GUEST_VIEW_MAX_STRETCHES - stretches_mapped ||
-        !units_round_up(lead + view->size, units_page_size(), &view->mapped))
+    if (!units_round_up(lead + view->size, units_page_size(), &view->mapped))
         return -ENOMEM;
     start = mmap(NULL, view->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
@@ -183,8 +190,23 @@ static int show_many(struct guest_view *view, const struct guest_memory *memory)
     }
     madvise(view->start, view->mapped,
             MADV_DONTDUMP); /* the guest's memory is no part of a crash */
-    stretches_mapped += view->count;
     return 0;
+}
+
+static int show(struct guest_view *view, struct guest_memory *memory,
+                const struct guest_piece *pieces)
+{
+    int r;
+
+    if (view->count == 1)
+        return show_one(view, memory, pieces);
+    r = quota_take(quota, view->count);
+    if (r != 0)
+        return r;
+    r = show_many(view, memory);
+    if (r != 0)
+        quota_give(quota, view->count);
+    return r;
 }
 
 /* Room for the stretches of 'count' pieces, most of which lie in one region each. */
@@ -201,14 +223,14 @@ struct guest_view *guest_view_create(struct guest_memory *memory, const struct g
     unsigned room;
     int r;
 
-    view = count <= GUEST_VIEW_MAX_STRETCHES ? view_alloc(count, &room) : NULL;
+    view = count <= GUEST_PINS_MAX ? view_alloc(count, &room) : NULL;
     if (view == NULL) {
         errno = ENOMEM;
         return NULL;
     }
     r = find(view, room, memory, pieces, count);
     if (r == 0)
-        r = view->count == 1 ? show_one(view, memory, pieces) : show_many(view, memory);
+        r = show(view, memory, pieces);
     if (r != 0) {
         free(view);
         errno = -r;
@@ -225,7 +247,7 @@ void guest_view_destroy(struct guest_view *view)
         guest_mapping_unref(view->mapping);
     } else {
         unmap(view);
-        stretches_mapped -= view->count;
+        quota_give(quota, view->count);
     }
     free(view);
 }

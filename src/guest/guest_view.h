@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/quota.h"
 #include "guest/guest_memory.h"
 #include "guest/guest_pins.h"
 
@@ -40,10 +41,14 @@ struct guest_view {
  * Shows 'count' pieces of the guest's memory (not 0) in their order. NULL with errno set: EFAULT
  * when a piece is empty, wraps or is not in the guest's memory; EINVAL when two that follow one
  * another do not meet at the edge of a page; EOPNOTSUPP for several stretches of huge pages
- * (hugetlbfs), which cannot be mapped piece by piece; ENOMEM, also past GUEST_VIEW_MAX_STRETCHES.
+ * (hugetlbfs), which cannot be mapped piece by piece; ENOMEM; EDQUOT past GUEST_VIEW_MAX_STRETCHES,
+ * or what guest_view_use said.
  */
 struct guest_view *guest_view_create(struct guest_memory *memory, const struct guest_piece *pieces,
                                      unsigned count);
+/* From now on the stretches of all views are taken from 'quota' (borrowed; NULL: one of our own).
+ * There must be no views. */
+void guest_view_use(struct quota *quota);
 /* Takes NULL. */
 void guest_view_destroy(struct guest_view *view);
 /* Whether it shows just these pieces, as they lie in the guest's memory now. Not once bytes of it

@@ -17,8 +17,8 @@ struct cli_command {
     int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-extern const struct cli_command cli_run, cli_check, cli_list, cli_maps, cli_processes, cli_outputs,
-    cli_output, cli_screenshot, cli_upgrade;
+extern const struct cli_command cli_run, cli_check, cli_list, cli_maps, cli_limits, cli_processes,
+    cli_outputs, cli_output, cli_screenshot, cli_upgrade;
 
 /* Prints how the command is used. */
 void cli_help(const struct cli_command *command);

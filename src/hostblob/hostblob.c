@@ -9,8 +9,8 @@
 #include "hostblob/cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_run,     &cli_check,  &cli_list,       &cli_maps,    &cli_processes,
-    &cli_outputs, &cli_output, &cli_screenshot, &cli_upgrade,
+    &cli_run,       &cli_check,   &cli_list,   &cli_maps,       &cli_limits,
+    &cli_processes, &cli_outputs, &cli_output, &cli_screenshot, &cli_upgrade,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/quota.h"
 #include "base/ring_record.h"
 #include "base/stats.h"
 #include "journal/store.h"
@@ -17,7 +18,7 @@
  * made invalid before it is changed.
  */
 #define JOURNAL_MAGIC 0x4c4e524a424f4248ull /* "HBOBJRNL" */
-#define JOURNAL_VERSION 3u
+#define JOURNAL_VERSION 4u
 #define JOURNAL_RINGS 4u
 #define JOURNAL_LOANS 16384u
 
@@ -65,9 +66,10 @@ struct journal_page {
     struct journal_ring rings[JOURNAL_RINGS];
     uint64_t lives; /* workers that took the journal over; each adds one */
     struct journal_running running;
-    struct stats stats;          /* each counter by the one who counts */
-    struct device_census census; /* worker */
-    uint32_t loans_high;         /* worker: no loan at or above this index */
+    struct stats stats;                      /* each counter by the one who counts */
+    struct device_census census;             /* worker */
+    struct quota_numbers quotas[QUOTAS_MAX]; /* worker, in the order of the device's table */
+    uint32_t loans_high;                     /* worker: no loan at or above this index */
     uint32_t pad;
     struct journal_loan loans[JOURNAL_LOANS];
 };

@@ -55,6 +55,7 @@ struct worker {
     struct worker_ring rings[DEVICE_MAX_QUEUES];
     uint64_t features;
     struct device_host host;
+    struct quota quotas[QUOTAS_MAX];
     struct device_facts facts;
     struct device *device;
     struct worker_commands commands;
@@ -517,8 +518,10 @@ static void say_hello(struct worker *w)
     send_message(w, &m);
 }
 
-static void lend(struct worker *w)
+static void lend(struct worker *w, const struct worker_options *options)
 {
+    quotas_init(w->quotas, options->quotas, w->journal.page->quotas, options->window_size,
+                options->limits);
     w->host = (struct device_host){
         .loop = w->loop,
         .memory = &w->memory,
@@ -527,6 +530,7 @@ static void lend(struct worker *w)
         .port = &w->port.base,
         .stats = &w->journal.page->stats,
         .census = &w->journal.page->census,
+        .quotas = w->quotas,
         .store = &w->journal.store,
         .shelf = &w->shelf.base,
         .running = &w->journal.page->running,
@@ -577,7 +581,7 @@ static int worker_init(struct worker *w, const struct worker_options *options)
                       &w->journal);
     if (r < 0)
         return r;
-    lend(w);
+    lend(w, options);
     worker_commands_init(&w->commands, w->link_fd);
     worker_objects_init(&w->objects, w->link_fd);
     r = shut(w, options, false);

@@ -22,6 +22,8 @@ struct worker_options {
     const char *drm_node; /* for the exporter; NULL: it looks for one */
     worker_create_device *create;
     const void *device_options;
+    const struct quota_row *quotas; /* the device's table; ends with a NULL name */
+    const uint64_t *limits;         /* what was chosen of them: see quotas_init */
     /* Shuts the worker in, before a byte of a stranger is read: once before the device is made, and
      * once (last) when it is. Returns 0 or -errno after a line in the log; adds to *layers what the
      * door is told in its hello. NULL: the worker stays open. */

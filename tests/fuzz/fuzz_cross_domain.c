@@ -124,7 +124,7 @@ static void make_blob(struct player *p)
 {
     struct gpu *gpu = (struct gpu *)(void *)p->f->device;
     struct virtio_gpu_resource_create_blob request = gpu_blob(CTX, 1 + below(p, IDS), p->told.size);
-    uint64_t before = gpu->bytes;
+    uint64_t before = quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY));
 
     request.blob_id = htole64(p->told.blob_id);
     if (below(p, 8) == 0)
@@ -137,9 +137,9 @@ static void make_blob(struct player *p)
         struct resource *made = resource_find(gpu, le32toh(request.resource_id));
 
         MUST(made->buffer->size == le64toh(request.size));
-        MUST(gpu->bytes == before + made->buffer->size);
+        MUST(quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY)) == before + made->buffer->size);
     } else {
-        MUST(gpu->bytes == before);
+        MUST(quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY)) == before);
     }
 }
 
@@ -191,12 +191,13 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {.max_bytes = 256 * PAGE};
+    const struct gpu_options options = {0};
     struct player p = {0};
 
     log_init("fuzz_cross_domain", NULL, LOG_LEVEL_ERROR);
     reader_init(&p.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
     p.f = gpu_fixture_create(&options, below(&p, 2) ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    gpu_limit(p.f, GPU_QUOTA_MEMORY, 256 * PAGE);
     gpu_context(p.f, CTX, CROSS_DOMAIN_CAPSET);
     make_ring(&p);
     cross_init(p.f, CTX, RING);
@@ -204,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         play(&p);
     fake_port_reset(&p.f->port);
     p.f->device->impl->reset(p.f->device);
-    MUST(((struct gpu *)(void *)p.f->device)->bytes == 0);
+    MUST(gpu_used(p.f, GPU_QUOTA_MEMORY) == 0);
     gpu_fixture_destroy(p.f);
     return 0;
 }

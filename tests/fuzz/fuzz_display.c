@@ -311,7 +311,7 @@ static void reset(struct player *p)
         ring_driver_start(&f->driver, q, 256);
     gpu_loop(f);
     MUST(!gpu_answered(f, 0) && !gpu_answered(f, 1));
-    MUST(f->census.resources == 0 && gpu_of_fixture(f)->bytes == 0);
+    MUST(f->census.resources == 0 && gpu_used(f, GPU_QUOTA_MEMORY) == 0);
     MUST(LIST_EMPTY(&display(p)->fetches) && LIST_EMPTY(&display(p)->cursor_fetches));
     memset(p->waits, 0, sizeof(p->waits));
     p->waiting = 0;
@@ -359,12 +359,13 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {.output_count = 2, .max_bytes = 64 * PAGE};
+    const struct gpu_options options = {.output_count = 2};
     struct player p = {0};
 
     log_init("fuzz_display", NULL, LOG_LEVEL_ERROR);
     reader_init(&p.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
     p.f = gpu_fixture_create(&options, below(&p, 2) ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    gpu_limit(p.f, GPU_QUOTA_MEMORY, 64 * PAGE);
     p.fake = fake_renderer_add(p.f);
     while (p.input.left > 0)
         play(&p);

@@ -411,13 +411,16 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {
-        .output_count = 1, .max_resources = 3, .max_bytes = 16 * PAGE};
+    const struct gpu_options options = {.output_count = 1};
     struct player p = {0};
 
     log_init("fuzz_gpu", NULL, LOG_LEVEL_ERROR);
     reader_init(&p.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
     p.f = gpu_fixture_create(&options, below(&p, 2) ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    gpu_limit(p.f, GPU_QUOTA_RESOURCES, 3);
+    gpu_limit(p.f, GPU_QUOTA_ATTACHMENTS, 12);
+    gpu_limit(p.f, GPU_QUOTA_MAPPINGS, 2);
+    gpu_limit(p.f, GPU_QUOTA_MEMORY, 16 * PAGE);
     p.f->port.hold = true;
     if (below(&p, 4))
         furnish(&p);

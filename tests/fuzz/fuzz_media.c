@@ -326,8 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         do_port,  do_reboot, do_post_events, do_write,  do_write, do_wait,  do_stream,
     };
     static const char *const kinds[] = {"pattern", "pattern", "decoder", "encoder"};
-    struct media_options options = {
-        .max_sessions = 3, .threads = 2, .codecs = "h264,hevc,vp8,vp9,av1,mpeg2,mjpeg"};
+    struct media_options options = {.threads = 2, .codecs = "h264,hevc,vp8,vp9,av1,mpeg2,mjpeg"};
     struct guest g = {0};
     uint8_t kind;
 
@@ -338,6 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.kind = kinds[kind / 4 % 4];
     g.codec = options.kind != NULL && strcmp(options.kind, "pattern") != 0;
     g.f = media_fixture_create(&options, kind & 2 ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    g.f->numbers[MEDIA_QUOTA_SESSIONS].limit = 3;
     do_open(&g);
     while (!g.input.bad && g.input.left > 0)
         steps[reader_u8(&g.input) % (sizeof(steps) / sizeof(steps[0]))](&g);

@@ -22,7 +22,7 @@ static const size_t sizes[] = {
     sizeof(struct estate_answer),       sizeof(struct death_note),
 };
 
-static const struct media_options options = {.max_sessions = 3};
+static const struct media_options options = {0};
 
 /* A device over the store. */
 static struct media_fixture *device(struct stranger_store *s, uint64_t life)
@@ -30,6 +30,7 @@ static struct media_fixture *device(struct stranger_store *s, uint64_t life)
     struct media_fixture *f = media_fixture_create(&options, EXPORTER_ARENA);
 
     f->device->impl->destroy(f->device);
+    f->numbers[MEDIA_QUOTA_SESSIONS].limit = 3;
     f->host.store = &s->store;
     f->host.shelf = &s->shelf;
     f->host.running = &s->running;

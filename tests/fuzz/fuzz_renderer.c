@@ -253,12 +253,13 @@ static void play(struct player *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gpu_options options = {.max_resources = 4};
+    const struct gpu_options options = {0};
     struct player p = {0};
 
     log_init("fuzz_renderer", NULL, LOG_LEVEL_ERROR);
     reader_init(&p.input, data, size < LONGEST_INPUT ? size : LONGEST_INPUT);
     p.f = gpu_fixture_create(&options, below(&p, 2) ? EXPORTER_ARENA : EXPORTER_MEMFD);
+    gpu_limit(p.f, GPU_QUOTA_RESOURCES, 4);
     p.fake = fake_renderer_add(p.f);
     p.f->port.hold = true;
     while (p.input.left > 0)

@@ -3,6 +3,22 @@
 
 # Name, file, what is there, what is put in its place, the tests that must notice.
 FAULTS = [
+    ("a codec's pictures are never given back", "media/decoder_pictures.c",
+     "    quota_give(counted->quota, counted->size);\n    free(counted);\n",
+     "    free(counted);\n", ["decoder_streams"]),
+    ("a plane that ends is still counted", "media/window.c",
+     "        give(window, plane->place.size);\n        census_show(window);\n",
+     "        census_show(window);\n", ["media_buffer"]),
+    ("mappings are still counted after a reset", "media/window.c",
+     "        if (plane->state != PLANE_OUT)\n", "        if (plane->state == PLANE_LOST)\n",
+     ["media_buffer"]),
+    ("sessions have no end", "media/session.c",
+     "    int r = quota_take(quota, 1);\n\n    if (r != 0) {\n",
+     "    int r = quota_take(quota, 1);\n\n    if (r > 0) {\n", ["media_command"]),
+    ("subscriptions are not given back", "media/subscription.c",
+     "    quota_give(&session->quotas[MEDIA_QUOTA_SUBSCRIPTIONS], 1);\n"
+     "    session->subscription_count--;\n", "    session->subscription_count--;\n",
+     ["media_control"]),
     ("the first sample of a frame is not in its sum", "media/backdrop.c",
      "uint64_t sum = FRAME_STAMP_SEED;", "uint64_t sum = FRAME_STAMP_SEED + 1;",
      ["media"]),

@@ -163,6 +163,8 @@ void story_leave(struct story *s)
     story_await(s, "/device/mapped", 0);
     story_await(s, "/device/sessions", 0);
     story_await(s, "/device/loans", 0);
+    story_await(s, "/limits/memory/used", 0);
+    story_await(s, "/limits/mappings/used", 0);
     fds = daemon_process_await_fds(s->daemon.pid, s->idle_fds, LIMIT);
     if (fds != s->idle_fds)
         fail_msg("the door has %d descriptors open, %d before", fds, s->idle_fds);

@@ -84,7 +84,7 @@ static void name_device(struct story *s, const char *name)
 
 static void says_how_it_is_used(void **state)
 {
-    static const char *const commands[] = {"run",       "check",   "list",   "maps",
+    static const char *const commands[] = {"run",       "check",   "list",   "maps",      "limits",
                                            "processes", "outputs", "output", "screenshot"};
     struct story *s = story(state);
 
@@ -133,6 +133,28 @@ static void refuses_nonsense_with_a_sentence(void **state)
         assert_int_equal(hostblob(s, "%s", rows[i].arguments), 2);
         expect(rows[i].sentence);
     }
+}
+
+static void shows_the_limits(void **state)
+{
+    static const char *const limits[] = {"--limit=mappings=1", "--limit=memory=256M", NULL};
+    struct story *s = story(state);
+    const char *path = s->daemon.control_path;
+
+    gpu_story_open(s, limits);
+    gpu_story_create(s, 7, MIB);
+    assert_true(gpu_guest_map(&s->frontend, 7, MIB) >= REFUSED);
+    assert_int_equal(hostblob(s, "limits --json %s", path), 0);
+    expect_text("/0/control_path", path);
+    assert_int_equal(number("/0/limits/mappings/used"), 1);
+    assert_int_equal(number("/0/limits/mappings/limit"), 1);
+    assert_int_equal(number("/0/limits/mappings/refused"), 1);
+    assert_int_equal(number("/0/limits/memory/used"), MIB + 4096);
+    assert_int_equal(number("/0/limits/memory/peak"), MIB + 4096);
+    expect_text("/0/limits/mappings/answer", "OUT_OF_MEMORY");
+    assert_int_equal(hostblob(s, "limits %s", path), 0);
+    expect("memory         1028K  1028K  256M     0        OUT_OF_MEMORY");
+    story_end(s);
 }
 
 static void shows_what_is_mapped(void **state)
@@ -462,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(says_how_it_is_used, gpu_qemu_arena),
         STORY(refuses_nonsense_with_a_sentence, gpu_qemu_arena),
+        STORY(shows_the_limits, gpu_qemu_arena),
         STORY(shows_what_is_mapped, gpu_qemu_arena),
         STORY(shows_what_is_mapped, gpu_qemu_single),
         STORY(shows_processes, gpu_qemu_arena),

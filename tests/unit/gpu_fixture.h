@@ -27,6 +27,8 @@ struct gpu_fixture {
     sd_event *loop;
     struct stats stats;
     struct device_census census;
+    struct quota quotas[QUOTAS_MAX];
+    struct quota_numbers numbers[QUOTAS_MAX];
     struct arena arena;
     struct exporter exporter;
     struct fake_port port;
@@ -115,6 +117,7 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
     RING_DRIVER_MUST(arena_init(&f->arena, fd_memfd("arena", WINDOW), WINDOW) == 0);
     RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena, NULL) == 0);
     fake_port_init(&f->port, f->loop, &f->arena, WINDOW);
+    quotas_init(f->quotas, gpu_quota_rows, f->numbers, WINDOW, NULL);
     f->host = (struct device_host){
         .loop = f->loop,
         .memory = &f->driver.memory,
@@ -123,6 +126,7 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
         .port = &f->port.port,
         .stats = &f->stats,
         .census = &f->census,
+        .quotas = f->quotas,
         .call = gpu_called,
         .config_changed = gpu_config_changed,
         .share_object = gpu_share,
@@ -135,10 +139,23 @@ static inline struct gpu_fixture *gpu_fixture_create(const struct gpu_options *o
     return f;
 }
 
+/* What the guest may have, and what it has. */
+static inline void gpu_limit(struct gpu_fixture *f, enum gpu_quota quota, uint64_t limit)
+{
+    f->numbers[quota].limit = limit;
+}
+
+static inline uint64_t gpu_used(const struct gpu_fixture *f, enum gpu_quota quota)
+{
+    return f->numbers[quota].used;
+}
+
 static inline void gpu_fixture_destroy(struct gpu_fixture *f)
 {
     fake_port_reset(&f->port);
     f->device->impl->destroy(f->device);
+    for (unsigned i = 0; i < GPU_QUOTA_COUNT; i++)
+        RING_DRIVER_MUST(f->numbers[i].used == 0);
     RING_DRIVER_MUST(f->shared_count == 0);
     fake_port_finish(&f->port);
     exporter_finish(&f->exporter);

@@ -25,6 +25,8 @@ struct media_fixture {
     sd_event *loop;
     struct stats stats;
     struct device_census census;
+    struct quota quotas[QUOTAS_MAX];
+    struct quota_numbers numbers[QUOTAS_MAX];
     struct arena arena;
     struct exporter exporter;
     struct fake_port port;
@@ -74,6 +76,7 @@ static inline struct media_fixture *media_fixture_create(const struct media_opti
     RING_DRIVER_MUST(arena_init(&f->arena, fd_memfd("arena", MEDIA_WINDOW), MEDIA_WINDOW) == 0);
     RING_DRIVER_MUST(exporter_init(&f->exporter, kind, &f->arena, NULL) == 0);
     fake_port_init(&f->port, f->loop, &f->arena, MEDIA_WINDOW);
+    quotas_init(f->quotas, media_quota_rows, f->numbers, MEDIA_WINDOW, NULL);
     f->host = (struct device_host){
         .loop = f->loop,
         .memory = &f->driver.memory,
@@ -82,6 +85,7 @@ static inline struct media_fixture *media_fixture_create(const struct media_opti
         .port = &f->port.port,
         .stats = &f->stats,
         .census = &f->census,
+        .quotas = f->quotas,
         .call = media_fixture_called,
         .config_changed = media_fixture_config_changed,
     };
@@ -97,6 +101,8 @@ static inline void media_fixture_destroy(struct media_fixture *f)
 {
     fake_port_reset(&f->port);
     f->device->impl->destroy(f->device);
+    for (unsigned i = 0; i < MEDIA_QUOTA_COUNT; i++)
+        RING_DRIVER_MUST(f->numbers[i].used == 0);
     fake_port_finish(&f->port);
     exporter_finish(&f->exporter);
     arena_finish(&f->arena);

@@ -7,6 +7,33 @@ static void test_h264(void **state)
     play(*state, &h264);
 }
 
+/* A codec's own pictures are counted. Without room for one, what should become one comes back as an
+ * error. */
+static void test_memory(void **state)
+{
+    struct media_fixture *f = *state;
+    struct quota_numbers *memory = &f->numbers[MEDIA_QUOTA_CODEC_MEMORY];
+    struct virtio_media_event_dqbuf event;
+    struct codec_stream stream;
+    struct player p;
+
+    if (!codec_stream_make(&stream, h264.source, h264.how, h264.frames, h264.layout))
+        skip();
+    play(f, &h264);
+    assert_true(memory->peak >= 320 * 240 * 3 / 2);
+    assert_int_equal(memory->used, 0);
+    memory->limit = 320 * 240;
+    player_open(&p, f, &stream, h264.codec, h264.fourcc);
+    player_send(&p);
+    codec_event(&p.codec, &event);
+    assert_int_equal(codec_event_type(&event), p.codec.output);
+    assert_true(event.buffer.flags & V4L2_BUF_FLAG_ERROR);
+    assert_true(memory->refused > 0);
+    player_close(&p);
+    assert_int_equal(memory->used, 0);
+    codec_stream_free(&stream);
+}
+
 /* Pictures come in another order than their packets. */
 static void test_h264_b_frames(void **state)
 {
@@ -139,13 +166,21 @@ static void test_mjpeg(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DECODER_TEST(test_h264),          DECODER_SINGLE_TEST(test_h264),
-        DECODER_TEST(test_h264_b_frames), DECODER_TEST(test_direct),
-        DECODER_TEST(test_blocks_below),  DECODER_SINGLE_TEST(test_h264_cropped),
-        DECODER_TEST(test_h264_planes),   DECODER_TEST(test_h264_10_bits),
-        DECODER_TEST(test_h264_422),      DECODER_TEST(test_hevc),
-        DECODER_TEST(test_vp8),           DECODER_TEST(test_vp9),
-        DECODER_TEST(test_av1),           DECODER_TEST(test_mpeg2),
+        DECODER_TEST(test_h264),
+        DECODER_SINGLE_TEST(test_h264),
+        DECODER_TEST(test_memory),
+        DECODER_TEST(test_h264_b_frames),
+        DECODER_TEST(test_direct),
+        DECODER_TEST(test_blocks_below),
+        DECODER_SINGLE_TEST(test_h264_cropped),
+        DECODER_TEST(test_h264_planes),
+        DECODER_TEST(test_h264_10_bits),
+        DECODER_TEST(test_h264_422),
+        DECODER_TEST(test_hevc),
+        DECODER_TEST(test_vp8),
+        DECODER_TEST(test_vp9),
+        DECODER_TEST(test_av1),
+        DECODER_TEST(test_mpeg2),
         DECODER_SINGLE_TEST(test_mjpeg),
     };
 

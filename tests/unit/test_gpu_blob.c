@@ -223,12 +223,12 @@ static void guest_pages_are_checked(void **state)
     assert_int_equal(send_guest_blob(f, &request, 4), BAD_PARAMETER);
     request.blob.blob_id = 0;
     assert_census(f, 0, 0, 0);
-    assert_int_equal(gpu_of(f)->entries, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 0);
     assert_int_equal(send_guest_blob(f, &request, 4), NODATA);
-    assert_int_equal(gpu_of(f)->entries, 5); /* the last one's pages are in two places */
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 5); /* the last one's pages are in two places */
     assert_census(f, 1, 0, 0);
     assert_int_equal(gpu_unref(f, 7), NODATA);
-    assert_int_equal(gpu_of(f)->entries, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 0);
 }
 
 static void host_memory_has_no_guest_pages(void **state)
@@ -248,11 +248,11 @@ static void the_pieces_of_all_backings_are_limited(void **state)
     struct gpu_fixture *f = *state;
     struct blob_with_entries request = guest_blob(7, 4 * PAGE, 4);
 
-    gpu_of(f)->limits.entries = 7;
+    gpu_limit(f, GPU_QUOTA_PAGES, 7);
     assert_int_equal(send_guest_blob(f, &request, 4), NODATA);
     request.blob.resource_id = 8;
     assert_int_equal(send_guest_blob(f, &request, 4), NO_MEMORY);
-    assert_int_equal(gpu_of(f)->entries, 4);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 4);
     assert_int_equal(gpu_unref(f, 7), NODATA);
     assert_int_equal(send_guest_blob(f, &request, 4), NODATA);
 }
@@ -309,7 +309,7 @@ static void backing_comes_and_goes(void **state)
     assert_int_equal(attach(f, 7, 2, 2), UNSPEC);
     assert_int_equal(detach(f, 7), NODATA);
     assert_int_equal(detach(f, 7), BAD_RESOURCE);
-    assert_int_equal(gpu_of(f)->entries, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 0);
     assert_int_equal(attach(f, 7, 2, 2), NODATA);
 }
 
@@ -457,11 +457,12 @@ static void destroying_the_context_leaves_the_mapping(void **state)
 
 static void limits_are_kept(void **state)
 {
-    const struct gpu_options options = {
-        .max_resources = 3, .max_contexts = 2, .max_bytes = 8 * PAGE};
-    struct gpu_fixture *f = gpu_fixture_create(&options, EXPORTER_MEMFD);
+    struct gpu_fixture *f = *state;
     struct blob_with_entries guest = guest_blob(20, PAGE, 1);
 
+    gpu_limit(f, GPU_QUOTA_RESOURCES, 3);
+    gpu_limit(f, GPU_QUOTA_CONTEXTS, 2);
+    gpu_limit(f, GPU_QUOTA_MEMORY, 8 * PAGE);
     gpu_context(f, 1, 0);
     assert_int_equal(gpu_context(f, 2, 0), NODATA);
     assert_int_equal(gpu_context(f, 3, 0), NO_MEMORY);
@@ -475,7 +476,6 @@ static void limits_are_kept(void **state)
     guest.blob.resource_id = 21;
     assert_int_equal(send_guest_blob(f, &guest, 1), NO_MEMORY);
     assert_int_equal(f->census.resources, 3);
-    gpu_fixture_destroy(f);
 }
 
 /* No more descriptors than the process may have: the guest is told, and everything goes on. */
@@ -514,8 +514,8 @@ static void a_reset_drops_everything_without_asking(void **state)
     assert_int_equal(f->port.unmaps, unmaps);
     assert_census(f, 0, 0, 0);
     assert_int_equal(f->census.contexts, 0);
-    assert_int_equal(gpu_of(f)->entries, 0);
-    assert_int_equal(gpu_of(f)->attachments, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 0);
     /* The same ids work again. */
     assert_int_equal(gpu_context(f, 1, 0), NODATA);
     assert_int_equal(gpu_create_blob(f, 1, 1, PAGE), NODATA);
@@ -545,7 +545,7 @@ int main(void)
         GPU_TEST(unref_forgets_even_what_the_window_keeps),
         GPU_TEST(what_is_cancelled_is_done_again),
         GPU_TEST(destroying_the_context_leaves_the_mapping),
-        FD_TEST(limits_are_kept),
+        GPU_TEST(limits_are_kept),
         GPU_TEST(blobs_until_the_host_is_full),
         GPU_TEST(a_reset_drops_everything_without_asking),
         GPU_ARENA_TEST(a_reset_drops_everything_without_asking),

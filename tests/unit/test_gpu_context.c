@@ -96,7 +96,7 @@ static void resources_are_attached_and_detached(void **state)
     assert_int_equal(gpu_detach(f, 1, 7), NODATA);
     assert_null(context_resource(context, 7));
     assert_int_equal(gpu_detach(f, 1, 7), BAD_RESOURCE);
-    assert_int_equal(gpu_of(f)->attachments, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 0);
 }
 
 static void attachments_end_with_either_side(void **state)
@@ -110,24 +110,24 @@ static void attachments_end_with_either_side(void **state)
         for (uint32_t ctx = 1; ctx <= 3; ctx++)
             assert_int_equal(gpu_attach(f, ctx, id), NODATA);
     }
-    assert_int_equal(gpu_of(f)->attachments, 9);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 9);
     assert_int_equal(gpu_unref(f, 2), NODATA);
-    assert_int_equal(gpu_of(f)->attachments, 6);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 6);
     assert_int_equal(gpu_detach(f, 1, 2), BAD_RESOURCE);
     assert_int_equal(destroy(f, 1), NODATA);
-    assert_int_equal(gpu_of(f)->attachments, 4);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 4);
     assert_int_equal(gpu_unref(f, 1), NODATA);
     assert_int_equal(gpu_unref(f, 3), NODATA);
-    assert_int_equal(gpu_of(f)->attachments, 0);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 0);
 }
 
 static void attachments_are_limited(void **state)
 {
-    const struct gpu_options options = {.max_resources = 1};
-    struct gpu_fixture *f = gpu_fixture_create(&options, EXPORTER_MEMFD);
+    struct gpu_fixture *f = *state;
     uint32_t type = NODATA;
     uint32_t ctx = 0;
 
+    gpu_limit(f, GPU_QUOTA_ATTACHMENTS, 4);
     gpu_context(f, 1, 0);
     gpu_create_blob(f, 1, 7, PAGE);
     while (type == NODATA && ctx < 100) {
@@ -136,7 +136,6 @@ static void attachments_are_limited(void **state)
     }
     assert_int_equal(type, NO_MEMORY);
     assert_int_equal(ctx, 5);
-    gpu_fixture_destroy(f);
 }
 
 int main(void)
@@ -147,7 +146,7 @@ int main(void)
         GPU_TEST(names_are_bounded_and_printable),
         GPU_TEST(resources_are_attached_and_detached),
         GPU_TEST(attachments_end_with_either_side),
-        FD_TEST(attachments_are_limited),
+        GPU_TEST(attachments_are_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,12 +116,12 @@ static void an_image_is_made_as_it_was_told(void **state)
         memset(buffer_data(buffer), (int)id, size);
     }
     assert_int_equal(((uint8_t *)buffer_data(resource_find(gpu, 1)->buffer))[0], 1);
-    assert_int_equal(gpu->bytes, 3 * size);
+    assert_int_equal(quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY)), 3 * size);
     /* The images outlive the context that made them. */
     assert_int_equal(destroy(f, CTX), NODATA);
     for (uint32_t id = 1; id <= 3; id++)
         assert_int_equal(gpu_unref(f, id), NODATA);
-    assert_int_equal(gpu->bytes, 0);
+    assert_int_equal(quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY)), 0);
 }
 
 static void every_format_has_its_layout(void **state)

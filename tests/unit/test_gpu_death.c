@@ -131,6 +131,8 @@ struct life {
     struct exporter exporter;
     struct fake_port port;
     struct device_host host;
+    struct quota quotas[QUOTAS_MAX];
+    struct quota_numbers numbers[QUOTAS_MAX];
     struct device *device;
 };
 
@@ -196,6 +198,7 @@ static void lend(struct life *l)
     fake_port_init(&l->port, l->loop, &l->arena, ROOM);
     l->shelf = (struct shelf){shelf_takes, shelf_drops, shelf_gives};
     l->arena.shelf = &l->shelf;
+    quotas_init(l->quotas, gpu_quota_rows, l->numbers, ROOM, NULL);
     l->host = (struct device_host){
         .loop = l->loop,
         .memory = &l->memory,
@@ -204,6 +207,7 @@ static void lend(struct life *l)
         .port = &l->port.port,
         .stats = &l->stats,
         .census = &l->census,
+        .quotas = l->quotas,
         .store = &l->store,
         .shelf = &l->shelf,
         .running = &l->world->shared->running,
@@ -291,7 +295,7 @@ static uint64_t digest(const struct life *l)
     const struct scanout *scanout = &gpu->display.scanouts[0];
     const struct cursor *cursor = &gpu->display.cursors[0];
     struct id_node *node, *inner;
-    uint64_t sum = mix(gpu->bytes, l->port.count);
+    uint64_t sum = mix(quota_used(gpu_quota(gpu, GPU_QUOTA_MEMORY)), l->port.count);
 
     for (node = id_map_first(&gpu->resources); node != NULL; node = id_map_next(node))
         sum = mix_resource(sum, ID_MAP_OF(node, struct resource, node));

@@ -177,7 +177,12 @@ static void all_comes_back(void **state)
     assert_int_equal(*(uint8_t *)buffer_data(resource_find(gpu, 1)->buffer), 42);
     assert_int_equal(resource_find(gpu, 2)->picture->data[0], 43);
     assert_int_equal(resource_find(gpu, 2)->backing.pins->size, 16384);
-    assert_int_equal(gpu->bytes, MIB + 64 * 64 * 4);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_MEMORY), MIB + 64 * 64 * 4);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_RESOURCES), 2);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_CONTEXTS), 1);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_PAGES), 2);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_ATTACHMENTS), 1);
+    assert_int_equal(gpu_used(f, GPU_QUOTA_MAPPINGS), 1);
     assert_int_equal(f->port.count, 1);
     assert_int_equal(f->census.mapped, 1);
     assert_int_equal(f->shared_count, 1);
@@ -481,7 +486,7 @@ static void noise_does_no_harm(void **state)
             gpu_unref(f, id);
         }
         assert_int_equal(((struct gpu *)f->device)->resources.count, 0);
-        assert_int_equal(((struct gpu *)f->device)->bytes, 0);
+        assert_int_equal(quota_used(gpu_quota((struct gpu *)f->device, GPU_QUOTA_MEMORY)), 0);
         assert_int_equal(f->census.mapped, 0);
         gpu_fixture_destroy(f);
     }

@@ -377,9 +377,9 @@ static void guest_pages_are_copied_where_they_changed(void **state)
     assert_int_equal(sink->frame.pixels[(20 * WIDTH + 5) * 4], 2); /* it is not flushed yet */
     gpu_flush(f, ID, gpu_rect(5, 20, 1, 1));
     assert_int_equal(sink->pixels[0][0], 4);
-    assert_true(gpu_of_fixture(f)->bytes == WIDTH * HEIGHT * 4);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == WIDTH * HEIGHT * 4);
     gpu_unref(f, ID);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
 }
 
 /* A page flip: the driver says that little changed, and that is true of the picture, not of the
@@ -400,7 +400,7 @@ static void a_flip_between_guest_pages_is_whole(void **state)
     assert_int_equal(GPU_DO(f, second), NODATA);
     gpu_flush(f, 6, gpu_rect(0, 0, 1, 1));
     assert_int_equal(sink->frame.pixels[20 * WIDTH * 4], 2);
-    assert_true(gpu_of_fixture(f)->bytes == WIDTH * HEIGHT * 4); /* in the same place */
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == WIDTH * HEIGHT * 4); /* in the same place */
     second.offsets[0] = htole32(8192 - 29 * 256 - 159);
     assert_int_equal(GPU_DO(f, second), BAD_PARAMETER);
 }
@@ -417,7 +417,7 @@ static void guest_pages_in_a_row_are_not_copied(void **state)
     gpu_flush(f, ID, ALL);
     assert_int_equal(sink->pixels[0][0], 5);
     assert_int_equal(sink->frame.stride, 256);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
 }
 
 /* Where this machine has what it takes. */
@@ -443,7 +443,7 @@ static void guest_pages_become_a_dmabuf(void **state)
     assert_int_equal(sink->frame.dmabuf_offset, 512);
     assert_int_equal(sink->frame.dmabuf_stride, 256);
     assert_int_equal(sink->frame.dmabuf_width, WIDTH);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
     *gpu_page(f, at, 8192, 512) = 10; /* no copy */
     assert_true(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
     assert_int_equal(frame.pixels[0], 10);
@@ -477,7 +477,7 @@ static void without_a_watcher_nothing_is_copied(void **state)
 
     GPU_DO(f, request);
     gpu_flush(f, ID, ALL);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
     *gpu_page(f, at, 8192, 512) = 6;
     assert_true(display_frame(&gpu_of_fixture(f)->display, 0, &frame));
     assert_int_equal(frame.pixels[0], 6);
@@ -654,12 +654,12 @@ static void a_read_outlives_what_it_was_for(void **state)
     fake->at_once = true;
     assert_int_equal(gpu_unref(f, ID), NODATA);
     fake->to[WIDTH * HEIGHT * 4 - 1] = 1; /* the memory is still there */
-    assert_true(gpu_of_fixture(f)->bytes == WIDTH * HEIGHT * 4);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == WIDTH * HEIGHT * 4);
     fake_end(fake, "read", 0);
     gpu_loop(f);
     assert_int_equal(gpu_take(f, 0), NODATA);
     assert_int_equal(sink->updates, 0);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
 }
 
 /* The driver shows a resource without waiting for its making, which fails. */
@@ -700,7 +700,7 @@ static void a_reset_forgets_the_read(void **state)
     f->device->impl->reset(f->device);
     gpu_loop(f);
     assert_int_equal(sink->updates, 0);
-    assert_true(gpu_of_fixture(f)->bytes == 0);
+    assert_true(gpu_used(f, GPU_QUOTA_MEMORY) == 0);
 }
 
 static void without_a_watcher_nothing_is_read(void **state)

@@ -27,11 +27,19 @@ static const struct options_row own_rows[] = {
     {NULL},
 };
 
+static const struct quota_row quotas[] = {
+    {"paint", .bytes = true, .most = 1 << 20, .windows = 2, .answer = "NOTHING",
+     .what = "Cans.\nOf it."},
+    {"brushes", .most = 7, .answer = "NOTHING", .what = "Of hair."},
+    {NULL},
+};
+
 static const struct options_program program = {
     .name = "hostblob-test",
     .summary = "a device that is none",
     .window = UINT64_C(256) << 20,
     .rows = own_rows,
+    .quotas = quotas,
     .target = &colour,
 };
 
@@ -124,6 +132,24 @@ static void every_option_is_taken(void **state)
     assert_int_equal(o.link_fd, 3);
     assert_int_equal(o.journal_fd, 4);
     assert_int_equal(o.arena_fd, -1);
+}
+
+static void limits_are_taken(void **state)
+{
+    struct options o;
+
+    assert_int_equal(PARSE(&o, A("--limit=brushes=9"), A("--limit=paint=2G")), OPTIONS_RUN);
+    assert_int_equal(o.limits[1], 9);
+    assert_int_equal(o.limits[0], UINT64_C(2) << 30);
+    assert_int_equal(PARSE(&o, A("--limit=rollers=9")), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "--limit=rollers=9 cannot be: it must be NAME=NUMBER, and NAME is "
+                                 "paint, brushes."));
+    assert_int_equal(PARSE(&o, A("--limit=paint=12")), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "paint must be a size with a unit such as 256M, at least 64K."));
+    assert_int_equal(PARSE(&o, A("--help")), OPTIONS_DONE);
+    assert_non_null(strstr(said, "\n  brushes=7, NOTHING\n        Of hair.\n"));
+    assert_non_null(strstr(said, "\n  paint=512M, NOTHING (more with a larger window)\n"));
+    assert_int_equal(PARSE(&o, A("--help"), A("--limit=paint=1M")), OPTIONS_DONE);
 }
 
 static void a_size_has_a_unit(void **state)
@@ -248,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FD_TEST(what_is_not_said_has_a_default),
         FD_TEST(every_option_is_taken),
+        FD_TEST(limits_are_taken),
         FD_TEST(a_size_has_a_unit),
         FD_TEST(nonsense_is_refused),
         FD_TEST(what_excludes_each_other_is_refused),

@@ -20,6 +20,8 @@ struct codec {
 
 struct crowd {
     struct device_census census;
+    struct quota quotas[QUOTAS_MAX];
+    struct quota_numbers numbers[QUOTAS_MAX];
     struct arena arena;
     struct exporter exporter;
     struct shm_port port;
@@ -35,8 +37,9 @@ static void crowd_init(struct crowd *c, enum exporter_kind kind)
     *c = (struct crowd){.port = {.size = WINDOW}, .random = 99};
     assert_int_equal(arena_init(&c->arena, fd_memfd("arena", WINDOW), WINDOW), 0);
     assert_int_equal(exporter_init(&c->exporter, kind, &c->arena, NULL), 0);
-    c->host =
-        (struct device_host){.exporter = &c->exporter, .port = &c->port, .census = &c->census};
+    quotas_init(c->quotas, media_quota_rows, c->numbers, WINDOW, NULL);
+    c->host = (struct device_host){
+        .exporter = &c->exporter, .port = &c->port, .census = &c->census, .quotas = c->quotas};
     window_init(&c->window, &c->host);
 }
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "base/units.h"
+#include "hostblob/cli.h"
+#include "hostblob/devices.h"
+#include "hostblob/json_path.h"
+#include "hostblob/table.h"
+
+static struct json_object *limits_of(const struct devices *d, unsigned i)
+{
+    return json_path_get(d->all[i].report, "/limits", json_type_object);
+}
+
+static void limits_json(const struct devices *d)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct json_object *o = json_object_new_object(), *limits = limits_of(d, i);
+
+        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
+        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
+        json_object_object_add(o, "limits", json_object_get(limits));
+        json_object_array_add(array, o);
+    }
+    json_path_print(array);
+}
+
+/* "12M" where bytes are counted. */
+static void format(struct json_object *limit, const char *path, char text[static 24])
+{
+    uint64_t n = json_path_number(limit, path);
+
+    if (n != 0 && strcmp(json_path_text(limit, "/unit"), "bytes") == 0)
+        units_format_size(n, text);
+    else
+        snprintf(text, 24, "%llu", (unsigned long long)n);
+}
+
+static void limits_rows(struct json_object *limits)
+{
+    static const char *const head[] = {"LIMIT", "USED", "PEAK", "MAY BE", "REFUSED", "THEN"};
+    struct table t;
+
+    table_init(&t, sizeof(head) / sizeof(head[0]));
+    table_add(&t, head);
+    json_object_object_foreach(limits, name, l)
+    {
+        char used[24], peak[24], limit[24], refused[24];
+        const char *cells[] = {name, used, peak, limit, refused, json_path_text(l, "/answer")};
+
+        format(l, "/used", used);
+        format(l, "/peak", peak);
+        format(l, "/limit", limit);
+        snprintf(refused, sizeof(refused), "%llu",
+                 (unsigned long long)json_path_number(l, "/refused"));
+        table_add(&t, cells);
+    }
+    table_print(&t, 2);
+    table_finish(&t);
+}
+
+static void limits_people(const struct devices *d)
+{
+    for (unsigned i = 0; i < d->count; i++) {
+        printf("%s:\n", d->all[i].name);
+        if (limits_of(d, i) != NULL)
+            limits_rows(limits_of(d, i));
+    }
+    if (d->count == 0)
+        puts("No device runs here.");
+}
+
+static int limits(const struct cli_command *command, int argc, char **argv)
+{
+    return devices_show(command, argc, argv, limits_json, limits_people);
+}
+
+const struct cli_command cli_limits = {
+    .name = "limits",
+    .arguments = "[--json] [DEVICE ...]",
+    .summary = "Show how much a guest has of what it may have.",
+    .help = "Of each thing that a guest can make the device hold: how much it has now, the most\n"
+            "that it had, how much it may have, how often it was refused more, and what it gets\n"
+            "then. The device's option --limit=NAME=NUMBER changes what it may have; its --help\n"
+            "says what each is.\n"
+            "\n"
+            "  --json\n"
+            "        The same as one array.\n"
+            "\n"
+            "Examples:\n"
+            "  hostblob limits gpu\n"
+            "  hostblob run --device gpu,socket=/run/gpu.sock,limit=memory=4G,limit=contexts=64\n",
+    .run = limits,
+};
