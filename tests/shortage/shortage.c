@@ -339,61 +339,64 @@ static bool folder_is_clean(void)
            access(device.daemon.control_path, F_OK) != 0;
 }
 
-/* It works after all, or has said why it does not, and ended in order. */
-static bool judge_start(int started, const char *left)
+/* It has ended before it was ready: with this status it may, if it has said why. */
+static const char *judge_refusal(int status)
 {
-    struct visit visit;
-    int status;
+    part.refused++;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_FAILURE)
+        return "it ends with a strange status";
+    return log_has("rror: ") ? NULL : "it does not say why it ends";
+}
 
-    if ((left != NULL || started < 0) && blames_library()) {
-        part.library++;
-        return true;
+/* Waits until its worker is there, or it has ended. The wait status, -EINPROGRESS when it is ready,
+ * or -ETIMEDOUT. */
+static int await_start(void)
+{
+    int status = -ETIMEDOUT;
+
+    for (double end = now() + LIMIT / 1000; status == -ETIMEDOUT && now() < end; usleep(5000)) {
+        status = daemon_process_wait(&device.daemon, 0);
+        if (status == -ETIMEDOUT && daemon_process_number(&device.daemon, "/worker/ready") == 1)
+            return -EINPROGRESS;
     }
-    if (started == 0) {
-        if (left != NULL) {
-            complain("it has started, and does not get ready");
-            return false;
-        }
-        if (!visit_run(&visit, &device.daemon, wish.gpu)) {
-            complain(visit.first);
-            return false;
-        }
-        status = daemon_process_stop(&device.daemon, 5000);
+    return status;
+}
+
+/* What is wrong with a device that was started, or NULL: it works after all, or has said why it
+ * does not, and ended in order. */
+static const char *judge_start(int started, struct visit *visit)
+{
+    const char *wrong = NULL;
+    int status = -ETIMEDOUT;
+
+    if (started == 0)
+        status = await_start();
+    else if (device.daemon.program == 0)
+        status = device.daemon.status;
+    atomic_store(&page->nth, 0);
+    part.fired += atomic_load(&page->fired) > 0;
+    if (status == -EINPROGRESS) {
+        if (!visit_run(visit, &device.daemon, wish.gpu))
+            return visit->first;
+        if (daemon_process_stop(&device.daemon, 5000) != 0)
+            wrong = "it ends with another status than 0";
+    } else if (status < 0) {
+        return started == 0 ? "it has started, and does not get ready"
+                            : "it neither starts nor ends";
     } else {
-        part.refused++;
-        status = device.daemon.program == 0 ? device.daemon.status : -ETIMEDOUT;
-        if (status == -ETIMEDOUT) {
-            complain("it neither starts nor ends");
-            return false;
-        }
-        status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-        if (status != EXIT_FAILURE || !log_has("rror: ")) {
-            complain(status == EXIT_FAILURE ? "it does not say why it ends" : "a strange status");
-            printf("    status %d\n", status);
-            return false;
-        }
+        wrong = judge_refusal(status);
     }
-    if (crashed() && blames_library()) {
-        part.library++;
-    } else if (crashed()) {
-        complain("a process was killed by a signal");
-        return false;
-    }
-    if (started == 0 && status != 0) {
-        complain("it ends with another status than 0");
-        return false;
-    }
-    if (!folder_is_clean()) {
-        complain("its sockets are left");
-        return false;
-    }
-    return true;
+    if (crashed())
+        return "a process was killed by a signal";
+    if (wrong == NULL && !folder_is_clean())
+        return "its sockets are left";
+    return wrong;
 }
 
 static void try_start(unsigned role, unsigned kind, uint64_t n)
 {
-    const char *left;
-    bool good;
+    struct visit visit;
+    const char *wrong;
     int r;
 
     if (device.runs)
@@ -401,15 +404,18 @@ static void try_start(unsigned role, unsigned kind, uint64_t n)
     part.tried++;
     page_arm(role, kind, n);
     r = device_start();
-    left = r == 0 ? await_idle() : NULL; /* the worker may be on its way still */
-    atomic_store(&page->nth, 0);
-    part.fired += atomic_load(&page->fired) > 0;
-    good = judge_start(r, left);
-    if (!good || wish.verbose) {
+    wrong = judge_start(r, &visit);
+    if (wrong != NULL && blames_library()) {
+        part.library++;
+        wrong = NULL;
+    }
+    if (wrong != NULL)
+        complain(wrong);
+    if (wrong != NULL || wish.verbose) {
         title(PHASE_START, role, kind, n);
         printf("    the start: %d\n", r);
     }
-    device_drop(!good);
+    device_drop(wrong != NULL);
 }
 
 /* What ends has less to do with memory, but must end, and soon. */
