@@ -120,9 +120,9 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
                                  struct fd_list *fds)
 {
     s->lent.journal->page->protocol_features = m->u64;
-    s->window.writable = false; /* until it asks how large it is */
     handlers_take_protocol_features(s, m->u64);
-    if (is_mute(s)) /* it never asks */
+    s->window.writable = false; /* until it asks how large it is */
+    if (is_mute(s))             /* it never asks */
         s->window.writable = s->lent.window_size <= MUTE_WINDOW;
     explain_negotiation(s);
     return 0;

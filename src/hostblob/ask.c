@@ -228,7 +228,7 @@ int ask_long_command(const char *path, const char *line, int fd, unsigned second
                      char why[static ASK_WHY])
 {
     struct json_object *answer = NULL, *ok = NULL;
-    int r;
+    int r = 0;
 
     if (strlen(line) > 500)
         return fail(why, -EMSGSIZE, "That is too long for a command");
