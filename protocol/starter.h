@@ -28,9 +28,8 @@ enum starter_type {
     STARTER_DROP,       /* end what was started so */
     STARTER_GIVEN,      /* the door beside this one is the device's from now on */
     /* Of a door beside the device's own. */
-    STARTER_WORDS, /* first of all. 'status': STARTER_VERSION; for its workers: 'text', a word of
-                      the command line, and 'code': 1 when they map memory that is not their own */
-    STARTER_HOLDS, /* it has all that it needs to be the device's door */
+    STARTER_SPEAKS, /* first of all. 'status': STARTER_VERSION */
+    STARTER_HOLDS,  /* it has all that it needs to be the device's door */
     /* The starter's news. */
     STARTER_STARTED,      /* 'pid'; or 'status', a negative errno: none was started */
     STARTER_ENDED,        /* 'pid', 'code' and 'status', as waitid tells them */

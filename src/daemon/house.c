@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
@@ -85,13 +86,27 @@ void house_execute(int fd, char *const *argv)
         syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 }
 
-static void become_worker(const struct house *h, char *const *words, const struct fd_list *fds)
+void house_command(char *const *argv, const struct house_words *words, char *last,
+                   char *to[static HOUSE_ARGUMENTS + HOUSE_MORE])
 {
     static char single[] = "--mapping=single";
-    int arena = fds->count > 2 ? fds->fds[2] : -1;
-    char argument[64], word[STARTER_TEXT];
-    char *argv[HOUSE_ARGUMENTS + 4];
     unsigned n = 0;
+
+    for (; argv[n] != NULL && n < HOUSE_ARGUMENTS; n++)
+        to[n] = argv[n];
+    if (words->word[0] != '\0')
+        to[n++] = (char *)(uintptr_t)words->word;
+    if (words->foreign)
+        to[n++] = single;
+    to[n++] = last;
+    to[n] = NULL;
+}
+
+static void become_worker(const struct house *h, char *const *words, const struct fd_list *fds)
+{
+    int arena = fds->count > 2 ? fds->fds[2] : -1;
+    char argument[64];
+    char *argv[HOUSE_ARGUMENTS + HOUSE_MORE];
     sigset_t none;
 
     sigemptyset(&none);
@@ -99,16 +114,8 @@ static void become_worker(const struct house *h, char *const *words, const struc
     for (unsigned i = 0; i < fds->count; i++)
         if (fd_set_inherited(fds->fds[i]) < 0)
             _exit(127);
-    for (; words[n] != NULL && n < HOUSE_ARGUMENTS; n++)
-        argv[n] = words[n];
-    snprintf(word, sizeof(word), "%s", h->words.word);
-    if (word[0] != '\0')
-        argv[n++] = word;
-    if (h->words.foreign)
-        argv[n++] = single;
     snprintf(argument, sizeof(argument), "--worker=%d,%d,%d", fds->fds[0], fds->fds[1], arena);
-    argv[n++] = argument;
-    argv[n] = NULL;
+    house_command(words, &h->words, argument, argv);
     house_execute(h->program, argv);
     _exit(127);
 }

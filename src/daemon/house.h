@@ -29,6 +29,12 @@ struct house_words {
 };
 
 #define HOUSE_ARGUMENTS 254u /* of a command line */
+#define HOUSE_MORE 4u        /* with what is put behind it, and its end */
+
+/* The whole command line of a worker, or of a door beside: the program's own words, what was
+ * settled, and 'last'. All are borrowed. */
+void house_command(char *const *argv, const struct house_words *words, char *last,
+                   char *to[static HOUSE_ARGUMENTS + HOUSE_MORE]);
 
 /* A door with its worker, as the starter sees them. It has one; in an upgrade one more. */
 struct house {
@@ -36,8 +42,7 @@ struct house {
     int program; /* what its workers are, owned; -1: this very program */
     struct child door, worker;
     struct house_words words;
-    bool spoke;  /* the door beside: it said its words, */
-    bool holds;  /* and has all that it needs */
+    bool holds;  /* the door beside: it has all that it needs */
     bool ending; /* the door is about to end */
 };
 

@@ -368,21 +368,18 @@ static int run_device(const struct program *program, struct options *options, ch
 }
 
 /* The life of a door beside that of another program, which is to be upgraded to this one. */
-static int run_beside(const struct program *program, struct options *options, char **argv)
+static int run_beside(const struct program *program, const struct options *options)
 {
     struct service s = {.program = program, .options = options, .listener.fd = -1};
     struct starter line = {.fd = options->upgrade_line};
-    struct house_words words = {.foreign = false};
     int r;
 
     log_init(program->options.name, NULL, options->log_level);
     if (fcntl(options->upgrade_line, F_SETFD, FD_CLOEXEC) < 0 ||
         fcntl(options->upgrade_channel, F_SETFD, FD_CLOEXEC) < 0)
         return EXIT_FAILURE;
-    r = prepare(program, options, argv, &words);
     control_socket_clear(&s.control);
-    if (r >= 0)
-        r = starter_words(&line, words.word, words.foreign);
+    r = starter_speaks(&line);
     if (r >= 0)
         r = sd_event_default(&s.loop);
     if (r >= 0)
@@ -396,10 +393,11 @@ static int run_one(const struct program *program, struct options *options, int a
 {
     if (options->is_worker)
         return run_worker(program, options);
-    if (options->upgrade_line >= 0 || options->starter_fd >= 0)
+    if (options->upgrade_line >= 0)
+        return run_beside(program, options);
+    if (options->starter_fd >= 0)
         argv[argc - 1] = NULL;
-    return options->upgrade_line >= 0 ? run_beside(program, options, argv)
-                                      : run_device(program, options, argv);
+    return run_device(program, options, argv);
 }
 
 /* What is asked for besides serving a front-end. -1: nothing. */

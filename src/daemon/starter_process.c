@@ -50,7 +50,7 @@ static void begin_upgrade(struct starting *s, struct fd_list *fds)
     if (r == 0)
         r = upgrade_find(s->process->argv[0], s->path);
     if (r >= 0)
-        r = upgrade_start_beside(&s->beside, s->path, s->process->argv, channel);
+        r = upgrade_start_beside(&s->beside, s->path, s->process->argv, &s->house.words, channel);
     fd_close(&channel);
     if (r < 0)
         tell_beside_ended(s, 0, r);
@@ -85,29 +85,22 @@ static void change_doors(struct starting *s)
     log_warning("This process goes on as the program before the upgrade: %s.", strerror(-r));
 }
 
-/* Said once, before it has heard of anybody. */
-static void take_words(struct starting *s, struct house *h, const struct starter_message *m)
+/* The first that it says. */
+static void take_version(struct starting *s, const struct starter_message *m)
 {
-    if (h != &s->beside || h->spoke)
+    if (m->status == (int)STARTER_VERSION)
         return;
-    h->spoke = m->status == (int)STARTER_VERSION;
-    if (!h->spoke) {
-        log_error("The program for the upgrade speaks another language with its starter (version "
-                  "%d, not %u).",
-                  m->status, STARTER_VERSION);
-        drop_beside(s);
-        return;
-    }
-    h->words.foreign = m->code != 0;
-    memcpy(h->words.word, m->text, sizeof(h->words.word));
-    h->words.word[STARTER_TEXT - 1] = '\0';
+    log_error("The program for the upgrade speaks another language with its starter (version %d, "
+              "not %u).",
+              m->status, STARTER_VERSION);
+    drop_beside(s);
 }
 
 static void take_upgrade_wish(struct starting *s, struct house *h, const struct starter_message *m,
                               struct fd_list *fds)
 {
-    if (m->type == STARTER_WORDS)
-        take_words(s, h, m);
+    if (m->type == STARTER_SPEAKS && h == &s->beside)
+        take_version(s, m);
     else if (m->type == STARTER_HOLDS && h == &s->beside)
         h->holds = true;
     else if (m->type == STARTER_UPGRADE && h == &s->house)
@@ -166,7 +159,7 @@ static void take_wish(struct starting *s, struct house *h, struct starter_messag
     case STARTER_UPGRADE:
     case STARTER_DROP:
     case STARTER_GIVEN:
-    case STARTER_WORDS:
+    case STARTER_SPEAKS:
     case STARTER_HOLDS:
         take_upgrade_wish(s, h, m, fds);
         break;

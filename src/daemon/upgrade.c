@@ -67,17 +67,10 @@ int upgrade_take_wish(const char *control_path, char path[static UPGRADE_PATH])
     return path[0] == '/' ? 1 : -EINVAL;
 }
 
-/* The program's words, with its path, and one more. */
-static void add_word(const char *path, char *const *argv, char *last, char *to[HOUSE_ARGUMENTS + 2])
+/* Where it is found now it is looked for the next time. A name without a path stays one. */
+static char *first_word(const char *path, char *const *argv)
 {
-    unsigned n = 1;
-
-    /* Where it is found now it is looked for the next time. A name without a path stays one. */
-    to[0] = argv[0] != NULL && strchr(argv[0], '/') == NULL ? argv[0] : (char *)(uintptr_t)path;
-    for (; argv[n] != NULL && n < HOUSE_ARGUMENTS; n++)
-        to[n] = argv[n];
-    to[n++] = last;
-    to[n] = NULL;
+    return argv[0] != NULL && strchr(argv[0], '/') == NULL ? argv[0] : (char *)(uintptr_t)path;
 }
 
 /* ---- beside ---- */
@@ -85,14 +78,15 @@ static void add_word(const char *path, char *const *argv, char *last, char *to[H
 static void become_beside(const struct house *beside, const char *path, char *const *argv, int line,
                           int channel, pid_t parent)
 {
-    char *words[HOUSE_ARGUMENTS + 2];
+    char *words[HOUSE_ARGUMENTS + HOUSE_MORE];
     char last[64];
 
     child_begin(parent);
     if (fd_set_inherited(line) < 0 || fd_set_inherited(channel) < 0)
         _exit(127);
     snprintf(last, sizeof(last), "--upgrade=%d,%d", line, channel);
-    add_word(path, argv, last, words);
+    house_command(argv, &beside->words, last, words);
+    words[0] = first_word(path, argv);
     house_execute(beside->program, words);
     _exit(127);
 }
@@ -128,12 +122,14 @@ static int start_beside(struct house *beside, const char *path, char *const *arg
     return r < 0 ? r : child_init(&beside->door, pid);
 }
 
-int upgrade_start_beside(struct house *beside, const char *path, char *const *argv, int channel)
+int upgrade_start_beside(struct house *beside, const char *path, char *const *argv,
+                         const struct house_words *words, int channel)
 {
     static struct log_limit limit;
     int r;
 
     house_clear(beside);
+    beside->words = *words;
     beside->program = open_program(path);
     r = beside->program < 0 ? beside->program : start_beside(beside, path, argv, channel);
     if (r == 0) {
@@ -185,7 +181,8 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
         .made = made,
         .foreign = house->words.foreign,
     };
-    char *words[HOUSE_ARGUMENTS + 2];
+    const struct house_words none = {.foreign = false}; /* they go through the record */
+    char *words[HOUSE_ARGUMENTS + HOUSE_MORE];
     char last[32];
     int fd, r;
 
@@ -196,7 +193,8 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
     r = fd_set_inherited(house->line);
     if (r == 0) {
         snprintf(last, sizeof(last), "--starter=%d", fd);
-        add_word(path, argv, last, words);
+        house_command(argv, &none, last, words);
+        words[0] = first_word(path, argv);
         fflush(NULL);
         execute(house, path, words);
         r = -errno;

@@ -49,9 +49,11 @@ int upgrade_find(const char *first_word, char path[static UPGRADE_PATH]);
  * it leads to 'path'. 1; 0 when there is none; -EPERM when it is another user's, logged; or -errno.
  */
 int upgrade_take_wish(const char *control_path, char path[static UPGRADE_PATH]);
-/* Starts what lies at 'path' beside, with 'argv' and 'channel' (borrowed) for its door. 0, or
- * -errno after a line in the log. */
-int upgrade_start_beside(struct house *beside, const char *path, char *const *argv, int channel);
+/* Starts what lies at 'path' beside, with 'argv', what was settled for the device ('words'; it is
+ * not settled again under a guest), and 'channel' (borrowed) for its door. 0, or -errno after a
+ * line in the log. */
+int upgrade_start_beside(struct house *beside, const char *path, char *const *argv,
+                         const struct house_words *words, int channel);
 /* Becomes the program of 'house'. Returns only when that cannot be: -errno. */
 int upgrade_become(const struct house *house, const char *path, char *const *argv, unsigned layers,
                    unsigned made);

@@ -48,12 +48,10 @@ int starter_upgrade(struct starter *s, int channel)
     return send_message(s, &m, &channel, 1);
 }
 
-int starter_words(struct starter *s, const char *word, bool foreign)
+int starter_speaks(struct starter *s)
 {
-    struct starter_message m = {
-        .type = STARTER_WORDS, .status = (int)STARTER_VERSION, .code = foreign};
+    const struct starter_message m = {.type = STARTER_SPEAKS, .status = (int)STARTER_VERSION};
 
-    snprintf(m.text, sizeof(m.text), "%s", word);
     return send_message(s, &m, NULL, 0);
 }
 

@@ -2,7 +2,6 @@
 #ifndef DOOR_STARTER_H
 #define DOOR_STARTER_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include <systemd/sd-event.h>
@@ -55,7 +54,7 @@ int starter_worker(struct starter *starter, int link_fd, int journal_fd, int are
  * -errno. */
 int starter_upgrade(struct starter *starter, int channel);
 /* A door that was started so begins with this. 0 or -errno. */
-int starter_words(struct starter *starter, const char *word, bool foreign);
+int starter_speaks(struct starter *starter);
 /* One of the wishes that have no descriptor; 'text' may be NULL. What cannot
  * be sent is lost: a line in the log. */
 void starter_say(struct starter *starter, enum starter_type type, const char *text);

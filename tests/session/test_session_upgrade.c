@@ -86,14 +86,19 @@ static int tear_down(void **state)
 }
 
 /* The program of the folder is started, not the built one. */
-static void open_installed(struct story *s)
+static void open_installed_with(struct story *s, const char *const *arguments)
 {
     const char *built = s->cast.program;
 
     s->cast.program = "HOSTBLOB_INSTALLED";
-    story_start(s, NULL);
+    story_start(s, arguments);
     s->cast.program = built;
     story_join(s);
+}
+
+static void open_installed(struct story *s)
+{
+    open_installed_with(s, NULL);
 }
 
 /* ---- upgrading ---- */
@@ -320,7 +325,9 @@ static void what_does_not_fit_is_refused(void **state)
     footprint_take(&before, s->daemon.program);
     install(getenv(subject_is_gpu(s) ? STORY_MEDIA : STORY_GPU));
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
-    if (strstr(output, "hostblob-gpu") == NULL || strstr(output, "hostblob-media") == NULL)
+    /* It takes no --renderer; or it does, and says what it is. */
+    if (strstr(output, "ended with status 2") == NULL &&
+        strstr(output, "it is hostblob-gpu, and the device is of hostblob-media") == NULL)
         fail_msg("another device's program was refused with: %s", output);
     install("/bin/true");
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
@@ -341,6 +348,33 @@ static void what_does_not_fit_is_refused(void **state)
     install(getenv(s->cast.program));
     upgrade_well(s);
     subject_serves(s);
+    story_end(s);
+}
+
+/* What dies with the program is not given up unasked. */
+static void contexts_are_not_lost_unasked(void **state)
+{
+    static const char *const arguments[] = {"--renderer=virgl", NULL};
+    struct story *s = story(state);
+    pid_t worker;
+
+    if (!gpu_story_can_draw())
+        skip();
+    open_installed_with(s, arguments);
+    gpu_story_bind(s);
+    upgrade_well(s); /* host memory's context lives on */
+    assert_int_equal(gpu_guest_context_of(&s->frontend, 5, VIRTIO_GPU_CAPSET_VIRGL2), OK);
+    worker = story_worker(s);
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    assert_non_null(strstr(output, "1 of the guest's OpenGL"));
+    assert_non_null(strstr(output, "--force"));
+    assert_int_equal(story_worker(s), worker);
+    assert_int_equal(upgrade(s, "--force"), 0);
+    assert_true(gpu_guest_context_of(&s->frontend, 5, VIRTIO_GPU_CAPSET_VIRGL2) >= REFUSED);
+    upgrade_well(s); /* it is lost already */
+    assert_int_equal(gpu_guest_context_destroy(&s->frontend, 5), OK);
+    assert_int_equal(gpu_guest_context_of(&s->frontend, 5, VIRTIO_GPU_CAPSET_VIRGL2), OK);
+    assert_int_equal(gpu_guest_context_destroy(&s->frontend, 5), OK);
     story_end(s);
 }
 
@@ -494,6 +528,7 @@ int main(void)
         UPGRADE_STORY(a_pause_is_no_end, media_qemu),
         UPGRADE_STORY(what_does_not_fit_is_refused, gpu_qemu_arena),
         UPGRADE_STORY(what_does_not_fit_is_refused, media_qemu),
+        UPGRADE_STORY(contexts_are_not_lost_unasked, gpu_qemu_single),
         UPGRADE_STORY(deaths_change_nothing, gpu_qemu_single),
         UPGRADE_STORY(deaths_change_nothing, media_qemu),
         UPGRADE_STORY(commands_fly, gpu_qemu_arena),

@@ -101,7 +101,7 @@ static int second_door(int line, int channel)
 
     if (play[7] == 'q')
         return 7;
-    say(line, STARTER_WORDS, play[7] == 'v' ? (int)STARTER_VERSION + 1 : (int)STARTER_VERSION, -1);
+    say(line, STARTER_SPEAKS, play[7] == 'v' ? (int)STARTER_VERSION + 1 : (int)STARTER_VERSION, -1);
     if (play[7] == 'v')
         pause();
     say(line, STARTER_STOPPING, 0, -1); /* it may not speak for the device: nobody hears of it */
