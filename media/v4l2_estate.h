@@ -20,6 +20,10 @@ struct v4l2_queue_buffer;
  * subscriptions, streams and queued buffers are there. The estate has what the driver does not tell
  * again: which buffers the guest believes to be queued, where it sees them, and of which it was not
  * told yet. The successor compares the two (media/v4l2_takeover.h).
+ *
+ * Whoever closes the last descriptor of the file waits for the driver. A session that ends frees
+ * its buffers in the lane first, and the door, which has the other descriptor, waits for nothing
+ * then.
  */
 struct v4l2_estate_queue {
     uint32_t type, streaming, user;

@@ -30,7 +30,8 @@ struct v4l2_found {
  * pinned pages at addresses of the other worker's; the stream is stopped, all buffers come back as
  * errors, and it starts again.
  *
- * Ioctls wait until all this is done.
+ * Ioctls wait until all this is done. What cannot be made good: an event that the other worker took
+ * with DQEVENT in the instant before it died, of which nothing is left, is lost.
  */
 struct v4l2_takeover {
     struct v4l2_work work;
