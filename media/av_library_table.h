@@ -112,7 +112,6 @@
 #define AV_LIBRARY_SCALE_CALLS(X)                                                                  \
     X(sws_alloc_context)                                                                           \
     X(sws_freeContext)                                                                             \
-    X(sws_getCachedContext)                                                                        \
     X(sws_getCoefficients)                                                                         \
     X(sws_getContext)                                                                              \
     X(sws_init_context)                                                                            \

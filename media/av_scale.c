@@ -116,24 +116,73 @@ static int matrix_of(const AVFrame *frame)
     return frame->colorspace <= AVCOL_SPC_BT2020_NCL ? (int)frame->colorspace : SWS_CS_DEFAULT;
 }
 
+static bool is_same(const struct av_scale_task *a, const struct av_scale_task *b)
+{
+    return a->from == b->from && a->from_width == b->from_width &&
+           a->from_height == b->from_height && a->to == b->to && a->to_width == b->to_width &&
+           a->to_height == b->to_height && a->from_full == b->from_full && a->to_full == b->to_full;
+}
+
+/* The ranges have to be known from the start: libswscale would copy a picture of equal size and
+ * format as it is, whatever it hears of them later. 0 or -ENOTSUP. */
+static int prepare(struct av_scale *scale, const struct av_scale_task *task)
+{
+    const struct av_library *av = scale->av;
+    const struct {
+        const char *name;
+        int value;
+    } options[] = {
+        {"srcw", task->from_width},
+        {"srch", task->from_height},
+        {"src_format", task->from},
+        {"src_range", task->from_full},
+        {"dstw", task->to_width},
+        {"dsth", task->to_height},
+        {"dst_format", task->to},
+        {"dst_range", task->to_full},
+        {"sws_flags", SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP},
+    };
+
+    if (scale->scaler != NULL && is_same(&scale->task, task))
+        return 0;
+    av->sws_freeContext(scale->scaler);
+    scale->scaler = av->sws_alloc_context();
+    if (scale->scaler == NULL)
+        return -ENOTSUP;
+    for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        av->av_opt_set_int(scale->scaler, options[i].name, options[i].value, 0);
+    scale->task = *task;
+    if (av->sws_init_context(scale->scaler, NULL, NULL) >= 0)
+        return 0;
+    av->sws_freeContext(scale->scaler);
+    scale->scaler = NULL;
+    return -ENOTSUP;
+}
+
 int av_scale_fill(struct av_scale *scale, const AVFrame *frame, int width, int height, bool full)
 {
     const struct av_library *av = scale->av;
     const int *matrix = av->sws_getCoefficients(matrix_of(frame));
-    enum AVPixelFormat from = av_scale_plain(frame->format);
     const AVFrame *made = scale->made;
+    const struct av_scale_task task = {
+        .from = (int)av_scale_plain(frame->format),
+        .from_width = width,
+        .from_height = height,
+        .from_full = av_scale_is_full(frame),
+        .to = made->format,
+        .to_width = made->width,
+        .to_height = made->height,
+        .to_full = full,
+    };
     int r;
 
-    if (!av->sws_isSupportedInput(from))
+    if (!av->sws_isSupportedInput((enum AVPixelFormat)task.from))
         return -ENOTSUP;
-    scale->scaler = av->sws_getCachedContext(scale->scaler, width, height, from, made->width,
-                                             made->height, (enum AVPixelFormat)made->format,
-                                             SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP,
-                                             NULL, NULL, NULL);
-    if (scale->scaler == NULL)
-        return -ENOTSUP;
-    av->sws_setColorspaceDetails(scale->scaler, matrix, av_scale_is_full(frame), matrix, full, 0,
-                                 1 << 16, 1 << 16);
+    r = prepare(scale, &task);
+    if (r < 0)
+        return r;
+    av->sws_setColorspaceDetails(scale->scaler, matrix, task.from_full, matrix, full, 0, 1 << 16,
+                                 1 << 16);
     r = av->sws_scale(scale->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
                       height, made->data, made->linesize);
     return av_library_failure(r);

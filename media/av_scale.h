@@ -5,11 +5,18 @@
 #include "media/av_library.h"
 #include "media/picture.h"
 
+/* What a scaler is made for. */
+struct av_scale_task {
+    int from, from_width, from_height, to, to_width, to_height;
+    int from_full, to_full; /* 1: the full range */
+};
+
 /* The life of a scaler of libswscale's, which brings a decoder's picture into the format and the
  * size that a guest has set. */
 struct av_scale {
     const struct av_library *av; /* with AV_LIBRARY_SCALE */
     struct SwsContext *scaler;   /* owned, NULL until it is needed */
+    struct av_scale_task task;   /* the scaler's */
     AVFrame *made; /* owned, likewise: libswscale writes a little beyond the ends of lines: never
                       into the guest's */
 };
