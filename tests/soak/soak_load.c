@@ -20,11 +20,22 @@
 #define DEATHS_US                                                                                  \
     700000u /* and after a death or an upgrade: a device forgives one each half second */
 
-static volatile sig_atomic_t stopping;
-
-static void on_signal(int number)
+/* From now on SIGTERM waits for the end of a life: no story has to reckon with it. What was started
+ * before hears it as ever. */
+static void hold_signal(void)
 {
-    stopping = 1;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static bool is_to_stop(void)
+{
+    sigset_t set;
+
+    return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
 }
 
 static void encoders(struct story *s, unsigned long turn)
@@ -75,8 +86,9 @@ static void go_on(void **state)
         codec_crowd_start(s, load->codec);
     else
         story_start(s, NULL);
+    hold_signal();
     printf("@@ control=%s\n", s->daemon.control_path);
-    for (unsigned long turn = 0; !stopping; turn++) {
+    for (unsigned long turn = 0; !is_to_stop(); turn++) {
         load->life(s, turn);
         printf("@@ lives=%lu\n", turn + 1);
         usleep(load->rest_us);
@@ -86,8 +98,6 @@ static void go_on(void **state)
 
 int main(int argc, char **argv)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
     for (unsigned i = 0; i < LOADS && argc == 2; i++)
         if (strcmp(argv[1], loads[i].name) == 0)
             load = &loads[i];
@@ -97,7 +107,6 @@ int main(int argc, char **argv)
         return argc == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    sigaction(SIGTERM, &action, NULL);
     const struct CMUnitTest tests[] = {
         {load->name, go_on, story_setup, story_teardown, (void *)(uintptr_t)load->cast},
     };
