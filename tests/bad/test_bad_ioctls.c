@@ -265,7 +265,7 @@ static void sessions_are_left_behind(void **state)
         if (round == 0)
             bad_note(s); /* the first frame's clock is there now */
     }
-    bad_told(s, "command_errors", "refused a session");
+    bad_told(s, "command_errors", "is refused 1 more sessions");
     bad_afterwards(s);
     story_end(s);
 }
