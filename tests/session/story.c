@@ -193,8 +193,13 @@ unsigned story_shmem_requests(const struct story *s)
 
 pid_t story_worker(struct story *s)
 {
-    pid_t pid = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
+    int64_t end = now_ms() + LIMIT;
+    pid_t pid;
 
+    /* A worker may serve before the starter has come to say which process it is. */
+    do
+        pid = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
+    while (pid <= 0 && now_ms() < end);
     assert_true(pid > 0);
     return pid;
 }
