@@ -41,6 +41,9 @@ static void complete_first(struct port *port)
     struct port_request *r = TAILQ_FIRST(&port->requests);
     struct port_mapping *m = r->mapping;
     bool gone = r->map ? r->result < 0 : true;
+    shm_port_done *done = r->done;
+    void *data = r->data;
+    int result = r->result;
 
     TAILQ_REMOVE(&port->requests, r, link);
     if (gone) {
@@ -50,8 +53,7 @@ static void complete_first(struct port *port)
     } else {
         mapping_settle(port, m);
     }
-    r->done(r->data, r->result);
-    free(r);
+    done(data, result); /* the request may be another one by then, or gone */
 }
 
 /* Answers come in the order of the requests, from the loop and not from within the call that asked.
@@ -127,21 +129,15 @@ static void carry_out(struct port *port, struct port_request *r)
         answer(port, r, -ENOTCONN);
 }
 
-static int request(struct port *port, struct port_mapping *m, bool map, shm_port_done *done,
-                   void *data)
+static void request(struct port *port, struct port_mapping *m, bool map, shm_port_done *done,
+                    void *data)
 {
-    struct port_request *r = calloc(1, sizeof(*r));
+    struct port_request *r = &m->request;
 
-    if (r == NULL)
-        return -ENOMEM;
-    r->map = map;
-    r->mapping = m;
-    r->done = done;
-    r->data = data;
+    *r = (struct port_request){.map = map, .mapping = m, .done = done, .data = data};
     TAILQ_INSERT_TAIL(&port->requests, r, link);
     if (port->news == LINK_WINDOW_OPEN || (!map && m->buffer->kind == BUFFER_ARENA))
         carry_out(port, r);
-    return 0;
 }
 
 /* Enters a mapping, which reserves its range. */
@@ -193,13 +189,8 @@ static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offse
         r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
         return r;
-    r = request(port, m, true, done, data);
-    if (r < 0) {
-        if (buffer->kind == BUFFER_ARENA)
-            arena_unpin(port->arena, buffer);
-        mapping_destroy(port, m);
-    }
-    return r;
+    request(port, m, true, done, data);
+    return 0;
 }
 
 static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t offset,
@@ -207,13 +198,12 @@ static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t off
 {
     struct port *port = PORT_OF(base);
     struct port_mapping *m = MAPPING_OF(range_set_at(&port->mappings, offset));
-    int r;
 
     if (m == NULL || m->buffer != buffer || m->range.start != offset || !m->there || m->leaving)
         return -ENOENT;
-    r = request(port, m, false, done, data);
-    m->leaving = r == 0;
-    return r;
+    m->leaving = true;
+    request(port, m, false, done, data);
+    return 0;
 }
 
 static int port_adopt(struct shm_port *base, struct buffer *buffer, uint64_t offset)

@@ -33,6 +33,7 @@ struct port_mapping {
     int slot;   /* in the journal, or -1 */
     bool there; /* its mapping was answered */
     bool leaving;
+    struct port_request request; /* in, and later out: to take something out needs no memory */
 };
 
 struct port {
