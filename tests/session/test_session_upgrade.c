@@ -21,8 +21,9 @@
  * The program is exchanged under a guest that does not notice: 'hostblob upgrade', asked as a
  * person asks it, of a program that was installed in the test's own folder.
  */
-#define UPGRADES 20u    /* while one device works, */
-#define FEW_UPGRADES 4u /* and others */
+#define UPGRADES 20u /* while one device works, */
+#define DEATHS 4u
+#define FEW_UPGRADES 3u /* and others */
 /* ns, on a machine that has much else to do: tests/guest/runkills takes a guest's measure. */
 #define LONGEST_PAUSE 10000000000ll
 
@@ -445,7 +446,7 @@ static void deaths_change_nothing(void **state)
     subject_forget();
     subject_bind(s);
     assert_true(subject_map(s));
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < DEATHS; i++) {
         pid_t pid = upgrade_begin(s, "--seconds=60");
         int64_t end = now_ns() + rand() % 80000000;
         int status;
@@ -459,7 +460,7 @@ static void deaths_change_nothing(void **state)
         subject_serves(s);
         subject_verify(s);
     }
-    print_message("%u of 8 upgrades were made\n", done);
+    print_message("%u of %u upgrades were made\n", done, DEATHS);
     await_children(s, 2);
     upgrade_well(s);
     subject_verify(s);
@@ -545,8 +546,7 @@ int main(void)
         UPGRADE_STORY(a_guest_goes_on, gpu_qemu_arena),
         UPGRADE_STORY(a_guest_goes_on, gpu_qemu_single),
         UPGRADE_STORY(a_guest_goes_on, gpu_crosvm_single),
-        UPGRADE_STORY(a_guest_goes_on, media_qemu),
-        UPGRADE_STORY(a_guest_goes_on, media_crosvm_single),
+        UPGRADE_STORY(a_guest_goes_on, media_qemu_single),
         UPGRADE_STORY(front_ends_come_and_go, gpu_qemu_arena),
         UPGRADE_STORY(front_ends_come_and_go, media_qemu),
         UPGRADE_STORY(a_person_may_name_a_program, gpu_qemu_arena),
