@@ -103,6 +103,7 @@ static int device_start(void)
     int r;
 
     setenv("LD_PRELOAD", getenv("HOSTBLOB_NTH_LIBRARY"), 1);
+    setenv("MALLOC_PERTURB_", "165", 0); /* what was freed is no longer what it was */
     r = daemon_process_start(&device.daemon, wish.gpu ? "HOSTBLOB_GPU" : "HOSTBLOB_MEDIA",
                              arguments);
     unsetenv("LD_PRELOAD");
