@@ -12,9 +12,13 @@
 
 /* No encoder here keeps so many pictures inside. */
 #define MAX_INSIDE 64u
+/* What an encoder keeps, in pictures: those that it refers to, waits with, and works on. */
+#define PICTURES 8u
 
 struct encoder {
     const struct av_library *av;      /* borrowed */
+    struct quota *memory;             /* borrowed; NULL: nobody counts */
+    uint64_t charge;                  /* bytes taken from it */
     struct encoder_settings settings; /* of what is open */
     const AVCodec *codec;
     AVCodecContext *context; /* NULL: the next picture begins anew */
@@ -27,12 +31,14 @@ struct encoder {
     bool broken; /* something of the stream was lost: a key picture has to come */
 };
 
-struct encoder *encoder_create(const struct av_library *av)
+struct encoder *encoder_create(const struct av_library *av, struct quota *memory)
 {
     struct encoder *encoder = calloc(1, sizeof(*encoder));
 
-    if (encoder != NULL)
+    if (encoder != NULL) {
         encoder->av = av;
+        encoder->memory = memory;
+    }
     return encoder;
 }
 
@@ -40,6 +46,9 @@ struct encoder *encoder_create(const struct av_library *av)
 static void close_codec(struct encoder *encoder)
 {
     encoder->av->avcodec_free_context(&encoder->context);
+    if (encoder->charge != 0)
+        quota_give(encoder->memory, encoder->charge);
+    encoder->charge = 0;
     encoder_input_finish(&encoder->input);
     encoder->inside = 0;
     encoder->broken = false;
@@ -147,6 +156,20 @@ int encoder_take(struct encoder *encoder, uint8_t *to, uint32_t size, struct enc
 
 /* ---- what goes in ---- */
 
+/* Takes what the codec will keep. Nobody tells how much that is. */
+static int charge(struct encoder *encoder, const struct encoder_settings *settings)
+{
+    uint64_t size = 0;
+    int r;
+
+    for (unsigned i = 0; i < settings->raw.format->planes; i++)
+        size += settings->raw.plane_size[i];
+    r = encoder->memory != NULL ? quota_take(encoder->memory, size * PICTURES) : 0;
+    if (r == 0 && encoder->memory != NULL)
+        encoder->charge = size * PICTURES;
+    return r;
+}
+
 static int open_codec(struct encoder *encoder, const struct encoder_settings *settings)
 {
     const struct av_library *av = encoder->av;
@@ -157,9 +180,13 @@ static int open_codec(struct encoder *encoder, const struct encoder_settings *se
     encoder->codec = encoder_codec_find(av, settings->coded);
     if (encoder->codec == NULL)
         return -EOPNOTSUPP;
-    r = encoder_codec_open(av, encoder->codec, settings, &encoder->context);
-    if (r != 0)
+    r = charge(encoder, settings);
+    if (r == 0)
+        r = encoder_codec_open(av, encoder->codec, settings, &encoder->context);
+    if (r != 0) {
+        close_codec(encoder);
         return r;
+    }
     takes = encoder->context->pix_fmt;
     full = encoder->context->color_range == AVCOL_RANGE_JPEG;
     r = encoder_input_init(&encoder->input, av, settings, takes, full);

@@ -7,6 +7,7 @@
 
 #include <linux/videodev2.h>
 
+#include "base/quota.h"
 #include "media/colours.h"
 #include "media/picture.h"
 
@@ -58,8 +59,9 @@ struct encoder_output {
 /* What FFmpeg calls the encoder for a coded format here, or NULL where it has none. */
 const char *encoder_name(const struct av_library *av, uint32_t coded);
 
-/* 'av' has AV_LIBRARY_SCALE. NULL if there is no memory. */
-struct encoder *encoder_create(const struct av_library *av);
+/* 'av' has AV_LIBRARY_SCALE. What the codec keeps is taken from 'memory' (borrowed; NULL: nobody
+ * counts), about. NULL if there is no memory. */
+struct encoder *encoder_create(const struct av_library *av, struct quota *memory);
 /* Also everything inside. Takes NULL. */
 void encoder_destroy(struct encoder *encoder);
 

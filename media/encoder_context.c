@@ -251,7 +251,7 @@ struct encoder_context *encoder_context_create(struct media *media, const struct
     context->av = av;
     context->codecs = codecs;
     context->jpeg_alone = encoder_format_jpeg_alone(av, codecs);
-    context->encoder = encoder_create(av);
+    context->encoder = encoder_create(av, &media->device.host->quotas[MEDIA_QUOTA_CODEC_MEMORY]);
     r = encoder_controls_init(context);
     if (context->encoder == NULL || r != 0)
         return drop(context, ENOMEM);

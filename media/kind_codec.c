@@ -219,7 +219,7 @@ static bool encoder_works(const struct av_library *av, const struct codec_format
 {
     struct encoder_settings settings;
     uint8_t *planes[PICTURE_MAX_PLANES] = {calloc(TRIAL_SIDE * 2, TRIAL_SIDE)};
-    struct encoder *encoder = encoder_create(av);
+    struct encoder *encoder = encoder_create(av, NULL);
     bool well = false;
 
     memset(&settings, 0, sizeof(settings));

@@ -23,6 +23,6 @@ const struct quota_row media_quota_rows[MEDIA_QUOTA_COUNT + 1] = {
                                    "here: half of what Linux gives a process."},
     [MEDIA_QUOTA_CODEC_MEMORY] = {"codec-memory", .bytes = true, .most = 4ull << 30,
                                   .answer = "ERROR buffers",
-                                  .what = "Pictures that decoders keep beside the buffers: 300 of\n"
+                                  .what = "Pictures that codecs keep beside the buffers: 300 of\n"
                                           "4K, or 64 decoders of 1080p."},
 };

@@ -3,6 +3,8 @@
 
 # Name, file, what is there, what is put in its place, the tests that must notice.
 FAULTS = [
+    ("encoders cost nothing", "media/encoder.c",
+     "quota_take(encoder->memory, size * PICTURES)", "quota_take(encoder->memory, 0)", ["encoder"]),
     ("a codec's pictures are never given back", "media/decoder_pictures.c",
      "    quota_give(counted->quota, counted->size);\n    free(counted);\n",
      "    free(counted);\n", ["decoder_streams"]),

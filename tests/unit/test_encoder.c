@@ -25,6 +25,8 @@ static const struct av_library *av;
 /* An encoder with its settings, and a decoder for what comes of it. */
 struct tandem {
     struct encoder *encoder;
+    struct quota memory;
+    struct quota_numbers numbers;
     struct encoder_settings settings;
     uint8_t *planes[PICTURE_MAX_PLANES];
     AVCodecContext *decoder;
@@ -74,6 +76,9 @@ static void defaults(struct encoder_settings *s, uint32_t coded)
     s->threads = 2;
 }
 
+static const struct quota_row memory_row[] = {{"codec-memory", .bytes = true, .most = 1 << 30},
+                                              {NULL}};
+
 /* Skips the test where FFmpeg has no encoder for it. */
 static struct tandem *tandem_create(uint32_t coded)
 {
@@ -83,7 +88,8 @@ static struct tandem *tandem_create(uint32_t coded)
     if (encoder_name(av, coded) == NULL)
         skip();
     defaults(&t->settings, coded);
-    t->encoder = encoder_create(av);
+    quotas_init(&t->memory, memory_row, &t->numbers, 0, NULL);
+    t->encoder = encoder_create(av, &t->memory);
     t->decoder = av->avcodec_alloc_context3(av->avcodec_find_decoder(id_of(coded)));
     assert_non_null(t->decoder);
     assert_int_equal(av->avcodec_open2(t->decoder, NULL, NULL), 0);
@@ -102,6 +108,7 @@ static void tandem_destroy(struct tandem *t)
     av->av_frame_free(&t->frame);
     av->avcodec_free_context(&t->decoder);
     encoder_destroy(t->encoder);
+    assert_int_equal(t->numbers.used, 0);
     free(t);
 }
 
@@ -203,6 +210,26 @@ static void test_vp8(void **state)
 static void test_jpeg(void **state)
 {
     encode_and_compare(V4L2_PIX_FMT_MJPEG);
+}
+
+/* What a codec keeps is counted while it is open, and it does not open without. */
+static void test_memory(void **state)
+{
+    struct tandem *t = tandem_create(V4L2_PIX_FMT_H264);
+    uint64_t size = t->settings.raw.plane_size[0];
+
+    for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
+        memset(t->planes[i], 128, WIDTH * HEIGHT * 3);
+    t->numbers.limit = size;
+    assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, 0, false), -EDQUOT);
+    assert_int_equal(t->numbers.used, 0);
+    assert_int_equal(t->numbers.refused, 1);
+    t->numbers.limit = 8 * size;
+    assert_int_equal(encoder_put(t->encoder, &t->settings, t->planes, 0, false), 0);
+    assert_int_equal(t->numbers.used, 8 * size);
+    encoder_forget(t->encoder);
+    assert_int_equal(t->numbers.used, 0);
+    tandem_destroy(t);
 }
 
 /* Every raw format comes out as the same luma. */
@@ -612,14 +639,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_h264),         cmocka_unit_test(test_vp8),
-        cmocka_unit_test(test_jpeg),         cmocka_unit_test(test_raw_formats),
-        cmocka_unit_test(test_crop),         cmocka_unit_test(test_key_pictures),
-        cmocka_unit_test(test_b_frames),     cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_rate_change),  cmocka_unit_test(test_quality),
-        cmocka_unit_test(test_quantizers),   cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_forget),       cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_any_settings), cmocka_unit_test(test_jpeg_colours),
-        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_jpeg),         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_raw_formats),  cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_key_pictures), cmocka_unit_test(test_b_frames),
+        cmocka_unit_test(test_rate),         cmocka_unit_test(test_rate_change),
+        cmocka_unit_test(test_quality),      cmocka_unit_test(test_quantizers),
+        cmocka_unit_test(test_too_small),    cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_headers),      cmocka_unit_test(test_any_settings),
+        cmocka_unit_test(test_jpeg_colours), cmocka_unit_test(test_levels),
     };
 
     return cmocka_run_group_tests(tests, load, NULL);
