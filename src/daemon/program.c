@@ -176,11 +176,12 @@ static bool is_asked(void *data)
     return control_socket_busy(&s->control);
 }
 
-static void serve_people(struct service *s)
+static int serve_people(struct service *s)
 {
     s->door.control_fd = s->control.fd;
-    if (s->control.fd >= 0 && control_socket_serve(&s->control, s->loop, &control_handler, s) < 0)
-        log_error("Nobody can ask at the control socket any more.");
+    if (s->control.fd < 0)
+        return 0;
+    return control_socket_serve(&s->control, s->loop, &control_handler, s);
 }
 
 static void on_taken(void *data, int control_fd)
@@ -188,7 +189,8 @@ static void on_taken(void *data, int control_fd)
     struct service *s = data;
 
     control_socket_adopt(&s->control, control_fd);
-    serve_people(s);
+    if (serve_people(s) < 0)
+        log_error("Nobody can ask at the control socket any more.");
 }
 
 static const struct door_handler door_handler = {on_status, on_ready, on_given, is_asked, on_taken};
@@ -233,8 +235,9 @@ static int door_begin(struct service *s, int starter_fd, int channel)
 
     if (r < 0)
         return r;
-    serve_people(s);
-    r = take_signals(s->loop);
+    r = serve_people(s);
+    if (r >= 0)
+        r = take_signals(s->loop);
     if (r >= 0 && channel < 0)
         r = door_serve(&s->door, listener_take(&s->listener), listening);
     if (r >= 0)
