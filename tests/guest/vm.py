@@ -12,10 +12,10 @@ command ended with 0, QEMU ended with 0 and had nothing to complain of.
     --smp N         processors of the guest (1)
     --limit N       seconds after which everything is killed (300)
     --console       show the guest's console too
+    --help          this text
 
 As a module it offers Machine, and Failure for all that can go wrong.
 """
-import argparse
 import ctypes
 import json
 import os
@@ -28,6 +28,8 @@ import sys
 import tempfile
 import threading
 import time
+
+from options import Options
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -401,7 +403,7 @@ def best_accelerator(root):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser = Options(__doc__)
     for kind in KINDS:
         parser.add_argument("--" + kind)
     parser.add_argument("--smp", type=int, default=1)
