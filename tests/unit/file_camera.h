@@ -223,6 +223,44 @@ static inline bool file_camera_event(struct file_camera *c, unsigned ms)
         }                                                                                          \
     } while (0)
 
+/* Whether a descriptor of this process is the FIFO's end for reading, and has seen writers go. */
+static inline bool file_camera_is_forsaken(int fd, const struct stat *fifo)
+{
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_ino == fifo->st_ino && st.st_dev == fifo->st_dev &&
+           poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
+}
+
+/* Whether the device has the FIFO open, and has noticed that its last writer is gone. */
+static inline bool file_camera_has_noticed(const struct file_camera *c)
+{
+    struct stat fifo;
+
+    assert_int_equal(stat(c->path, &fifo), 0);
+    for (int fd = 0; fd < 256; fd++)
+        if (file_camera_is_forsaken(fd, &fifo))
+            return false;
+    return true;
+}
+
+/* The FIFO's writer has gone: waits until the device has noticed. One that comes before goes on
+ * where this one has stopped, as a FIFO has it. */
+static inline void file_camera_notices(struct file_camera *c)
+{
+    FILE_CAMERA_AWAIT(c, file_camera_has_noticed(c));
+}
+
+/* What is still to do is done; then nothing wakes the loop, or a thread, for 'ms'. */
+static inline void file_camera_sleeps(struct file_camera *c, unsigned ms)
+{
+    unsigned wakes = 0;
+
+    while (sd_event_run(c->f->loop, ms * 1000ull) > 0)
+        assert_true(++wakes < 50);
+}
+
 /* Takes the next frame and copies it; its buffer stays with the guest. */
 static inline void file_camera_take(struct file_camera *c)
 {

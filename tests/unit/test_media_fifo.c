@@ -26,36 +26,6 @@ static int writer(struct file_camera *c)
     return fd;
 }
 
-/* Whether a descriptor of this process is the FIFO's end for reading, and has seen writers go. */
-static bool is_forsaken(int fd, const struct stat *fifo)
-{
-    struct pollfd end = {.fd = fd, .events = POLLIN};
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && st.st_ino == fifo->st_ino && st.st_dev == fifo->st_dev &&
-           poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
-}
-
-/* The device has the FIFO open, and has noticed that its last writer is gone. */
-static bool has_noticed(const struct file_camera *c)
-{
-    struct stat fifo;
-
-    assert_int_equal(stat(c->path, &fifo), 0);
-    for (int fd = 0; fd < 256; fd++)
-        if (is_forsaken(fd, &fifo))
-            return false;
-    return true;
-}
-
-/* The writer goes. One that comes before that is noticed goes on where this one has stopped, as a
- * FIFO has it. */
-static void writer_goes(struct file_camera *c, int fd)
-{
-    close(fd);
-    FILE_CAMERA_AWAIT(c, has_noticed(c));
-}
-
 /* What was written has been read. */
 static bool is_read(int fd)
 {
@@ -74,15 +44,6 @@ static void raw_fifo(struct file_camera *c)
     file_camera_open(c);
 }
 
-/* What is still to do is done; then nothing wakes the loop, or a thread, for 'ms'. */
-static void assert_asleep(struct file_camera *c, unsigned ms)
-{
-    unsigned wakes = 0;
-
-    while (sd_event_run(c->f->loop, ms * 1000ull) > 0)
-        assert_true(++wakes < 50);
-}
-
 static void test_writers_come_and_go(void **state)
 {
     struct file_camera *c = *state;
@@ -90,21 +51,22 @@ static void test_writers_come_and_go(void **state)
 
     raw_fifo(c);
     file_camera_start(c, 4);
-    assert_asleep(c, 60);
+    file_camera_sleeps(c, 60);
     for (unsigned round = 0; round < 5; round++) {
         int fd = writer(c);
 
         file_write_frames(fd, round * 10, 3, SIZE, false);
         for (uint32_t n = 0; n < 3; n++)
             file_camera_expect(c, sequence++, round * 10 + n);
-        assert_asleep(c, 30); /* it is there, and has nothing to say */
-        if (round % 2 == 0) { /* and dies in the middle of a frame */
+        file_camera_sleeps(c, 30); /* it is there, and has nothing to say */
+        if (round % 2 == 0) {      /* and dies in the middle of a frame */
             file_write_frames(fd, 99, 1, SIZE / 2 + round, false);
             assert_false(file_camera_event(c, 20));
         }
-        writer_goes(c, fd);
+        close(fd);
+        file_camera_notices(c);
         assert_false(file_camera_event(c, 0));
-        assert_asleep(c, 60);
+        file_camera_sleeps(c, 60);
     }
     file_camera_stop(c);
 }
@@ -175,7 +137,7 @@ static void test_back_pressure(void **state)
         written += n;
     assert_int_equal(errno, EAGAIN);
     assert_true(written > (ssize_t)SIZE * 2);
-    assert_asleep(c, 50);
+    file_camera_sleeps(c, 50);
     assert_true(write(fd, bytes, SIZE) < 0);
     file_camera_start(c, 2);
     for (uint32_t i = 0; i < written / SIZE; i++) {
@@ -218,14 +180,14 @@ static void test_the_size_comes_late(void **state)
     make_fifo(c);
     file_camera_open(c);
     assert_int_equal(c->picture.width, 640);
-    assert_asleep(c, 60);
+    file_camera_sleeps(c, 60);
     file_camera_subscribe(c, V4L2_EVENT_SOURCE_CHANGE);
     fd = writer(c);
     file_write_text(fd, "YUV4MP");
     assert_false(file_camera_event(c, 20));
     file_write_text(fd, &LINE[6]);
     file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
-    assert_asleep(c, 30);
+    file_camera_sleeps(c, 30);
     for (unsigned round = 0; round < 3; round++) {
         file_camera_start(c, 3);
         assert_int_equal(c->picture.width, WIDTH);
@@ -238,7 +200,8 @@ static void test_the_size_comes_late(void **state)
     /* The next writer says it all again. */
     file_camera_start(c, 3);
     for (unsigned round = 0; round < 3; round++) {
-        writer_goes(c, fd);
+        close(fd);
+        file_camera_notices(c);
         assert_false(file_camera_event(c, 0));
         fd = writer(c);
         file_write_text(fd, LINE);
@@ -279,7 +242,7 @@ static void test_a_writer_comes_early(void **state)
     file_write_text(fd, "YUV4MPEG2 W32 H32 F30:1\n");
     file_write_frames(fd, 7, 2, 32 * 32 * 3 / 2, true);
     file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
-    assert_asleep(c, 50);
+    file_camera_sleeps(c, 50);
     assert_false(file_camera_event(c, 0));
     file_camera_stop(c);
     file_camera_start(c, 3);
@@ -304,12 +267,13 @@ static void test_another_size(void **state)
     file_camera_start(c, 3);
     file_write_frames(fd, 0, 1, SIZE, true);
     file_camera_expect(c, 0, 0);
-    writer_goes(c, fd);
+    close(fd);
+    file_camera_notices(c);
     fd = writer(c);
     file_write_text(fd, "YUV4MPEG2 W32 H32 F30:1\n");
     file_write_frames(fd, 7, 2, 32 * 32 * 3 / 2, true);
     file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
-    assert_asleep(c, 50);
+    file_camera_sleeps(c, 50);
     file_camera_stop(c);
     file_camera_start(c, 3);
     assert_int_equal(c->picture.width, 32);

@@ -210,8 +210,7 @@ static void test_film_in_a_fifo(void **state)
         pid_t pid;
 
         make_raw(c, round * 20, 8);
-        media_loop_for(c->f, 30);
-        assert_int_equal(sd_event_run(c->f->loop, 50000), 0);
+        file_camera_sleeps(c, 50);
         pid = begin_shell(c, QUIET "-c:v ffv1 -f matroska - >$out");
         if (round == 0) {
             file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
@@ -221,6 +220,7 @@ static void test_film_in_a_fifo(void **state)
         for (uint32_t n = 0; n < 8; n++)
             file_camera_expect(c, sequence++, round * 20 + n);
         assert_int_equal(end_shell(pid), 0);
+        file_camera_notices(c);
     }
     drop_raw(c);
     file_camera_stop(c);
