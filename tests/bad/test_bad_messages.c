@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define LIMIT 20000 /* milliseconds, until descriptors are closed */
+
 /* Requests that exist, and so have a rule to break. */
 static bool exists(uint32_t request)
 {
@@ -195,15 +197,17 @@ static void messages_may_come_together(void **state)
     story_end(s);
 }
 
-/* The same message over and over: what came before is given back. */
+/* The same message over and over: what came before is given back. The device has asked for its
+ * mappings before that: a front-end that is busy with its storm would not answer in time. */
 static void a_storm_of_messages_leaks_nothing(void **state)
 {
     struct story *s = story(state);
-    int fds[2], before, after;
+    int fds[2], before;
     uint64_t ring = 1;
 
     bad_start(s);
     bad_join(s, true);
+    subject_bind(s);
     before = daemon_process_fds(s->daemon.pid);
     for (unsigned i = 0; i < 1000; i++) {
         assert_int_equal(frontend_tell(&s->frontend, VHOST_USER_SET_VRING_CALL, &ring, 8,
@@ -215,8 +219,7 @@ static void a_storm_of_messages_leaks_nothing(void **state)
         if (i % 10 == 0)
             assert_int_equal(frontend_tell_memory(&s->frontend), 0);
     }
-    after = daemon_process_await_fds(s->daemon.pid, before + 1, 2000);
-    assert_in_range(after, before, before + 1); /* SET_VRING_ERR of ring 1 may be new */
+    assert_in_range(daemon_process_await_few_fds(s->daemon.pid, before, LIMIT), 1, before);
     subject_serves(s);
     story_leave(s);
     /* Another back-end channel each time: the old one is closed. */
@@ -230,8 +233,7 @@ static void a_storm_of_messages_leaks_nothing(void **state)
         close(fds[0]);
         close(fds[1]);
     }
-    after = daemon_process_await_fds(s->daemon.pid, before, 2000);
-    assert_in_range(after, 1, before);
+    assert_in_range(daemon_process_await_few_fds(s->daemon.pid, before, LIMIT), 1, before);
     bad_afterwards(s);
     story_end(s);
 }
@@ -274,7 +276,7 @@ static void a_hundred_thousand_messages_leak_nothing(void **state)
                          0);
         assert_int_equal(frontend_stop_ring(&s->frontend, 1), 0);
     }
-    assert_in_range(daemon_process_await_fds(s->daemon.pid, before, 2000), before, before + 1);
+    assert_in_range(daemon_process_await_few_fds(s->daemon.pid, before, LIMIT), 1, before);
     subject_serves(s);
     bad_afterwards(s);
     story_end(s);

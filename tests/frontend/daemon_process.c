@@ -274,6 +274,17 @@ int daemon_process_await_fds(pid_t pid, int expected, int milliseconds)
     return have;
 }
 
+int daemon_process_await_few_fds(pid_t pid, int most, int milliseconds)
+{
+    int have = daemon_process_fds(pid);
+
+    for (int waited = 0; have > most && waited < milliseconds * 1000; waited += STEP_US) {
+        usleep(STEP_US);
+        have = daemon_process_fds(pid);
+    }
+    return have;
+}
+
 bool daemon_process_alive(pid_t pid)
 {
     char path[32], state = 'Z';

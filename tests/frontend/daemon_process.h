@@ -46,6 +46,8 @@ bool daemon_process_logged(const struct daemon_process *daemon, const char *text
 int daemon_process_fds(pid_t pid);
 /* Waits until a process has that many descriptors open; the number that it has in the end. */
 int daemon_process_await_fds(pid_t pid, int expected, int milliseconds);
+/* The same, until it has no more than 'most'. */
+int daemon_process_await_few_fds(pid_t pid, int most, int milliseconds);
 /* Whether a process exists and is no zombie. */
 bool daemon_process_alive(pid_t pid);
 /* What the control socket says; the caller owns it. NULL with errno set. */
