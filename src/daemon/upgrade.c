@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "protocol/upgrade_wish.h"
 
 #define MAGIC UINT64_C(0x52545242534f4248) /* "HBOSBRTR" */
 #define DELETED " (deleted)"
@@ -52,7 +53,7 @@ int upgrade_take_wish(const char *control_path, char path[static UPGRADE_PATH])
     ssize_t n;
 
     if (control_path == NULL ||
-        snprintf(link, sizeof(link), "%s" UPGRADE_WISH, control_path) >= (int)sizeof(link) ||
+        snprintf(link, sizeof(link), "%s" UPGRADE_WISH_LINK, control_path) >= (int)sizeof(link) ||
         lstat(link, &st) < 0)
         return 0;
     if (st.st_uid != geteuid() && st.st_uid != 0) {

@@ -20,8 +20,8 @@
  *
  * The program is named by nobody who could have listened to a stranger: it is the path of the
  * command line's first word, or of the running program if that word is no path. A person may name
- * another by a symbolic link to it beside the control socket, CONTROL.program (the door can make no
- * file): it counts for the next upgrade, if it belongs to the device's user or to root.
+ * another by a symbolic link beside the control socket (protocol/upgrade_wish.h; the door can make
+ * no file): it counts for the next upgrade, if it belongs to the device's user or to root.
  */
 
 /* What goes through the exec, in a memfd. Another layout is another STARTER_VERSION. */
@@ -41,7 +41,6 @@ struct upgrade_record {
 #define UPGRADE_MADE_CONTROL 2u
 
 #define UPGRADE_PATH 4096u
-#define UPGRADE_WISH ".program" /* behind the control socket's path */
 
 /* Where a program with this command line is to be looked for, now and later. 0 or -errno. */
 int upgrade_find(const char *first_word, char path[static UPGRADE_PATH]);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "door/conversation.h"
 #include "door/door.h"
+#include "protocol/upgrade_wish.h"
 
 #define ACCURACY_US 1000u
 #define STEP_US 1000u      /* how often is looked whether the front-end has come to rest */
@@ -302,7 +303,7 @@ static bool parse(const char *line, bool *force, unsigned *seconds)
     char copy[LINK_MAX_LINE], *at = NULL, *word, *end;
 
     *force = false;
-    *seconds = HAND_OVER_SECONDS;
+    *seconds = UPGRADE_WISH_SECONDS;
     snprintf(copy, sizeof(copy), "%s", line);
     strtok_r(copy, " ", &at);
     while ((word = strtok_r(NULL, " ", &at)) != NULL) {
@@ -310,7 +311,7 @@ static bool parse(const char *line, bool *force, unsigned *seconds)
             *force = true;
         } else if (strncmp(word, "seconds=", 8) == 0) {
             unsigned long n = strtoul(word + 8, &end, 10);
-            if (*end != '\0' || n == 0 || n > HAND_OVER_SECONDS_MAX)
+            if (*end != '\0' || n == 0 || n > UPGRADE_WISH_SECONDS_MAX)
                 return false;
             *seconds = (unsigned)n;
         } else {

@@ -39,9 +39,6 @@ enum hand_over_state {
     HAND_OVER_LEAVES,
 };
 
-#define HAND_OVER_SECONDS 60u /* for the other program to come up, if nothing else is said */
-#define HAND_OVER_SECONDS_MAX 3600u
-
 struct door;
 
 /* The end of an upgrade: 0 or -errno; 'text' is borrowed: what it came to. */
@@ -63,7 +60,7 @@ struct hand_over {
 /* 0 or -errno. */
 int hand_over_init(struct hand_over *h, struct door *door);
 void hand_over_finish(struct hand_over *h);
-/* Whether a person's command is "upgrade [force] [seconds=N]". */
+/* Whether a person's command asks for an upgrade: see protocol/upgrade_wish.h. */
 bool hand_over_is(const char *line);
 /* Carries it out. 0: 'done' comes once, never from within, unless hand_over_forget comes first; or
  * -EBUSY. */

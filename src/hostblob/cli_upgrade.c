@@ -9,11 +9,12 @@
 #include "hostblob/ask.h"
 #include "hostblob/cli.h"
 #include "hostblob/json_path.h"
+#include "protocol/upgrade_wish.h"
 
-#define SECONDS "60" /* for the new program to come up */
-#define SECONDS_MOST 3600u
-#define PROGRAM ".program" /* see daemon/upgrade.h */
-#define SECONDS_MORE 30u   /* for the rest */
+#define SECONDS_MORE 30u /* beyond those for the new program to come up */
+#define IN_WORDS(number) #number
+#define WORDS(macro) IN_WORDS(macro)
+#define SECONDS WORDS(UPGRADE_WISH_SECONDS)
 
 struct wish {
     bool force;
@@ -27,7 +28,7 @@ static bool take_seconds(const char *text, unsigned *seconds)
     unsigned long n = strtoul(text, &end, 10);
 
     *seconds = (unsigned)n;
-    return *text >= '0' && *text <= '9' && *end == '\0' && n > 0 && n <= SECONDS_MOST;
+    return *text >= '0' && *text <= '9' && *end == '\0' && n > 0 && n <= UPGRADE_WISH_SECONDS_MAX;
 }
 
 /* Takes the options out of the arguments. How many are left, or -1 after saying what is wrong. */
@@ -35,14 +36,14 @@ static int take_options(const struct cli_command *command, int argc, char **argv
 {
     int left = 1;
 
-    take_seconds(SECONDS, &wish->seconds);
+    wish->seconds = UPGRADE_WISH_SECONDS;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--force") == 0) {
             wish->force = true;
         } else if (strncmp(argv[i], "--seconds=", 10) == 0) {
             if (!take_seconds(argv[i] + 10, &wish->seconds)) {
-                cli_wrong(command, "'%s' is no number of seconds from 1 to %u", argv[i] + 10,
-                          SECONDS_MOST);
+                cli_wrong(command, "'%s' is no number of seconds from 1 to %d", argv[i] + 10,
+                          UPGRADE_WISH_SECONDS_MAX);
                 return -1;
             }
         } else if (strncmp(argv[i], "--program=", 10) == 0) {
@@ -87,7 +88,7 @@ static int name_program(const char *link, const char *program)
 static int upgrade(const struct cli_command *command, int argc, char **argv)
 {
     char path[RUN_DIRECTORY_PATH], why[ASK_WHY], line[64], before[32], after[32], *text = NULL;
-    char link[RUN_DIRECTORY_PATH + sizeof(PROGRAM)];
+    char link[RUN_DIRECTORY_PATH + sizeof(UPGRADE_WISH_LINK)];
     struct wish wish = {.force = false};
     int r;
 
@@ -96,7 +97,7 @@ static int upgrade(const struct cli_command *command, int argc, char **argv)
     if (ask_find(argv[1], path, why) < 0)
         return cli_failed("%s", why);
     read_version(path, before);
-    snprintf(link, sizeof(link), "%s" PROGRAM, path);
+    snprintf(link, sizeof(link), "%s" UPGRADE_WISH_LINK, path);
     if (name_program(link, wish.program) != EXIT_SUCCESS)
         return EXIT_FAILURE;
     snprintf(line, sizeof(line), "upgrade seconds=%u%s", wish.seconds, wish.force ? " force" : "");

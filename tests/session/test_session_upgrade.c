@@ -14,6 +14,7 @@
 
 #include "footprint.h"
 #include "media_story.h"
+#include "protocol/upgrade_wish.h"
 #include "subject.h"
 #include "tests/frontend/gpu_guest_3d.h"
 
@@ -287,7 +288,7 @@ static void a_person_may_name_a_program(void **state)
     assert_int_equal(upgrade(s, "--program=/no/such/program"), 1);
     assert_non_null(strstr(output, "cannot be started"));
     /* Nobody leaves a name for the next one. */
-    snprintf(link, sizeof(link), "%s.program", s->daemon.control_path);
+    snprintf(link, sizeof(link), "%s" UPGRADE_WISH_LINK, s->daemon.control_path);
     assert_int_not_equal(access(link, F_OK), 0);
     assert_int_equal(symlink("/bin/true", link), 0);
     upgrade_well(s);

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "daemon/starter_process.h"
 #include "daemon/upgrade.h"
+#include "protocol/upgrade_wish.h"
 
 /*
  * The starter, in a process of its own, with doors that this test plays: the first is a function,
@@ -232,7 +233,7 @@ static void a_wish_is_taken_once(void **state)
 
     assert_non_null(mkdtemp(folder));
     snprintf(control, sizeof(control), "%s/control", folder);
-    snprintf(link, sizeof(link), "%s" UPGRADE_WISH, control);
+    snprintf(link, sizeof(link), "%s" UPGRADE_WISH_LINK, control);
     assert_int_equal(upgrade_take_wish(NULL, path), 0);
     assert_int_equal(upgrade_take_wish(control, path), 0);
     assert_int_equal(symlink("/usr/bin/it", link), 0);
