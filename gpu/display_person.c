@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/units.h"
 #include "gpu/display.h"
 #include "gpu/display_person.h"
 #include "gpu/gpu.h"
@@ -55,19 +55,15 @@ static void say(struct errand *errand, int result, const char *text)
 /* The output that the second word names. False: the answer was given. */
 static bool find_output(struct errand *errand, unsigned *output)
 {
-    char *end, text[96];
-    unsigned long n = strtoul(errand->words.word[1], &end, 10);
+    unsigned count = errand->display->count;
+    char text[96];
 
-    if (errand->words.word[1][0] >= '0' && errand->words.word[1][0] <= '9' && *end == '\0' &&
-        n < errand->display->count) {
-        *output = (unsigned)n;
+    if (count > 0 && units_parse_number(errand->words.word[1], 0, count - 1, output))
         return true;
-    }
-    if (errand->display->count == 0)
+    if (count == 0)
         snprintf(text, sizeof(text), "the device has no outputs");
     else
-        snprintf(text, sizeof(text), "there is no such output: they are 0 to %u",
-                 errand->display->count - 1);
+        snprintf(text, sizeof(text), "there is no such output: they are 0 to %u", count - 1);
     say(errand, -EINVAL, text);
     return false;
 }

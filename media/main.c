@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/trial.h"
+#include "base/units.h"
 #include "daemon/opener.h"
 #include "daemon/program.h"
 #include "media/codec_list.h"
@@ -77,13 +78,12 @@ static const char *take_pipewire_target(void *target, const char *argument)
 static const char *take_threads(void *target, const char *argument)
 {
     static char why[48];
-    char *end;
-    unsigned long threads = strtoul(argument, &end, 10);
 
-    ((struct media_options *)target)->threads = (unsigned)threads;
     snprintf(why, sizeof(why), "it must be a number from 1 to %u", JOB_MAX_THREADS);
-    return *argument >= '1' && *argument <= '9' && *end == '\0' && threads <= JOB_MAX_THREADS ? NULL
-                                                                                              : why;
+    return units_parse_number(argument, 1, JOB_MAX_THREADS,
+                              &((struct media_options *)target)->threads)
+               ? NULL
+               : why;
 }
 
 static const struct options_row rows[] = {

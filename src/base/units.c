@@ -11,7 +11,7 @@
 static const char suffixes[] = "KMGT";
 
 /* Reads the digits at *text and passes over them. */
-static int parse_number(const char **text, uint64_t *value)
+static int parse_digits(const char **text, uint64_t *value)
 {
     const char *at = *text;
 
@@ -27,12 +27,22 @@ static int parse_number(const char **text, uint64_t *value)
     return 0;
 }
 
+bool units_parse_number(const char *text, unsigned least, unsigned most, unsigned *number)
+{
+    uint64_t value;
+
+    if (parse_digits(&text, &value) < 0 || *text != '\0' || value < least || value > most)
+        return false;
+    *number = (unsigned)value;
+    return true;
+}
+
 int units_parse_size(const char *text, uint64_t *bytes)
 {
     const char *suffix;
     uint64_t value;
     unsigned shift = 0;
-    int ret = parse_number(&text, &value);
+    int ret = parse_digits(&text, &value);
 
     if (ret < 0)
         return ret;

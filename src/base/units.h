@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Reads a decimal number from 'least' to 'most': digits, and nothing else. False: it is no such
+ * thing, and *number is as it was. */
+bool units_parse_number(const char *text, unsigned least, unsigned most, unsigned *number);
 /* Reads a size such as "4096", "64K", "256M", "4G" or "256MiB" (powers of 1024). Returns 0; -EINVAL
  * when it is no such thing; -ERANGE when it does not fit 64 bits. */
 int units_parse_size(const char *text, uint64_t *bytes);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "door/conversation.h"
 #include "door/door.h"
 #include "protocol/upgrade_wish.h"
@@ -300,7 +300,7 @@ bool hand_over_is(const char *line)
 /* False: it is not understood. */
 static bool parse(const char *line, bool *force, unsigned *seconds)
 {
-    char copy[LINK_MAX_LINE], *at = NULL, *word, *end;
+    char copy[LINK_MAX_LINE], *at = NULL, *word;
 
     *force = false;
     *seconds = UPGRADE_WISH_SECONDS;
@@ -310,10 +310,8 @@ static bool parse(const char *line, bool *force, unsigned *seconds)
         if (strcmp(word, "force") == 0) {
             *force = true;
         } else if (strncmp(word, "seconds=", 8) == 0) {
-            unsigned long n = strtoul(word + 8, &end, 10);
-            if (*end != '\0' || n == 0 || n > UPGRADE_WISH_SECONDS_MAX)
+            if (!units_parse_number(word + 8, 1, UPGRADE_WISH_SECONDS_MAX, seconds))
                 return false;
-            *seconds = (unsigned)n;
         } else {
             return false;
         }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "hostblob/ask.h"
 #include "hostblob/cli.h"
 #include "hostblob/json_path.h"
@@ -22,15 +23,6 @@ struct wish {
     const char *program; /* NULL: not given */
 };
 
-static bool take_seconds(const char *text, unsigned *seconds)
-{
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-
-    *seconds = (unsigned)n;
-    return *text >= '0' && *text <= '9' && *end == '\0' && n > 0 && n <= UPGRADE_WISH_SECONDS_MAX;
-}
-
 /* Takes the options out of the arguments. How many are left, or -1 after saying what is wrong. */
 static int take_options(const struct cli_command *command, int argc, char **argv, struct wish *wish)
 {
@@ -41,7 +33,7 @@ static int take_options(const struct cli_command *command, int argc, char **argv
         if (strcmp(argv[i], "--force") == 0) {
             wish->force = true;
         } else if (strncmp(argv[i], "--seconds=", 10) == 0) {
-            if (!take_seconds(argv[i] + 10, &wish->seconds)) {
+            if (!units_parse_number(argv[i] + 10, 1, UPGRADE_WISH_SECONDS_MAX, &wish->seconds)) {
                 cli_wrong(command, "'%s' is no number of seconds from 1 to %d", argv[i] + 10,
                           UPGRADE_WISH_SECONDS_MAX);
                 return -1;

@@ -332,12 +332,12 @@ static void what_does_not_fit_refuses(void **state)
 static void wishes_are_understood(void **state)
 {
     static const char *const wrong[] = {"upgrade now", "upgrade seconds=0", "upgrade seconds=x",
-                                        "upgrade seconds=3601"};
+                                        "upgrade seconds=3601", "upgrade seconds=+5"};
 
     begin(IS_NOT_THERE);
     assert_false(hand_over_is("upgrades"));
     assert_false(hand_over_is("outputs"));
-    for (unsigned i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         result = 1;
         ask(wrong[i]);
         assert_int_equal(result, 1); /* never from within */

@@ -2,6 +2,7 @@
 #include "fd_count.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -31,6 +32,27 @@ static void sizes_are_read(void **state)
         assert_int_equal(units_parse_size(rows[i].text, &bytes), 0);
         assert_true(bytes == rows[i].bytes);
     }
+}
+
+static void numbers_have_limits(void **state)
+{
+    static const char *const texts[] = {
+        "",    "0",  "4000", "+2", "-1",   " 2",         "2 ",
+        "0x2", "2s", "1.5",  "-",  "3601", "4294967298", "18446744073709551618"};
+    unsigned number = 7;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_false(units_parse_number(texts[i], 1, 3600, &number));
+    assert_int_equal(number, 7);
+    assert_true(units_parse_number("1", 1, 3600, &number));
+    assert_int_equal(number, 1);
+    assert_true(units_parse_number("03600", 1, 3600, &number));
+    assert_int_equal(number, 3600);
+    assert_true(units_parse_number("0", 0, 0, &number));
+    assert_int_equal(number, 0);
+    assert_true(units_parse_number("4294967295", 0, UINT_MAX, &number));
+    assert_true(number == UINT_MAX);
+    assert_false(units_parse_number("4294967296", 0, UINT_MAX, &number));
 }
 
 static void nonsense_is_refused(void **state)
@@ -95,8 +117,8 @@ static void the_host_is_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FD_TEST(sizes_are_read),         FD_TEST(nonsense_is_refused), FD_TEST(sizes_are_written),
-        FD_TEST(rounding_does_not_wrap), FD_TEST(the_host_is_asked),
+        FD_TEST(numbers_have_limits), FD_TEST(sizes_are_read),         FD_TEST(nonsense_is_refused),
+        FD_TEST(sizes_are_written),   FD_TEST(rounding_does_not_wrap), FD_TEST(the_host_is_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
