@@ -11,24 +11,14 @@
 #include "hostblob/json_path.h"
 #include "hostblob/table.h"
 
-static struct json_object *limits_of(const struct devices *d, unsigned i)
+static struct json_object *limits_of(struct json_object *report)
 {
-    return json_path_get(d->all[i].report, "/limits", json_type_object);
+    return json_path_get(report, "/limits", json_type_object);
 }
 
-static void limits_json(const struct devices *d)
+static void limits_json(struct json_object *device, struct json_object *report)
 {
-    struct json_object *array = json_object_new_array();
-
-    for (unsigned i = 0; i < d->count; i++) {
-        struct json_object *o = json_object_new_object(), *limits = limits_of(d, i);
-
-        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
-        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
-        json_object_object_add(o, "limits", json_object_get(limits));
-        json_object_array_add(array, o);
-    }
-    json_path_print(array);
+    json_object_object_add(device, "limits", json_object_get(limits_of(report)));
 }
 
 /* "12M" where bytes are counted. */
@@ -69,16 +59,16 @@ static void limits_people(const struct devices *d)
 {
     for (unsigned i = 0; i < d->count; i++) {
         printf("%s:\n", d->all[i].name);
-        if (limits_of(d, i) != NULL)
-            limits_rows(limits_of(d, i));
+        if (limits_of(d->all[i].report) != NULL)
+            limits_rows(limits_of(d->all[i].report));
     }
-    if (d->count == 0)
-        puts("No device runs here.");
 }
+
+static const struct devices_view view = {limits_json, limits_people};
 
 static int limits(const struct cli_command *command, int argc, char **argv)
 {
-    return devices_show(command, argc, argv, limits_json, limits_people);
+    return devices_show(command, argc, argv, &view);
 }
 
 const struct cli_command cli_limits = {

@@ -11,18 +11,9 @@
 #include "hostblob/json_path.h"
 #include "hostblob/table.h"
 
-static void list_json(const struct devices *d)
+static void list_json(struct json_object *device, struct json_object *report)
 {
-    struct json_object *array = json_object_new_array();
-
-    for (unsigned i = 0; i < d->count; i++) {
-        struct json_object *o = json_object_new_object();
-        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
-        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
-        json_object_object_add(o, "report", json_object_get(d->all[i].report));
-        json_object_array_add(array, o);
-    }
-    json_path_print(array);
+    json_object_object_add(device, "report", json_object_get(report));
 }
 
 static void list_row(struct table *t, const char *name, struct json_object *report)
@@ -54,10 +45,6 @@ static void list_people(const struct devices *d)
                                        "MAPPED", "WINDOW",  "WORKER"};
     struct table t;
 
-    if (d->count == 0) {
-        puts("No device runs here.");
-        return;
-    }
     table_init(&t, sizeof(head) / sizeof(head[0]));
     table_add(&t, head);
     for (unsigned i = 0; i < d->count; i++)
@@ -66,9 +53,11 @@ static void list_people(const struct devices *d)
     table_finish(&t);
 }
 
+static const struct devices_view view = {list_json, list_people};
+
 static int list(const struct cli_command *command, int argc, char **argv)
 {
-    return devices_show(command, argc, argv, list_json, list_people);
+    return devices_show(command, argc, argv, &view);
 }
 
 const struct cli_command cli_list = {

@@ -64,23 +64,14 @@ static uint64_t bytes_of(struct json_object *maps)
     return bytes;
 }
 
-static void maps_json(const struct devices *d)
+static void maps_json(struct json_object *device, struct json_object *report)
 {
-    struct json_object *array = json_object_new_array();
+    struct json_object *maps = maps_of(report);
 
-    for (unsigned i = 0; i < d->count; i++) {
-        struct json_object *report = d->all[i].report, *o = json_object_new_object();
-        struct json_object *maps = maps_of(report);
-
-        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
-        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
-        json_object_object_add(o, "window",
-                               json_object_new_uint64(json_path_number(report, "/region/size")));
-        json_object_object_add(o, "mapped_bytes", json_object_new_uint64(bytes_of(maps)));
-        json_object_object_add(o, "maps", maps);
-        json_object_array_add(array, o);
-    }
-    json_path_print(array);
+    json_object_object_add(device, "window",
+                           json_object_new_uint64(json_path_number(report, "/region/size")));
+    json_object_object_add(device, "mapped_bytes", json_object_new_uint64(bytes_of(maps)));
+    json_object_object_add(device, "maps", maps);
 }
 
 static void maps_rows(struct json_object *maps)
@@ -121,13 +112,13 @@ static void maps_people(const struct devices *d)
             maps_rows(maps);
         json_object_put(maps);
     }
-    if (d->count == 0)
-        puts("No device runs here.");
 }
+
+static const struct devices_view view = {maps_json, maps_people};
 
 static int maps(const struct cli_command *command, int argc, char **argv)
 {
-    return devices_show(command, argc, argv, maps_json, maps_people);
+    return devices_show(command, argc, argv, &view);
 }
 
 const struct cli_command cli_maps = {

@@ -105,19 +105,9 @@ static struct json_object *processes_of(struct json_object *report)
     return array;
 }
 
-static void processes_json(const struct devices *d)
+static void processes_json(struct json_object *device, struct json_object *report)
 {
-    struct json_object *array = json_object_new_array();
-
-    for (unsigned i = 0; i < d->count; i++) {
-        struct json_object *o = json_object_new_object();
-
-        put(o, "name", json_object_new_string(d->all[i].name));
-        put(o, "control_path", json_object_new_string(d->all[i].path));
-        put(o, "processes", processes_of(d->all[i].report));
-        json_object_array_add(array, o);
-    }
-    json_path_print(array);
+    put(device, "processes", processes_of(report));
 }
 
 /* "mnt net ipc", or "core 0, nofile 1024". */
@@ -203,13 +193,13 @@ static void processes_people(const struct devices *d)
         table_finish(&t);
         json_object_put(processes);
     }
-    if (d->count == 0)
-        puts("No device runs here.");
 }
+
+static const struct devices_view view = {processes_json, processes_people};
 
 static int processes(const struct cli_command *command, int argc, char **argv)
 {
-    return devices_show(command, argc, argv, processes_json, processes_people);
+    return devices_show(command, argc, argv, &view);
 }
 
 const struct cli_command cli_processes = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "hostblob/ask.h"
+#include "hostblob/json_path.h"
 
 void devices_finish(struct devices *d)
 {
@@ -64,9 +65,23 @@ int devices_read(struct devices *d, int count, char **names)
     return count == 0 ? read_all(d) : read_named(d, count, names);
 }
 
+static void print_json(const struct devices *d, const struct devices_view *view)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "name", json_object_new_string(d->all[i].name));
+        json_object_object_add(o, "control_path", json_object_new_string(d->all[i].path));
+        view->json(o, d->all[i].report);
+        json_object_array_add(array, o);
+    }
+    json_path_print(array);
+}
+
 int devices_show(const struct cli_command *command, int argc, char **argv,
-                 void (*json)(const struct devices *devices),
-                 void (*people)(const struct devices *devices))
+                 const struct devices_view *view)
 {
     bool as_json = false;
     int count = cli_take(command, argc, argv, &as_json, 0, RUN_DIRECTORY_MAX);
@@ -77,9 +92,11 @@ int devices_show(const struct cli_command *command, int argc, char **argv,
         return CLI_WRONG;
     status = devices_read(&d, count, argv + 1);
     if (as_json)
-        json(&d);
-    else if (d.count > 0 || status == EXIT_SUCCESS)
-        people(&d);
+        print_json(&d, view);
+    else if (d.count > 0)
+        view->people(&d);
+    else if (status == EXIT_SUCCESS)
+        puts("No device runs here.");
     devices_finish(&d);
     return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
 }

@@ -23,10 +23,17 @@ struct devices {
 int devices_read(struct devices *devices, int count, char **names);
 void devices_finish(struct devices *devices);
 
-/* A whole command of the form '[--json] [DEVICE ...]': asks the devices, and prints them by one of
- * the two. Returns the exit status. */
+/* What a command shows. */
+struct devices_view {
+    /* Adds what 'report' tells to 'device', which has its name and its control socket's path. */
+    void (*json)(struct json_object *device, struct json_object *report);
+    /* Prints the devices: there is one at least. */
+    void (*people)(const struct devices *devices);
+};
+
+/* A whole command of the form '[--json] [DEVICE ...]': asks the devices, and shows them. Returns
+ * the exit status. */
 int devices_show(const struct cli_command *command, int argc, char **argv,
-                 void (*json)(const struct devices *devices),
-                 void (*people)(const struct devices *devices));
+                 const struct devices_view *view);
 
 #endif
