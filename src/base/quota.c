@@ -34,9 +34,9 @@ static int refuse(struct quota *quota, uint64_t used, uint64_t n)
     __atomic_fetch_add(&quota->numbers->refused, 1, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&quota->logging, true, __ATOMIC_ACQUIRE))
         return -EDQUOT;
-    quota_format(row, used, had);
-    quota_format(row, quota_limit(quota), limit);
-    quota_format(row, n, more);
+    quota_format(row->bytes, used, had);
+    quota_format(row->bytes, quota_limit(quota), limit);
+    quota_format(row->bytes, n, more);
     if (log_limit_allows(&quota->log))
         log_warning("The guest is refused %s more %s: it has %s of %s. --limit=%s=N lets it have "
                     "more.",
@@ -78,9 +78,9 @@ uint64_t quota_used(const struct quota *quota)
     return get(&quota->numbers->used);
 }
 
-void quota_format(const struct quota_row *row, uint64_t n, char text[static 24])
+void quota_format(bool bytes, uint64_t n, char text[static 24])
 {
-    if (row->bytes && n != 0)
+    if (bytes)
         units_format_size(n, text);
     else
         snprintf(text, 24, "%llu", (unsigned long long)n);
@@ -130,7 +130,7 @@ static const char *no_such_value(const struct quota_row *row, uint64_t least)
 {
     char text[24];
 
-    quota_format(row, least, text);
+    quota_format(row->bytes, least, text);
     snprintf(sentence, sizeof(sentence), "%s must be %s, at least %s", row->name,
              row->bytes ? "a size with a unit such as 256M" : "a number", text);
     return sentence;

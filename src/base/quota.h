@@ -52,8 +52,8 @@ bool quota_fits(const struct quota *quota, uint64_t n);
 uint64_t quota_used(const struct quota *quota);
 uint64_t quota_limit(const struct quota *quota);
 
-/* Writes "1G" or "65536", as the row counts. */
-void quota_format(const struct quota_row *row, uint64_t n, char text[static 24]);
+/* Writes "1G" where bytes are counted, else "65536". */
+void quota_format(bool bytes, uint64_t n, char text[static 24]);
 
 /* For a new worker: quotas as the rows say, which end with a NULL name, and nothing used. The
  * limits are the 'chosen' ones (of quotas_parse; NULL: none is), or the defaults for a window of

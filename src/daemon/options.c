@@ -261,7 +261,7 @@ static void print_quotas(const struct quota_row *row, uint64_t window)
         const char *text = row->what;
         char most[24];
 
-        quota_format(row, quota_default(row, window), most);
+        quota_format(row->bytes, quota_default(row, window), most);
         printf("  %s=%s, %s%s\n", row->name, most, row->answer,
                row->windows != 0 ? " (more with a larger window)" : "");
         while (*text != '\0') {

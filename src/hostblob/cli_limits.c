@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "base/units.h"
+#include "base/quota.h"
 #include "hostblob/cli.h"
 #include "hostblob/devices.h"
 #include "hostblob/json_path.h"
@@ -21,17 +21,6 @@ static void limits_json(struct json_object *device, struct json_object *report)
     json_object_object_add(device, "limits", json_object_get(limits_of(report)));
 }
 
-/* "12M" where bytes are counted. */
-static void format(struct json_object *limit, const char *path, char text[static 24])
-{
-    uint64_t n = json_path_number(limit, path);
-
-    if (n != 0 && strcmp(json_path_text(limit, "/unit"), "bytes") == 0)
-        units_format_size(n, text);
-    else
-        snprintf(text, 24, "%llu", (unsigned long long)n);
-}
-
 static void limits_rows(struct json_object *limits)
 {
     static const char *const head[] = {"LIMIT", "USED", "PEAK", "MAY BE", "REFUSED", "THEN"};
@@ -43,12 +32,12 @@ static void limits_rows(struct json_object *limits)
     {
         char used[24], peak[24], limit[24], refused[24];
         const char *cells[] = {name, used, peak, limit, refused, json_path_text(l, "/answer")};
+        bool bytes = strcmp(json_path_text(l, "/unit"), "bytes") == 0;
 
-        format(l, "/used", used);
-        format(l, "/peak", peak);
-        format(l, "/limit", limit);
-        snprintf(refused, sizeof(refused), "%llu",
-                 (unsigned long long)json_path_number(l, "/refused"));
+        quota_format(bytes, json_path_number(l, "/used"), used);
+        quota_format(bytes, json_path_number(l, "/peak"), peak);
+        quota_format(bytes, json_path_number(l, "/limit"), limit);
+        quota_format(false, json_path_number(l, "/refused"), refused);
         table_add(&t, cells);
     }
     table_print(&t, 2);

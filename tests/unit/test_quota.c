@@ -130,6 +130,18 @@ static void what_is_no_limit_is_refused(void **state)
     assert_int_equal(chosen[2], 2 << 20);
 }
 
+static void pieces_have_no_unit(void **state)
+{
+    char text[24];
+
+    quota_format(true, 3 << 20, text);
+    assert_string_equal(text, "3M");
+    quota_format(true, 0, text);
+    assert_string_equal(text, "0");
+    quota_format(false, 3 << 20, text);
+    assert_string_equal(text, "3145728");
+}
+
 enum { THREADS = 4, ROUNDS = 20000 };
 
 static void *take_and_give(void *data)
@@ -160,9 +172,13 @@ static void threads_share_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FD_TEST(what_is_taken_is_counted),    FD_TEST(sums_that_wrap_are_refused),
-        FD_TEST(defaults_follow_the_window),  FD_TEST(another_worker_begins_anew),
-        FD_TEST(what_is_no_limit_is_refused), FD_TEST(threads_share_it),
+        FD_TEST(what_is_taken_is_counted),
+        FD_TEST(sums_that_wrap_are_refused),
+        FD_TEST(defaults_follow_the_window),
+        FD_TEST(another_worker_begins_anew),
+        FD_TEST(what_is_no_limit_is_refused),
+        FD_TEST(pieces_have_no_unit),
+        FD_TEST(threads_share_it),
     };
 
     log_init("test_quota", NULL, LOG_LEVEL_ERROR);
