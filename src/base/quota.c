@@ -62,10 +62,14 @@ int quota_take(struct quota *quota, uint64_t n)
 
 void quota_give(struct quota *quota, uint64_t n)
 {
-    uint64_t used = __atomic_fetch_sub(&quota->numbers->used, n, __ATOMIC_RELAXED);
+    uint64_t used = quota_used(quota);
 
-    assert(used >= n);
-    (void)used;
+    while (!swap(&quota->numbers->used, &used, n < used ? used - n : 0))
+        ;
+    if (n > used && !__atomic_exchange_n(&quota->overdrawn, true, __ATOMIC_RELAXED))
+        log_error("The device has given back %llu of %s where it had only %llu: it has counted "
+                  "wrongly, and the limit is not exact from now on.",
+                  (unsigned long long)n, quota->row->name, (unsigned long long)used);
 }
 
 bool quota_fits(const struct quota *quota, uint64_t n)

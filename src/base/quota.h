@@ -27,7 +27,8 @@ struct quota {
     const struct quota_row *row;   /* borrowed */
     struct quota_numbers *numbers; /* borrowed */
     struct log_limit log;
-    bool logging; /* some thread is; atomic */
+    bool logging;   /* some thread is; atomic */
+    bool overdrawn; /* more was given back than was taken: a fault of ours; atomic */
 };
 
 #define QUOTAS_MAX 12u /* that a kind of device has */
@@ -45,7 +46,8 @@ struct quota_row {
 
 /* Takes 'n'. 0; -EDQUOT, counted and logged, when that is more than there may be. */
 int quota_take(struct quota *quota, uint64_t n);
-/* Gives back 'n' of what was taken. */
+/* Gives back 'n' of what was taken. If that is more, which no guest can bring about unless the
+ * device counts wrongly, nothing is in use any more, and the log says so once. */
 void quota_give(struct quota *quota, uint64_t n);
 /* Whether 'n' more could be taken; nothing is counted. */
 bool quota_fits(const struct quota *quota, uint64_t n);

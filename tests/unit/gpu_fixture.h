@@ -155,7 +155,7 @@ static inline void gpu_fixture_destroy(struct gpu_fixture *f)
     fake_port_reset(&f->port);
     f->device->impl->destroy(f->device);
     for (unsigned i = 0; i < GPU_QUOTA_COUNT; i++)
-        RING_DRIVER_MUST(f->numbers[i].used == 0);
+        RING_DRIVER_MUST(f->numbers[i].used == 0 && !f->quotas[i].overdrawn);
     RING_DRIVER_MUST(f->shared_count == 0);
     fake_port_finish(&f->port);
     exporter_finish(&f->exporter);

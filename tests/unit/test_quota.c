@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/quota.h"
+#include "heard.h"
 
 static const struct quota_row rows[] = {
     {"memory", .bytes = true, .most = 1 << 20, .windows = 4, .answer = "E", .what = "M"},
@@ -45,6 +46,33 @@ static void what_is_taken_is_counted(void **state)
     assert_int_equal(set.numbers[1].used, 1);
     assert_int_equal(set.numbers[1].peak, 3);
     assert_int_equal(set.numbers[1].refused, 2);
+}
+
+/* A fault of ours costs the exact count, and not the worker. */
+static void no_more_is_given_than_was_taken(void **state)
+{
+    struct set set;
+    struct quota *things = &set.quotas[1];
+    struct heard heard;
+
+    set_init(&set, 0, NULL);
+    assert_int_equal(quota_take(things, 2), 0);
+    quota_give(things, 2);
+    assert_false(things->overdrawn);
+    assert_int_equal(quota_take(things, 2), 0);
+    heard_begin(&heard);
+    quota_give(things, 3);
+    heard_end(&heard);
+    assert_true(things->overdrawn);
+    assert_int_equal(quota_used(things), 0);
+    assert_non_null(strstr(heard.text, "given back 3 of things where it had only 2"));
+    heard_begin(&heard);
+    quota_give(things, UINT64_MAX);
+    heard_end(&heard);
+    assert_string_equal(heard.text, ""); /* said once */
+    assert_int_equal(quota_used(things), 0);
+    assert_int_equal(quota_take(things, 3), 0);
+    assert_int_equal(quota_take(things, 1), -EDQUOT);
 }
 
 static void sums_that_wrap_are_refused(void **state)
@@ -172,13 +200,10 @@ static void threads_share_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FD_TEST(what_is_taken_is_counted),
-        FD_TEST(sums_that_wrap_are_refused),
-        FD_TEST(defaults_follow_the_window),
-        FD_TEST(another_worker_begins_anew),
-        FD_TEST(what_is_no_limit_is_refused),
-        FD_TEST(pieces_have_no_unit),
-        FD_TEST(threads_share_it),
+        FD_TEST(what_is_taken_is_counted),   FD_TEST(no_more_is_given_than_was_taken),
+        FD_TEST(sums_that_wrap_are_refused), FD_TEST(defaults_follow_the_window),
+        FD_TEST(another_worker_begins_anew), FD_TEST(what_is_no_limit_is_refused),
+        FD_TEST(pieces_have_no_unit),        FD_TEST(threads_share_it),
     };
 
     log_init("test_quota", NULL, LOG_LEVEL_ERROR);
