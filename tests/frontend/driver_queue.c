@@ -70,6 +70,7 @@ void driver_queue_fresh(struct driver_queue *queue)
     memset(used_ring(queue), 0, 6 + 8ul * queue->size);
     memset(queue->slot, 0, sizeof(queue->slot));
     queue->next_avail = queue->seen_used = queue->kicked_avail = 0;
+    queue->free_from = 0;
     while (read(queue->call, &drained, sizeof(drained)) > 0)
         ;
     while (read(queue->kick, &drained, sizeof(drained)) > 0)
@@ -92,34 +93,19 @@ static unsigned put_piece(struct vring_desc *desc, uint64_t gpa, size_t size, ui
     return 2;
 }
 
-static void publish(struct driver_queue *queue, uint16_t head)
+int driver_queue_place(struct driver_queue *queue, unsigned slot, size_t size, uint64_t at,
+                       size_t more, size_t space)
 {
-    struct vring_avail *avail = avail_ring(queue);
+    struct vring_desc *ring = guest_ram_at(queue->ram, queue->desc), *chain;
+    uint64_t gpa = room(queue, slot);
+    uint16_t first = (uint16_t)(slot * DESCRIPTORS);
+    unsigned count;
 
-    avail->ring[queue->next_avail % queue->size] = head;
-    queue->next_avail++;
-    __atomic_store_n(&avail->idx, queue->next_avail, __ATOMIC_RELEASE);
-}
-
-int driver_queue_submit(struct driver_queue *queue, const void *request, size_t size, size_t space)
-{
-    struct vring_desc *ring = guest_ram_at(queue->ram, queue->desc);
-    struct vring_desc *chain;
-    unsigned slot = 0, count;
-    uint64_t gpa;
-    uint16_t first;
-
-    while (slot < queue->slots && queue->slot[slot].busy)
-        slot++;
-    if (slot == queue->slots || size > DRIVER_QUEUE_REQUEST || space > DRIVER_QUEUE_ANSWER)
+    if (slot >= queue->slots || size > DRIVER_QUEUE_REQUEST || space > DRIVER_QUEUE_ANSWER)
         return -ENOSPC;
-    gpa = room(queue, slot);
-    first = (uint16_t)(slot * DESCRIPTORS);
-    if (size > 0)
-        memcpy(guest_ram_at(queue->ram, gpa), request, size);
-    memset(guest_ram_at(queue->ram, gpa + DRIVER_QUEUE_REQUEST), 0xee, space);
     chain = queue->indirect ? guest_ram_at(queue->ram, gpa + TABLE_AT) : ring + first;
-    count = put_piece(chain, gpa, size, 0, queue->split);
+    count = put_piece(chain, gpa, size, 0, queue->split && more == 0);
+    count += put_piece(chain + count, at, more, 0, false);
     count += put_piece(chain + count, gpa + DRIVER_QUEUE_REQUEST, space, VRING_DESC_F_WRITE,
                        queue->split);
     for (unsigned i = 0; i + 1 < count; i++) {
@@ -130,8 +116,38 @@ int driver_queue_submit(struct driver_queue *queue, const void *request, size_t 
         ring[first] = (struct vring_desc){.addr = gpa + TABLE_AT,
                                           .len = (uint32_t)(count * sizeof(*chain)),
                                           .flags = VRING_DESC_F_INDIRECT};
-    queue->slot[slot] = (struct driver_slot){.busy = true};
-    publish(queue, first);
+    return 0;
+}
+
+void driver_queue_offer(struct driver_queue *queue, unsigned first, unsigned count)
+{
+    struct vring_avail *avail = avail_ring(queue);
+
+    for (unsigned slot = first; slot < first + count; slot++) {
+        queue->slot[slot] = (struct driver_slot){.busy = true};
+        avail->ring[queue->next_avail % queue->size] = (uint16_t)(slot * DESCRIPTORS);
+        queue->next_avail++;
+    }
+    __atomic_store_n(&avail->idx, queue->next_avail, __ATOMIC_RELEASE);
+}
+
+int driver_queue_submit(struct driver_queue *queue, const void *request, size_t size, size_t space)
+{
+    unsigned slot = queue->free_from;
+    int r;
+
+    while (slot < queue->slots && queue->slot[slot].busy)
+        slot++;
+    queue->free_from = slot;
+    if (slot == queue->slots || size > DRIVER_QUEUE_REQUEST || space > DRIVER_QUEUE_ANSWER)
+        return -ENOSPC;
+    if (size > 0)
+        memcpy(driver_queue_request(queue, slot), request, size);
+    memset(guest_ram_at(queue->ram, room(queue, slot) + DRIVER_QUEUE_REQUEST), 0xee, space);
+    r = driver_queue_place(queue, slot, size, 0, 0, space);
+    if (r < 0)
+        return r;
+    driver_queue_offer(queue, slot, 1);
     return (int)slot;
 }
 
@@ -202,6 +218,8 @@ const void *driver_queue_answer(const struct driver_queue *queue, unsigned slot)
 void driver_queue_release(struct driver_queue *queue, unsigned slot)
 {
     queue->slot[slot] = (struct driver_slot){0};
+    if (slot < queue->free_from)
+        queue->free_from = slot;
 }
 
 unsigned driver_queue_in_flight(const struct driver_queue *queue)

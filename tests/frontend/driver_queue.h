@@ -32,6 +32,7 @@ struct driver_queue {
     uint64_t desc, avail, used; /* guest-physical */
     uint64_t rooms;             /* of the slots, guest-physical */
     unsigned slots;
+    unsigned free_from; /* no slot below it is free */
     uint16_t next_avail, seen_used;
     uint16_t kicked_avail; /* next_avail at the last kick */
     int kick, call;        /* eventfds, owned */
@@ -49,6 +50,13 @@ void driver_queue_fresh(struct driver_queue *queue);
 /* Makes a request available, without a kick: 'size' bytes for the device to read, 'space' for it to
  * write; either may be 0, but not both. Returns its slot, or -ENOSPC. */
 int driver_queue_submit(struct driver_queue *queue, const void *request, size_t size, size_t space);
+/* The two halves of it, for who prepares requests once and sends them over and over. What the
+ * device reads is 'size' bytes of the slot's room and then 'more' bytes at the guest-physical 'at'
+ * (0: none); it writes 'space' bytes. The slot stays as it is placed. -ENOSPC. */
+int driver_queue_place(struct driver_queue *queue, unsigned slot, size_t size, uint64_t at,
+                       size_t more, size_t space);
+/* Makes 'count' placed slots from 'first' on available at once, without a kick. */
+void driver_queue_offer(struct driver_queue *queue, unsigned first, unsigned count);
 /* Kicks the device, unless it asked not to be kicked. */
 void driver_queue_kick(struct driver_queue *queue);
 /* Takes what the device has given back. Returns whether there was something. */

@@ -85,9 +85,10 @@ struct frontend_plan {
     uint64_t protocol_unasked; /* protocol feature bits to take even if they were not offered */
     uint64_t features;         /* virtio feature bits */
     uint16_t ring_size;
-    uint64_t ram_size; /* bytes */
-    bool split;        /* requests and answers are cut into two descriptors each */
-    bool no_window;    /* it never asks for the window: QEMU's vhost-user-gpu */
+    uint64_t ram_size;  /* bytes */
+    bool split;         /* requests and answers are cut into two descriptors each */
+    bool no_window;     /* it never asks for the window: QEMU's vhost-user-gpu */
+    bool unread_config; /* the config space is not read when the device is made */
 };
 
 struct frontend {
@@ -178,6 +179,9 @@ int frontend_reset(struct frontend *frontend);
  * main socket; returns early when 'wake' (or -1) can be read. -ECONNRESET when the main socket is
  * at its end. */
 int frontend_pump(struct frontend *frontend, int wake, int milliseconds);
+/* Serves one request of the channel, and waits for it. -ECONNRESET when the back-end has closed it.
+ */
+int frontend_serve(struct frontend *frontend);
 void frontend_violate(struct frontend *frontend, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -351,8 +351,7 @@ static void serve_other(struct frontend *frontend, const struct asked *asked)
     }
 }
 
-/* Serves one request. -ECONNRESET when the back-end has closed the channel. */
-static int serve(struct frontend *frontend)
+int frontend_serve(struct frontend *frontend)
 {
     struct asked asked = {0};
     struct vhost_user_header *header = &asked.message.header;
@@ -394,7 +393,7 @@ int frontend_pump(struct frontend *frontend, int wake, int milliseconds)
         if (ready < 0 && errno != EINTR)
             return -errno;
         if (polled[0].revents != 0)
-            serve(frontend);
+            frontend_serve(frontend);
         if (frontend->dead)
             return -ECONNRESET;
         if (polled[1].revents != 0)

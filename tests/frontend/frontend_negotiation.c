@@ -115,9 +115,10 @@ static int negotiate_qemu(struct frontend *frontend)
 static int check_config(struct frontend *frontend)
 {
     uint8_t whole[CONFIG_CHECKED], piece[8];
-    int r = ACKED(frontend, CONFIG) ? frontend_get_config(frontend, 0, sizeof(whole), whole) : 0;
+    bool read = ACKED(frontend, CONFIG) && !frontend->plan.unread_config;
+    int r = read ? frontend_get_config(frontend, 0, sizeof(whole), whole) : 0;
 
-    for (uint32_t at = 0, size = 1; r == 0 && ACKED(frontend, CONFIG) && at < sizeof(whole);
+    for (uint32_t at = 0, size = 1; r == 0 && read && at < sizeof(whole);
          at += size, size = size % 8 + 1) {
         if (size > sizeof(whole) - at)
             size = sizeof(whole) - at;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,12 +32,24 @@ void guest_window_finish(struct guest_window *window)
     memset(window, 0, sizeof(*window));
 }
 
-static bool overlaps(const struct guest_window *window, uint64_t offset, uint64_t size)
+/* Ranges that have a byte in common count as the same. */
+static int compare(const void *a, const void *b)
 {
-    for (const struct guest_window_mapping *m = window->mappings; m != NULL; m = m->next)
-        if (offset < m->shm_offset + m->size && m->shm_offset < offset + size)
-            return true;
-    return false;
+    const struct guest_window_mapping *one = a, *other = b;
+
+    if (one->shm_offset + one->size <= other->shm_offset)
+        return -1;
+    return other->shm_offset + other->size <= one->shm_offset;
+}
+
+/* A mapping that has a byte in [offset, offset + size), or NULL. */
+static struct guest_window_mapping *find_in(const struct guest_window *window, uint64_t offset,
+                                            uint64_t size)
+{
+    const struct guest_window_mapping range = {.shm_offset = offset, .size = size};
+    struct guest_window_mapping **found = tfind(&range, &window->by_place, compare);
+
+    return found != NULL ? *found : NULL;
 }
 
 /* What QEMU does not check. */
@@ -60,7 +73,7 @@ const char *guest_window_check_map(const struct guest_window *window,
         return "size zero";
     if (map->shm_offset > window->size || map->len > window->size - map->shm_offset)
         return "outside the region";
-    if (window->habit != HABIT_LIBKRUN && overlaps(window, map->shm_offset, map->len))
+    if (window->habit != HABIT_LIBKRUN && find_in(window, map->shm_offset, map->len) != NULL)
         return "overlaps a mapping";
     if (fd < 0 || fstat(fd, &st) < 0)
         return "no descriptor";
@@ -77,13 +90,10 @@ const char *guest_window_check_map(const struct guest_window *window,
 /* libkrun has no list: what is mapped over is no more. */
 static void displace(struct guest_window *window, uint64_t offset, uint64_t size)
 {
-    struct guest_window_mapping *m, *next;
+    struct guest_window_mapping *m;
 
-    for (m = window->mappings; m != NULL; m = next) {
-        next = m->next;
-        if (offset < m->shm_offset + m->size && m->shm_offset < offset + size)
-            guest_window_remove(window, m);
-    }
+    while ((m = find_in(window, offset, size)) != NULL)
+        guest_window_remove(window, m);
 }
 
 struct guest_window_mapping *guest_window_add(struct guest_window *window,
@@ -101,7 +111,15 @@ struct guest_window_mapping *guest_window_add(struct guest_window *window,
         .writable = window->habit == HABIT_QEMU || (map->flags & VHOST_USER_MMAP_RW) != 0,
         .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
         .next = window->mappings,
+        .link = &window->mappings,
     };
+    if (tsearch(mapping, &window->by_place, compare) == NULL) {
+        close(mapping->fd);
+        free(mapping);
+        return NULL;
+    }
+    if (mapping->next != NULL)
+        mapping->next->link = &mapping->next;
     window->mappings = mapping;
     window->count++;
     return mapping;
@@ -116,32 +134,37 @@ int guest_window_commit(struct guest_window *window, struct guest_window_mapping
     if (at == MAP_FAILED)
         return -errno;
     mapping->committed = true;
+    if (window->light) {
+        close(mapping->fd);
+        mapping->fd = -1;
+    }
     return 0;
 }
 
 struct guest_window_mapping *guest_window_find(const struct guest_window *window,
                                                const struct vhost_user_mmap *unmap)
 {
-    for (struct guest_window_mapping *m = window->mappings; m != NULL; m = m->next)
-        if ((window->habit == HABIT_LIBKRUN || unmap->shmid == window->shmid) &&
-            m->shm_offset == unmap->shm_offset &&
-            (window->habit == HABIT_CROSVM || m->size == unmap->len))
-            return m;
-    return NULL;
+    struct guest_window_mapping *m = find_in(window, unmap->shm_offset, 1);
+
+    if (m == NULL || m->shm_offset != unmap->shm_offset ||
+        (window->habit != HABIT_LIBKRUN && unmap->shmid != window->shmid) ||
+        (window->habit != HABIT_CROSVM && m->size != unmap->len))
+        return NULL;
+    return m;
 }
 
 void guest_window_remove(struct guest_window *window, struct guest_window_mapping *mapping)
 {
-    struct guest_window_mapping **link = &window->mappings;
-
-    while (*link != mapping)
-        link = &(*link)->next;
-    *link = mapping->next;
+    *mapping->link = mapping->next;
+    if (mapping->next != NULL)
+        mapping->next->link = mapping->link;
+    tdelete(mapping, &window->by_place, compare);
     /* The address space stays reserved. */
     if (mapping->committed)
         mmap(window->base + mapping->shm_offset, mapping->size, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    close(mapping->fd);
+    if (mapping->fd >= 0)
+        close(mapping->fd);
     free(mapping);
     window->count--;
 }
@@ -154,11 +177,11 @@ void guest_window_remove_all(struct guest_window *window)
 
 void *guest_window_at(const struct guest_window *window, uint64_t offset, uint64_t size)
 {
-    for (const struct guest_window_mapping *m = window->mappings; m != NULL; m = m->next)
-        if (m->committed && offset >= m->shm_offset && offset - m->shm_offset < m->size &&
-            size <= m->size - (offset - m->shm_offset))
-            return window->base + offset;
-    return NULL;
+    const struct guest_window_mapping *m = find_in(window, offset, 1);
+
+    if (m == NULL || !m->committed || size > m->size - (offset - m->shm_offset))
+        return NULL;
+    return window->base + offset;
 }
 
 void guest_window_write(struct guest_window *window, uint64_t offset, const void *from, size_t size)

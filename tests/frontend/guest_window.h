@@ -20,12 +20,12 @@ enum habit {
  * which SHMEM_MAP really maps what it brings.
  */
 struct guest_window_mapping {
-    uint64_t shm_offset, size, fd_offset; /* bytes */
-    int fd;                               /* owned: a duplicate, as QEMU keeps one */
-    bool writable;                        /* only QEMU does not look */
-    bool committed;                       /* the guest can reach it */
-    bool told;                            /* the back-end has it as a memory region */
-    struct guest_window_mapping *next;
+    uint64_t shm_offset, size, fd_offset;      /* bytes */
+    int fd;                                    /* owned: a duplicate, as QEMU keeps one */
+    bool writable;                             /* only QEMU does not look */
+    bool committed;                            /* the guest can reach it */
+    bool told;                                 /* the back-end has it as a memory region */
+    struct guest_window_mapping *next, **link; /* where the list points to it */
 };
 
 struct guest_window {
@@ -34,7 +34,9 @@ struct guest_window {
     uint64_t size; /* 0: no window */
     uint8_t *base; /* PROT_NONE where nothing is mapped */
     struct guest_window_mapping *mappings;
+    void *by_place; /* of search.h, the same mappings: no two of them overlap */
     unsigned count;
+    bool light;    /* no descriptor is kept of what is mapped: 'fd' is -1 then */
     uint64_t lost; /* bytes that a guest wrote where nothing was mapped */
 };
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/bench/figures.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOISY 1.3
+
+int figures_init(struct figures *figures, const struct options *options)
+{
+    memset(figures, 0, sizeof(*figures));
+    figures->options = options;
+    if (options->json == NULL)
+        return 0;
+    figures->json = fopen(options->json, "ae");
+    return figures->json != NULL ? 0 : -errno;
+}
+
+void figures_finish(struct figures *figures)
+{
+    if (figures->json != NULL)
+        fclose(figures->json);
+    free(figures->results);
+}
+
+void figures_round(struct figures *figures, const struct floors *floors, int argc, char **argv)
+{
+    figures->floors[figures->rounds] = *floors;
+    figures_json_round(figures, figures->rounds++, argc, argv);
+}
+
+int figures_add(struct figures *figures, const struct result *result)
+{
+    if (figures->count == figures->room) {
+        unsigned room = figures->room * 2 + 64;
+        struct result *more = realloc(figures->results, room * sizeof(*more));
+
+        if (more == NULL)
+            return -ENOMEM;
+        figures->results = more;
+        figures->room = room;
+    }
+    figures->results[figures->count++] = *result;
+    figures_json_result(figures, result);
+    return 0;
+}
+
+void figures_name(const struct item *item, char text[static 64])
+{
+    const struct item_parameters *with = &item->with;
+    char depth[16] = "", live[24] = "", entries[24] = "";
+
+    if (with->depth != 0)
+        snprintf(depth, sizeof(depth), " x%u", with->depth);
+    if (with->live != 0)
+        snprintf(live, sizeof(live), " of %u", with->live);
+    if (with->entries != 0)
+        snprintf(entries, sizeof(entries), " %u pieces", with->entries);
+    snprintf(text, 64, "%s%s%s%s%s%s%s%s%s%s%s%s", item->name, depth, with->size != NULL ? " " : "",
+             with->size != NULL ? with->size : "", entries, live, with->backing != NULL ? " " : "",
+             with->backing != NULL ? with->backing : "", with->path != NULL ? " " : "",
+             with->path != NULL ? with->path : "", item->floor == FLOOR_MAPPING ? " " : "",
+             item->floor == FLOOR_MAPPING ? front_end_name(with->front_end) : "");
+}
+
+/* A figure of a result; NAN where there is none. */
+typedef double figure(const struct result *result);
+
+static double wall_us(const struct result *result)
+{
+    return (double)result->wall_ns / 1000 / (double)result->operations;
+}
+
+static double back_us(const struct result *result)
+{
+    return (double)result->back_ns / 1000 / (double)result->operations;
+}
+
+static double front_us(const struct result *result)
+{
+    return (double)result->front_ns / 1000 / (double)result->operations;
+}
+
+static double p50(const struct result *result)
+{
+    return result->p50_us;
+}
+
+static double p99(const struct result *result)
+{
+    return result->p99_us;
+}
+
+/* Of the medians: what comes between turns is no part of either. */
+static double ratio(const struct result *result)
+{
+    double each_ns = result->p50_us * 1000 / result->item->per_turn;
+
+    return result->floor_ns > 0 ? each_ns / result->floor_ns : NAN;
+}
+
+static double speed(const struct result *result)
+{
+    return result->bytes > 0 ? (double)result->bytes / (double)result->wall_ns : NAN;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double one = *(const double *)a, other = *(const double *)b;
+
+    return one < other ? -1 : one > other;
+}
+
+/* The median over the rounds of an item; 'spread' (or NULL) is what the furthest is away from it.
+ * NAN when no round counts. */
+static double median(const struct figures *figures, const struct item *item, figure *of, bool quiet,
+                     double *spread)
+{
+    double values[1000], middle;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < figures->count && count < 1000; i++) {
+        const struct result *result = &figures->results[i];
+
+        if (result->item == item && result->operations > 0 &&
+            !(quiet && figures->floors[result->round].noisy) && !isnan(of(result)))
+            values[count++] = of(result);
+    }
+    if (count == 0)
+        return NAN;
+    qsort(values, count, sizeof(*values), compare);
+    middle = (values[(count - 1) / 2] + values[count / 2]) / 2;
+    if (spread != NULL)
+        *spread = fmax(values[count - 1] - middle, middle - values[0]) / middle;
+    return middle;
+}
+
+static void print_number(double value, int width, const char *unit)
+{
+    if (isnan(value))
+        printf(" %*s%*s", width, "-", (int)strlen(unit), "");
+    else
+        printf(" %*.*f%s", width, value < 10 ? 2 : value < 100 ? 1 : 0, value, unit);
+}
+
+static void print_values(const struct figures *figures, const struct result *last)
+{
+    printf("%37s", "");
+    for (unsigned v = 0; v < last->value_count; v++) {
+        double values[1000];
+        unsigned count = 0;
+
+        for (unsigned i = 0; i < figures->count && count < 1000; i++)
+            if (figures->results[i].item == last->item && v < figures->results[i].value_count)
+                values[count++] = figures->results[i].values[v].value;
+        qsort(values, count, sizeof(*values), compare);
+        printf("%s%s %.6g", v > 0 ? ", " : "", last->values[v].name,
+               (values[(count - 1) / 2] + values[count / 2]) / 2);
+    }
+    printf("\n");
+}
+
+static void print_item(const struct figures *figures, const struct result *last)
+{
+    const struct item *item = last->item;
+    double spread = NAN;
+    char name[64];
+
+    figures_name(item, name);
+    printf("%c %-34s", item->letter, name);
+    if (last->failed[0] != '\0' || last->unsupported[0] != '\0') {
+        printf(" %s: %s\n", last->failed[0] != '\0' ? "FAILED" : "unsupported",
+               last->failed[0] != '\0' ? last->failed : last->unsupported);
+        return;
+    }
+    if (last->operations > 0) {
+        double wall = median(figures, item, wall_us, false, &spread);
+
+        print_number(1e6 / wall, 9, "");
+        print_number(wall, 9, "");
+        print_number(median(figures, item, back_us, false, NULL), 8, "");
+        print_number(median(figures, item, front_us, false, NULL), 8, "");
+        print_number(median(figures, item, p50, false, NULL), 8, "");
+        print_number(median(figures, item, p99, false, NULL), 8, "");
+        print_number(median(figures, item, speed, false, NULL), 6, "");
+        print_number(spread * 100, 5, "%");
+        print_number(median(figures, item, ratio, true, NULL), 6, "");
+        printf("\n");
+    }
+    if (last->value_count > 0)
+        print_values(figures, last);
+}
+
+/* A round is noisy if something took the floors longer than in the best one. */
+static unsigned find_noise(struct figures *figures)
+{
+    double ring = INFINITY, copy = INFINITY, message = INFINITY;
+    unsigned noisy = 0;
+
+    for (unsigned i = 0; i < figures->rounds; i++) {
+        ring = fmin(ring, figures->floors[i].ring[0]);
+        message = fmin(message, figures->floors[i].message[0]);
+        copy = fmin(copy, figures->floors[i].copy[0][0]);
+    }
+    for (unsigned i = 0; i < figures->rounds; i++) {
+        struct floors *floors = &figures->floors[i];
+
+        floors->noisy = floors->ring[0] > NOISY * ring || floors->message[0] > NOISY * message ||
+                        floors->copy[0][0] > NOISY * copy;
+        noisy += floors->noisy;
+    }
+    return noisy;
+}
+
+static bool is_last(const struct figures *figures, unsigned index)
+{
+    for (unsigned i = index + 1; i < figures->count; i++)
+        if (figures->results[i].item == figures->results[index].item)
+            return false;
+    return true;
+}
+
+unsigned figures_print(struct figures *figures)
+{
+    unsigned noisy = find_noise(figures), failed = 0;
+
+    printf("\n%s: medians of %u rounds; us unless it says otherwise. A turn is all that is in the "
+           "ring.\n%-36s %9s %9s %8s %8s %8s %8s %6s %6s %6s\n",
+           figures->options->subject, figures->rounds, "", "per s", "each", "back-end", "front",
+           "turn p50", "p99", "GB/s", "spread", "floors");
+    for (unsigned i = 0; i < figures->count; i++) {
+        failed += figures->results[i].failed[0] != '\0';
+        if (is_last(figures, i))
+            print_item(figures, &figures->results[i]);
+    }
+    if (noisy > 0)
+        printf("%u of %u rounds were noisy, and count for no ratio to the floor.\n", noisy,
+               figures->rounds);
+    return failed;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_BENCH_FIGURES_H
+#define TESTS_BENCH_FIGURES_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tests/bench/floor.h"
+#include "tests/bench/item.h"
+
+/*
+ * What came of the items, round by round: a line of JSON for each as it comes, and a table of the
+ * medians in the end.
+ */
+struct result {
+    const struct item *item;
+    unsigned round; /* counted from 0 */
+    uint64_t operations;
+    int64_t wall_ns, back_ns, front_ns; /* in all: time, and processor's time of the two ends */
+    double least_us, p50_us, p99_us, p999_us; /* of a turn */
+    uint64_t bytes;
+    double floor_ns; /* per operation; 0: there is none */
+    struct item_value values[ITEM_VALUES];
+    unsigned value_count;
+    char unsupported[160], failed[160];
+};
+
+struct figures {
+    const struct options *options; /* borrowed */
+    FILE *json;                    /* owned; NULL: none is wanted */
+    struct result *results;        /* owned */
+    unsigned count, room;
+    struct floors floors[1000]; /* of each round */
+    unsigned rounds;
+};
+
+/* 0 or -errno: the file cannot be written. */
+int figures_init(struct figures *figures, const struct options *options);
+void figures_finish(struct figures *figures);
+/* Begins a round with its floors, which it tells. */
+void figures_round(struct figures *figures, const struct floors *floors, int argc, char **argv);
+/* Adds a result, which is copied, and tells it. 0 or -ENOMEM. */
+int figures_add(struct figures *figures, const struct result *result);
+/* Notes which rounds were noisy, and prints the table. Returns how many items have failed. */
+unsigned figures_print(struct figures *figures);
+
+/* figures_json.c. What figures_round and figures_add write. */
+void figures_json_round(const struct figures *figures, unsigned round, int argc, char **argv);
+void figures_json_result(const struct figures *figures, const struct result *result);
+/* What the item differs in from others of its name: "64", "1080p scattered". */
+void figures_name(const struct item *item, char text[static 64]);
+
+#endif
