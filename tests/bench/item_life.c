@@ -141,7 +141,8 @@ static int whole_idle(struct work *work)
     return 0;
 }
 
-/* Whether a new front-end is answered within the time: 0 or -errno. */
+/* Whether a new front-end is answered within the time. One that comes before the back-end has seen
+ * the last one go may be turned away. 0 or -errno. */
 static int greet_again(struct work *work, int64_t end)
 {
     struct frontend *frontend = &work->rig.frontend;
@@ -149,14 +150,13 @@ static int greet_again(struct work *work, int64_t end)
     int r;
 
     do {
-        r = backend_connect(&work->rig.backend);
+        fd_close(&frontend->socket);
+        r = frontend->socket = backend_connect(&work->rig.backend);
+        if (r >= 0)
+            r = frontend_ask(frontend, VHOST_USER_GET_FEATURES, NULL, 0, &answer);
         if (r < 0)
             poll(NULL, 0, 1);
     } while (r < 0 && clock_ns() < end);
-    if (r < 0)
-        return r;
-    frontend->socket = r;
-    r = frontend_ask(frontend, VHOST_USER_GET_FEATURES, NULL, 0, &answer);
     return r;
 }
 
