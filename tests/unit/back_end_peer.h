@@ -22,6 +22,8 @@
 #include "base/fd.h"
 #include "protocol/vhost_user.h"
 
+/* Microseconds for an answer where it comes: on however busy a machine. */
+#define PEER_PATIENCE_US 60000000u
 #define PEER_MAX_MAPPINGS 64u
 #define PEER_MAX_OBJECTS 2048u
 

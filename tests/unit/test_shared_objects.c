@@ -37,7 +37,7 @@ static void begin(void)
 {
     founds = 0;
     assert_true(sd_event_new(&loop) >= 0);
-    back_channel_init(&channel, loop, 40000, quiet, NULL);
+    back_channel_init(&channel, loop, PEER_PATIENCE_US, quiet, NULL);
     assert_int_equal(back_channel_attach(&channel, peer_init(&peer)), 0);
     shared_objects_init(&objects, &channel, &handler, NULL);
     objects.usable = true;
