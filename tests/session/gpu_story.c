@@ -80,17 +80,11 @@ int gpu_story_ping(struct story *s)
 
 bool gpu_story_has(const char *renderer)
 {
-    char command[512], path[64], output[8192] = "";
+    char path[64], output[8192];
     struct json_object *json, *value = NULL;
-    FILE *pipe;
     bool in = false;
 
-    snprintf(command, sizeof(command), "timeout 60 %s --check", getenv(STORY_GPU));
-    pipe = popen(command, "r");
-    if (pipe == NULL)
-        return false;
-    output[fread(output, 1, sizeof(output) - 1, pipe)] = '\0';
-    pclose(pipe);
+    story_shell(output, sizeof(output), "timeout 60 %s --check", getenv(STORY_GPU));
     json = json_tokener_parse(output);
     snprintf(path, sizeof(path), "/renderers/%s/in", renderer);
     if (json_pointer_get(json, path, &value) == 0)

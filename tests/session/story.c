@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -202,6 +203,37 @@ pid_t story_worker(struct story *s)
     while (pid <= 0 && now_ms() < end);
     assert_true(pid > 0);
     return pid;
+}
+
+void story_await_another(struct story *s, pid_t old)
+{
+    for (unsigned waited = 0; waited < LIMIT; waited += 10) {
+        pid_t now = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
+
+        if (now > 0 && now != old)
+            return;
+        assert_int_equal(frontend_pump(&s->frontend, -1, 10), 0);
+    }
+    fail_msg("no new worker came");
+}
+
+int story_shell(char *output, size_t size, const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+    FILE *pipe;
+    int status;
+
+    va_start(args, format);
+    status = vsnprintf(command, sizeof(command), format, args);
+    va_end(args);
+    assert_in_range(status, 1, sizeof(command) - 1);
+    pipe = popen(command, "re");
+    assert_non_null(pipe);
+    output[fread(output, 1, size - 1, pipe)] = '\0';
+    status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }
 
 /* A story that is told by crosvm too is not told twice by it. */

@@ -68,6 +68,12 @@ void story_await(struct story *s, const char *path, long expected);
 unsigned story_shmem_requests(const struct story *s);
 /* The pid of the worker. */
 pid_t story_worker(struct story *s);
+/* Waits, as a front-end that is served, until there is another worker than 'old'. */
+void story_await_another(struct story *s, pid_t old);
+/* Runs a line of the shell, formatted as by printf. Its exit status; what it printed on standard
+ * output goes to 'output', as a string of less than 'size' bytes. */
+int story_shell(char *output, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Whether the story maps its buffers one by one. */
 bool story_single(const struct story *s);
 

@@ -23,24 +23,14 @@ static int hostblob(struct story *s, const char *format, ...) __attribute__((for
 
 static int hostblob(struct story *s, const char *format, ...)
 {
-    char command[1024], arguments[640];
+    char arguments[640];
     va_list args;
-    FILE *pipe;
-    size_t have;
-    int status;
 
     va_start(args, format);
     vsnprintf(arguments, sizeof(arguments), format, args);
     va_end(args);
-    snprintf(command, sizeof(command), "HOSTBLOB_RUN_DIR='%s' timeout 100 '%s' %s 2>&1",
-             s->daemon.dir, getenv("HOSTBLOB"), arguments);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    have = fread(output, 1, sizeof(output) - 1, pipe);
-    output[have] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return story_shell(output, sizeof(output), "HOSTBLOB_RUN_DIR='%s' timeout 100 '%s' %s 2>&1",
+                       s->daemon.dir, getenv("HOSTBLOB"), arguments);
 }
 
 static void expect(const char *text)

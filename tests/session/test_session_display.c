@@ -9,6 +9,7 @@
 
 #include <linux/virtio_ring.h>
 
+#include "tests/frontend/gpu_guest_3d.h"
 #include "tests/unit/window_peer.h"
 
 /*
@@ -118,31 +119,21 @@ static int command(struct story *s, void *request, size_t size)
     return gpu_guest_command(&s->frontend, request, size, &answer, sizeof(answer));
 }
 
-/* Makes the resource 1 and gives it pages, whose address is returned. */
+/* Makes a resource and gives it pages, whose address is returned. */
+static uint64_t make_resource(struct story *s, uint32_t id, uint32_t width, uint32_t height)
+{
+    uint32_t size = width * height * 4;
+    uint64_t at = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, size, 4096);
+
+    assert_true(at != UINT64_MAX);
+    assert_int_equal(gpu_guest_picture(&s->frontend, id, width, height), OK);
+    assert_int_equal(gpu_guest_attach_pages(&s->frontend, id, at, at + size / 2, size), OK);
+    return at;
+}
+
 static uint64_t make_picture(struct story *s)
 {
-    struct virtio_gpu_resource_create_2d create = {
-        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D},
-        .resource_id = 1,
-        .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-        .width = WIDTH,
-        .height = HEIGHT,
-    };
-    struct {
-        struct virtio_gpu_resource_attach_backing attach;
-        struct virtio_gpu_mem_entry entry;
-    } back = {
-        .attach = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING},
-                   .resource_id = 1,
-                   .nr_entries = 1},
-        .entry = {.length = WIDTH * HEIGHT * 4},
-    };
-
-    back.entry.addr = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, WIDTH * HEIGHT * 4, 4096);
-    assert_true(back.entry.addr != UINT64_MAX);
-    assert_int_equal(command(s, &create, sizeof(create)), OK);
-    assert_int_equal(command(s, &back, sizeof(back)), OK);
-    return back.entry.addr;
+    return make_resource(s, 1, WIDTH, HEIGHT);
 }
 
 static int set_scanout(struct story *s, uint32_t output)
@@ -160,11 +151,6 @@ static int set_scanout(struct story *s, uint32_t output)
 /* Draws the picture 'seed' and has it shown. Returns the answer to the flush. */
 static int draw(struct story *s, uint64_t at, uint32_t seed)
 {
-    struct virtio_gpu_transfer_to_host_2d transfer = {
-        .hdr = {.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D},
-        .r = {0, 0, WIDTH, HEIGHT},
-        .resource_id = 1,
-    };
     struct virtio_gpu_resource_flush flush = {
         .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH},
         .r = {0, 0, WIDTH, HEIGHT},
@@ -174,7 +160,7 @@ static int draw(struct story *s, uint64_t at, uint32_t seed)
 
     for (uint32_t i = 0; i < WIDTH * HEIGHT; i++)
         pixels[i] = pixel(seed, i);
-    assert_int_equal(command(s, &transfer, sizeof(transfer)), OK);
+    assert_int_equal(gpu_guest_transfer_2d(&s->frontend, 1, WIDTH, HEIGHT), OK);
     return command(s, &flush, sizeof(flush));
 }
 
@@ -275,18 +261,6 @@ static void a_pause_brings_another_socket(void **state)
     end(s);
 }
 
-static void await_another_worker(struct story *s, pid_t old)
-{
-    for (unsigned waited = 0; waited < 15000; waited += 10) {
-        pid_t now = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
-
-        if (now > 0 && now != old)
-            return;
-        assert_int_equal(frontend_pump(&s->frontend, -1, 10), 0);
-    }
-    fail_msg("no new worker came");
-}
-
 /* The socket is full of a picture when the worker is killed. The window checks each byte: it must
  * never see half a message, and the next worker goes on where the stream stands. */
 static void the_stream_outlives_the_worker(void **state)
@@ -309,7 +283,7 @@ static void the_stream_outlives_the_worker(void **state)
             assert_int_equal(draw(s, at, 200 + seed), OK);
         kill(worker, SIGKILL);
         stall_window(turn % 2 == 0);
-        await_another_worker(s, worker);
+        story_await_another(s, worker);
         stall_window(false);
         assert_int_equal(ask_info(s).pmodes[0].r.width, 1024);
         await_shown(s, 0, 202); /* without a word of the guest */
@@ -355,37 +329,11 @@ static void a_hostile_window_costs_only_itself(void **state)
 /* The guest's pointer: one colour, half of it a hole. */
 static void make_pointer(struct story *s)
 {
-    struct virtio_gpu_resource_create_2d create = {
-        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D},
-        .resource_id = 2,
-        .format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM,
-        .width = SIDE,
-        .height = SIDE,
-    };
-    struct {
-        struct virtio_gpu_resource_attach_backing attach;
-        struct virtio_gpu_mem_entry entry;
-    } back = {
-        .attach = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING},
-                   .resource_id = 2,
-                   .nr_entries = 1},
-        .entry = {.length = SIDE * SIDE * 4},
-    };
-    struct virtio_gpu_transfer_to_host_2d transfer = {
-        .hdr = {.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D},
-        .r = {0, 0, SIDE, SIDE},
-        .resource_id = 2,
-    };
-    uint32_t *pixels;
+    uint32_t *pixels = guest_ram_at(&s->frontend.ram, make_resource(s, 2, SIDE, SIDE));
 
-    back.entry.addr = guest_ram_take(&s->frontend.ram, GUEST_RAM_UPPER, SIDE * SIDE * 4, 4096);
-    assert_true(back.entry.addr != UINT64_MAX);
-    pixels = guest_ram_at(&s->frontend.ram, back.entry.addr);
     for (uint32_t i = 0; i < SIDE * SIDE; i++)
         pixels[i] = i % SIDE < SIDE / 2 ? POINTER | 0xff000000u : 0;
-    assert_int_equal(command(s, &create, sizeof(create)), OK);
-    assert_int_equal(command(s, &back, sizeof(back)), OK);
-    assert_int_equal(command(s, &transfer, sizeof(transfer)), OK);
+    assert_int_equal(gpu_guest_transfer_2d(&s->frontend, 2, SIDE, SIDE), OK);
 }
 
 /* On the cursor queue, without room for an answer. 'id' 0: it is hidden. */
@@ -455,7 +403,7 @@ static void a_drawn_pointer_is_in_the_picture(void **state)
     await_pointed(s, 2, true, 199 * 37 % 600, 199 * 11 % 400);
     worker = story_worker(s);
     kill(worker, SIGKILL);
-    await_another_worker(s, worker);
+    story_await_another(s, worker);
     await_pointed(s, 2, true, 199 * 37 % 600, 199 * 11 % 400); /* without a word of the guest */
     point(s, VIRTIO_GPU_CMD_MOVE_CURSOR, 0, 620, 470);
     await_pointed(s, 2, true, 620, 470);

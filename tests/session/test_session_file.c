@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/frontend/media_guest.h"
@@ -252,19 +251,7 @@ static void a_fifo_outlives_a_worker(void **state)
 /* Its exit status; what it printed goes to 'output'. */
 static int run(const char *arguments, char *output, size_t size)
 {
-    char command[400];
-    size_t have;
-    FILE *pipe;
-    int status;
-
-    snprintf(command, sizeof(command), "timeout 20 %s %s 2>&1", getenv(STORY_MEDIA), arguments);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    have = fread(output, 1, size - 1, pipe);
-    output[have] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return story_shell(output, size, "timeout 20 %s %s 2>&1", getenv(STORY_MEDIA), arguments);
 }
 
 /* What cannot be served is said at once, with what to do about it. */

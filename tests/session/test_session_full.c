@@ -189,18 +189,8 @@ static void a_full_folder_gets_no_half_picture(void **state)
 /* Its exit status; what it says goes to 'output'. */
 static int screenshot(struct story *s, const char *to, char *output, size_t size)
 {
-    char command[512];
-    FILE *pipe;
-    int status;
-
-    snprintf(command, sizeof(command), "timeout 20 '%s' screenshot '%s' 0 '%s' 2>&1",
-             getenv("HOSTBLOB"), s->daemon.control_path, to);
-    pipe = popen(command, "re");
-    assert_non_null(pipe);
-    output[fread(output, 1, size - 1, pipe)] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return story_shell(output, size, "timeout 20 '%s' screenshot '%s' 0 '%s' 2>&1",
+                       getenv("HOSTBLOB"), s->daemon.control_path, to);
 }
 
 /* And one that was there stays. */
@@ -235,19 +225,9 @@ static void a_full_disk_gets_no_half_screenshot(void **state)
 /* The program with both sockets there. Its exit status. */
 static int run(const struct story *s, char *output, size_t size)
 {
-    char command[512];
-    FILE *pipe;
-    int status;
-
-    snprintf(command, sizeof(command),
-             "timeout 20 '%s' --socket-path='%s/device' --control-path='%s/control' 2>&1",
-             getenv(s->cast.program), folder, folder);
-    pipe = popen(command, "re");
-    assert_non_null(pipe);
-    output[fread(output, 1, size - 1, pipe)] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return story_shell(output, size,
+                       "timeout 20 '%s' --socket-path='%s/device' --control-path='%s/control' 2>&1",
+                       getenv(s->cast.program), folder, folder);
 }
 
 /* There is room for none of the two sockets, and for one. */

@@ -16,19 +16,7 @@
 /* Runs the program with one line of arguments; what it prints goes to 'output'. Its exit status. */
 static int run(const struct story *s, const char *arguments, char *output, size_t size)
 {
-    char command[512];
-    FILE *pipe;
-    size_t have;
-    int status;
-
-    snprintf(command, sizeof(command), "timeout 10 %s %s 2>&1", getenv(s->cast.program), arguments);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    have = fread(output, 1, size - 1, pipe);
-    output[have] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return story_shell(output, size, "timeout 10 %s %s 2>&1", getenv(s->cast.program), arguments);
 }
 
 static void prints_its_capabilities(void **state)

@@ -122,18 +122,10 @@ static const struct device devices[] = {
 static bool has(const char *program, const char *path)
 {
     struct json_object *json, *found = NULL;
-    char command[256], text[32768];
+    char text[32768];
     bool in = false;
-    size_t size;
-    FILE *pipe;
 
-    snprintf(command, sizeof(command), "%s --check 2>/dev/null", getenv(program));
-    pipe = popen(command, "r");
-    if (pipe == NULL)
-        return false;
-    size = fread(text, 1, sizeof(text) - 1, pipe);
-    pclose(pipe);
-    text[size] = '\0';
+    story_shell(text, sizeof(text), "%s --check 2>/dev/null", getenv(program));
     json = json_tokener_parse(text);
     if (json != NULL && json_pointer_get(json, path, &found) == 0)
         in = json_object_get_boolean(found);

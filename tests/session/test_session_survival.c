@@ -22,25 +22,13 @@
 #define SIDE 64u
 #define PIXELS (SIDE * SIDE * 4u)
 
-/* Waits until another worker than 'old' serves the guest. */
-static void await_another(struct story *s, pid_t old)
-{
-    for (unsigned waited = 0; waited < 15000; waited += 5) {
-        pid_t now = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
-
-        if (now > 0 && now != old && gpu_story_ping(s) == VIRTIO_GPU_RESP_OK_DISPLAY_INFO)
-            return;
-        assert_int_equal(frontend_pump(&s->frontend, -1, 5), 0);
-    }
-    fail_msg("no new worker came");
-}
-
 static void die(struct story *s)
 {
     pid_t worker = story_worker(s);
 
     kill(worker, SIGKILL);
-    await_another(s, worker);
+    story_await_another(s, worker);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
 static int send(struct story *s, void *command, size_t size)

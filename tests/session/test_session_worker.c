@@ -6,19 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Waits until another worker than 'old' serves. */
-static void await_another(struct story *s, pid_t old)
-{
-    for (unsigned waited = 0; waited < 15000; waited += 10) {
-        pid_t now = (pid_t)daemon_process_number(&s->daemon, "/worker/pid");
-
-        if (now > 0 && now != old)
-            return;
-        assert_int_equal(frontend_pump(&s->frontend, -1, 10), 0);
-    }
-    fail_msg("no new worker came");
-}
-
 static void assert_dead(pid_t pid)
 {
     for (unsigned i = 0; i < 500 && daemon_process_alive(pid); i++)
@@ -57,7 +44,7 @@ static void a_killed_worker_is_replaced(void **state)
 
         use_the_device(s, 100 + i, 1 + 4 * i, 7 + i);
         kill(worker, SIGKILL);
-        await_another(s, worker);
+        story_await_another(s, worker);
         assert_dead(worker);
         assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
         use_the_device(s, 200 + i, 30 + 4 * i, 9 + i);
@@ -175,7 +162,7 @@ static void requests_in_hand_outlive_a_pause(void **state)
     kill(worker, SIGKILL);
     assert_dead(worker);
     s->frontend.mischief.deaf = false;
-    await_another(s, worker);
+    story_await_another(s, worker);
     assert_int_equal(frontend_start(&s->frontend), 0);
     assert_int_equal(gpu_guest_end(&s->frontend, map, &answer, sizeof(answer), FRONTEND_PATIENCE),
                      MAPPED);
@@ -200,7 +187,7 @@ static void another_worker_calls_the_driver(void **state)
             ;
     call.fd = s->frontend.queues[GPU_GUEST_CURSORQ].call;
     kill(worker, SIGKILL);
-    await_another(s, worker);
+    story_await_another(s, worker);
     assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
     /* Nobody asked anything of this one, and it is started after the other. */
     assert_int_equal(poll(&call, 1, FRONTEND_PATIENCE), 1);
@@ -255,7 +242,7 @@ static void the_next_driver_sees_nothing_of_a_dead_worker(void **state)
     gpu_story_verify_down(s, 1, MIB, MIB, 71);
     worker = story_worker(s);
     kill(worker, SIGKILL);
-    await_another(s, worker);
+    story_await_another(s, worker);
     assert_int_equal(frontend_reset(&s->frontend), 0);
     assert_int_equal(frontend_start(&s->frontend), 0);
     gpu_story_bind(s);
@@ -279,7 +266,7 @@ static void a_stopped_worker_is_replaced(void **state)
     assert_int_equal(frontend_stop(&s->frontend), 0);
     assert_int_equal(frontend_start(&s->frontend), 0);
     assert_dead(worker);
-    await_another(s, worker);
+    story_await_another(s, worker);
     assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
     use_the_device(s, 200, 20, 6);
     story_end(s);
