@@ -232,4 +232,32 @@ static inline struct fake_renderer *fake_renderer_add(struct gpu_fixture *f)
     return fake;
 }
 
+/* A texture of two dimensions, with one layer and one level. */
+static inline struct virtio_gpu_resource_create_3d fake_texture(uint32_t id, uint32_t format,
+                                                                uint32_t width, uint32_t height)
+{
+    return (struct virtio_gpu_resource_create_3d){
+        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
+        .resource_id = htole32(id),
+        .target = htole32(2),
+        .format = htole32(format),
+        .width = htole32(width),
+        .height = htole32(height),
+        .depth = htole32(1),
+        .array_size = htole32(1),
+    };
+}
+
+/* The renderer, which has made that texture; all that comes later waits. */
+static inline struct fake_renderer *
+fake_renderer_add_texture(struct gpu_fixture *f, struct virtio_gpu_resource_create_3d request)
+{
+    struct fake_renderer *fake = fake_renderer_add(f);
+
+    fake->at_once = true;
+    RING_DRIVER_MUST(GPU_DO(f, request) == VIRTIO_GPU_RESP_OK_NODATA);
+    fake->at_once = false;
+    return fake;
+}
+
 #endif

@@ -137,22 +137,7 @@ static void guest_pages_become_the_pointer(void **state)
 
 static struct fake_renderer *create_3d(struct gpu_fixture *f)
 {
-    struct fake_renderer *fake = fake_renderer_add(f);
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(ID),
-        .target = htole32(2),
-        .format = htole32(BGRA),
-        .width = htole32(64),
-        .height = htole32(64),
-        .depth = htole32(1),
-        .array_size = htole32(1),
-    };
-
-    fake->at_once = true;
-    assert_int_equal(GPU_DO(f, request), NODATA);
-    fake->at_once = false;
-    return fake;
+    return fake_renderer_add_texture(f, fake_texture(ID, BGRA, 64, 64));
 }
 
 static void a_renderer_brings_the_pointer(void **state)

@@ -221,22 +221,10 @@ static void it_is_over_the_guest_s_pages(void **state)
 static void it_is_over_what_a_renderer_brings(void **state)
 {
     struct gpu_fixture *f = *state;
-    struct fake_renderer *fake = fake_renderer_add(f);
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(ID),
-        .target = htole32(2),
-        .format = htole32(BGRA),
-        .width = htole32(WIDTH),
-        .height = htole32(HEIGHT),
-        .depth = htole32(1),
-        .array_size = htole32(1),
-    };
+    struct fake_renderer *fake =
+        fake_renderer_add_texture(f, fake_texture(ID, BGRA, WIDTH, HEIGHT));
     struct virtio_gpu_resource_flush flush = gpu_flush_request(ID, ALL);
 
-    fake->at_once = true;
-    assert_int_equal(GPU_DO(f, request), NODATA);
-    fake->at_once = false;
     assert_int_equal(gpu_scanout(f, 0, ID, ALL), NODATA);
     point(f, 0, true, 3, 4); /* there is nothing yet that it is over */
     settle(f);

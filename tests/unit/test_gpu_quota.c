@@ -92,16 +92,7 @@ static void mappings_are_limited(void **state)
 
 static uint32_t create_texture(struct gpu_fixture *f, uint32_t id, uint32_t side)
 {
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(id),
-        .target = htole32(2),
-        .format = htole32(1),
-        .width = htole32(side),
-        .height = htole32(side),
-        .depth = htole32(1),
-        .array_size = htole32(1),
-    };
+    struct virtio_gpu_resource_create_3d request = fake_texture(id, 1, side, side);
 
     return GPU_DO(f, request);
 }

@@ -498,23 +498,10 @@ static void without_a_watcher_nothing_is_copied(void **state)
 
 static struct fake_renderer *create_3d(struct gpu_fixture *f, uint32_t flags)
 {
-    struct fake_renderer *fake = fake_renderer_add(f);
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(ID),
-        .target = htole32(2),
-        .format = htole32(BGRX),
-        .width = htole32(WIDTH),
-        .height = htole32(HEIGHT),
-        .depth = htole32(1),
-        .array_size = htole32(1),
-        .flags = htole32(flags),
-    };
+    struct virtio_gpu_resource_create_3d request = fake_texture(ID, BGRX, WIDTH, HEIGHT);
 
-    fake->at_once = true;
-    assert_int_equal(GPU_DO(f, request), NODATA);
-    fake->at_once = false;
-    return fake;
+    request.flags = htole32(flags);
+    return fake_renderer_add_texture(f, request);
 }
 
 static void a_flush_waits_for_the_renderer(void **state)
@@ -668,14 +655,7 @@ static void what_was_never_made_is_not_shown(void **state)
     struct gpu_fixture *f = *state;
     struct fake_renderer *fake = create_3d(f, 1);
     struct fake_sink *sink = fake_sink_add(f);
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(6),
-        .target = htole32(2),
-        .format = htole32(BGRX),
-        .width = htole32(WIDTH),
-        .height = htole32(HEIGHT),
-    };
+    struct virtio_gpu_resource_create_3d request = fake_texture(6, BGRX, WIDTH, HEIGHT);
     struct sink_frame frame;
 
     gpu_send(f, 0, &request, sizeof(request), 24);

@@ -234,24 +234,15 @@ static void outputs_are_listed_and_changed(void **state)
 static void the_renderer_is_asked_first(void **state)
 {
     struct gpu_fixture *f = *state;
-    struct fake_renderer *fake = fake_renderer_add(f);
-    struct virtio_gpu_resource_create_3d request = {
-        .hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, 0),
-        .resource_id = htole32(ID),
-        .target = htole32(2),
-        .format = htole32(BGRX),
-        .width = htole32(WIDTH),
-        .height = htole32(HEIGHT),
-        .flags = htole32(VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP),
-    };
+    struct virtio_gpu_resource_create_3d request = fake_texture(ID, BGRX, WIDTH, HEIGHT);
+    struct fake_renderer *fake;
     struct told told = {0};
     int fd = empty_file();
     struct seen seen;
 
-    fake->at_once = true;
-    assert_int_equal(GPU_DO(f, request), NODATA);
+    request.flags = htole32(VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP);
+    fake = fake_renderer_add_texture(f, request);
     gpu_scanout(f, 0, ID, ALL);
-    fake->at_once = false;
     f->device->impl->command(f->device, "screenshot 0", dup(fd), on_answer, &told);
     gpu_loop(f);
     assert_int_equal(told.answers, 0);

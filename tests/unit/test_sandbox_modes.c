@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/sandbox.h"
+#include "sandbox_here.h"
 
 #define SAID 2048u
 
@@ -221,22 +221,6 @@ static void paths_without_a_place_are_told(void **state)
     assert_non_null(strstr(said, "leaves out /tmp: there is no room for it"));
 }
 
-/* An instrumented build, or a host without seccomp: then there is nothing to try. */
-static bool there_is_one(void)
-{
-    char text[256];
-    const char *name;
-    bool works;
-
-    for (unsigned i = 0; (name = sandbox_try(i, &works, text, sizeof(text))) != NULL; i++) {
-        if (works || strcmp(name, "seccomp") != 0)
-            continue;
-        fprintf(stderr, "skipped: %s: %s\n", name, text);
-        return false;
-    }
-    return true;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,7 +233,7 @@ int main(void)
         cmocka_unit_test(paths_without_a_place_are_told),
     };
 
-    if (!there_is_one())
+    if (!sandbox_is_here("seccomp"))
         return 77;
     log_init("test", NULL, LOG_LEVEL_INFO);
     return cmocka_run_group_tests(tests, NULL, NULL);
