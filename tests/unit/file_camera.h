@@ -214,14 +214,7 @@ static inline bool file_camera_event(struct file_camera *c, unsigned ms)
 }
 
 /* The device goes on until that is so. */
-#define FILE_CAMERA_AWAIT(c, condition)                                                            \
-    do {                                                                                           \
-        uint64_t await_end = units_now_ns() + FILE_CAMERA_PATIENCE * 1000000ull;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(units_now_ns() < await_end);                                               \
-            assert_true(sd_event_run((c)->f->loop, 1000) >= 0);                                    \
-        }                                                                                          \
-    } while (0)
+#define FILE_CAMERA_AWAIT(c, condition) MEDIA_AWAIT((c)->f, condition)
 
 /* Whether a descriptor of this process is the FIFO's end for reading, and has seen writers go. */
 static inline bool file_camera_is_forsaken(int fd, const struct stat *fifo)

@@ -42,6 +42,16 @@ static inline int media_teardown(void **state)
     return fd_count_teardown(state);
 }
 
+/* The device goes on until that is so, on however busy a machine. */
+#define MEDIA_AWAIT(f, condition)                                                                  \
+    do {                                                                                           \
+        uint64_t await_end = units_now_ns() + 60000000000u;                                        \
+        while (!(condition)) {                                                                     \
+            assert_true(units_now_ns() < await_end);                                               \
+            assert_true(sd_event_run((f)->loop, 1000) >= 0);                                       \
+        }                                                                                          \
+    } while (0)
+
 /* A session that must come. */
 static inline uint32_t media_session(struct media_fixture *f)
 {

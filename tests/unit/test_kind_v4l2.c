@@ -303,14 +303,13 @@ static void a_dequeued_buffer_waits(void **state)
     assert_int_equal(qbuf(f, c.session, 0), 0);
     assert_int_equal(stream(f, c.session, true), 0);
     assert_true(fake_node_frame(&node, 1));
-    media_loop_for(f, 20);
-    assert_int_equal(f->stats.frames, 1);
+    MEDIA_AWAIT(f, f->stats.frames == 1);
     assert_int_equal(qbuf(f, c.session, 0), EINVAL);
     media_post_events(f, 1, 608);
     assert_true(media_event(f, &event));
     assert_int_equal(qbuf(f, c.session, 0), 0);
     assert_true(fake_node_frame(&node, 1));
-    media_loop_for(f, 20);
+    MEDIA_AWAIT(f, f->stats.frames == 2);
     assert_int_equal(stream(f, c.session, false), 0);
     media_post_events(f, 1, 608);
     assert_no_event(f); /* of a stream that is over */

@@ -213,7 +213,7 @@ static void stream(struct media_fixture *f, uint32_t fourcc)
     assert_true(mappings() > before + BUFFERS);
     media_post_events(f, 16, 608);
     assert_int_equal(media_streamon(f, u.session), 0);
-    for (unsigned rounds = 0; frames < 20 && rounds < 300; rounds++) {
+    for (unsigned rounds = 0; frames < 20 && rounds < 10000; rounds++) {
         media_loop_for(f, 5);
         while (media_event(f, &event)) {
             check_frame(&u, &event);
@@ -370,8 +370,7 @@ static void test_prepare(void **state)
     u.memory[2][0] = prepared;
     media_post_events(f, 1, 608);
     assert_int_equal(media_streamon(f, u.session), 0);
-    media_loop_for(f, 50);
-    assert_true(media_event(f, &event));
+    MEDIA_AWAIT(f, media_event(f, &event));
     check_frame(&u, &event);
 }
 
