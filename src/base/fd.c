@@ -74,6 +74,19 @@ int fd_set_inherited(int fd)
     return 0;
 }
 
+#define WANT_TRIES 8u
+
+/* The kernel has no memory for it just now, and nothing was sent or taken: what is not said here
+ * nobody says later, so it is tried again, a few times. */
+static bool wants_again(ssize_t result, unsigned *tries)
+{
+    if (result >= 0)
+        return false;
+    if (errno == ENOBUFS || errno == ENOMEM)
+        return ++*tries < WANT_TRIES;
+    return errno == EINTR;
+}
+
 static ssize_t send_parts(int socket, const struct iovec *parts, unsigned part_count,
                           const int *fds, unsigned count, int flags)
 {
@@ -82,6 +95,7 @@ static ssize_t send_parts(int socket, const struct iovec *parts, unsigned part_c
         .msg_iov = (struct iovec *)(uintptr_t)parts,
         .msg_iovlen = part_count,
     };
+    unsigned tries = 0;
     ssize_t sent;
 
     if (count > FD_LIST_MAX)
@@ -96,7 +110,7 @@ static ssize_t send_parts(int socket, const struct iovec *parts, unsigned part_c
     }
     do {
         sent = sendmsg(socket, &message, MSG_NOSIGNAL | flags);
-    } while (sent < 0 && errno == EINTR);
+    } while (wants_again(sent, &tries));
     return sent < 0 ? -errno : sent;
 }
 
@@ -163,6 +177,7 @@ static ssize_t receive(int socket, void *data, size_t size, struct fd_list *list
     union control control;
     struct iovec iov = {.iov_base = data, .iov_len = size};
     struct msghdr message;
+    unsigned tries = 0;
     ssize_t received;
     bool fits;
 
@@ -174,9 +189,9 @@ static ssize_t receive(int socket, void *data, size_t size, struct fd_list *list
             .msg_controllen = sizeof(control.bytes),
         };
         received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
-    } while (received < 0 && errno == EINTR);
+    } while (wants_again(received, &tries));
     if (received < 0)
-        return -errno;
+        return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
     fits = collect(&message, list);
     if (!fits || (message.msg_flags & MSG_CTRUNC) != 0) {
         fd_list_finish(list);

@@ -37,7 +37,8 @@ int fd_set_inherited(int fd);
 /*
  * Sends 'size' bytes and 'count' descriptors (at most FD_LIST_MAX) in one sendmsg; borrows the
  * descriptors. Never raises SIGPIPE. On a stream socket fewer bytes may go: the result says how
- * many; the descriptors go with the first. Returns the bytes sent or -errno (-EAGAIN when full).
+ * many; the descriptors go with the first. Returns the bytes sent or -errno (-EAGAIN when full;
+ * -ENOBUFS when the kernel goes on having no memory for it).
  */
 ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, unsigned count);
 /* The same for bytes that lie in 'part_count' pieces (at most IOV_MAX, 1024). */
@@ -54,7 +55,8 @@ ssize_t fd_send_parts_now(int socket, const struct iovec *parts, unsigned part_c
  * Receives up to 'size' bytes and appends the descriptors that came with them to 'list',
  * close-on-exec. A truncated control message, or more descriptors than the list holds, gives
  * -EMSGSIZE, closes all that arrived and those already in the list. Returns the bytes, 0 at the end
- * of the stream, or -errno.
+ * of the stream, or -errno: -EAGAIN also when the kernel has no memory for it, and it is there
+ * still.
  */
 ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
 /* The same, and never waits for bytes. */

@@ -62,7 +62,9 @@ int control_socket_serve(struct control_socket *control, sd_event *loop,
     control->loop = loop;
     control->handler = handler;
     control->data = data;
-    return accepting_init(&control->accepting, loop, control->fd, on_accept, control);
+    return control->adopted
+               ? accepting_insist(&control->accepting, loop, control->fd, on_accept, control)
+               : accepting_init(&control->accepting, loop, control->fd, on_accept, control);
 }
 
 void control_socket_close(struct control_socket *control)
@@ -75,6 +77,7 @@ void control_socket_adopt(struct control_socket *control, int fd)
 {
     control_socket_clear(control);
     control->fd = fd;
+    control->adopted = true;
 }
 
 bool control_socket_busy(const struct control_socket *control)

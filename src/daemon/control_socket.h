@@ -22,7 +22,8 @@
 struct control_socket {
     sd_event *loop;
     struct listener listener;
-    int fd; /* owned */
+    int fd;       /* owned */
+    bool adopted; /* the device serves already */
     struct accepting accepting;
     const struct control_handler *handler;
     void *data;

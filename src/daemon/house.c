@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define WORKER_END_MS 4000
+#define PATIENCE_TRIES 100u
+#define PATIENCE_US 10000u
 #ifdef HOSTBLOB_INSTRUMENTED
 #define INSTRUMENTED true
 #else
@@ -68,10 +70,24 @@ void house_clear(struct house *h)
     *h = (struct house){.line = -1, .program = -1, .door.pidfd = -1, .worker.pidfd = -1};
 }
 
+bool house_patience(int error, unsigned *tries)
+{
+    if ((error != -ENOMEM && error != -ENOBUFS && error != -EMFILE && error != -ENFILE &&
+         error != -ENOSPC && error != -EAGAIN) ||
+        ++*tries > PATIENCE_TRIES)
+        return false;
+    usleep(PATIENCE_US);
+    return true;
+}
+
 void house_tell(struct house *h, const struct starter_message *m)
 {
-    ssize_t n = h->line >= 0 ? fd_send(h->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
+    ssize_t n = sizeof(*m);
+    unsigned tries = 0;
 
+    do
+        n = h->line >= 0 ? fd_send(h->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
+    while (n < 0 && house_patience((int)n, &tries));
     /* One that has hung up is ending, and may do so in its own way. One that does not read would
      * never hear of a worker's end. */
     if (n != sizeof(*m) && n != -EPIPE && n != -ECONNRESET)

@@ -48,6 +48,9 @@ struct house {
 
 /* Nobody is there. */
 void house_clear(struct house *house);
+/* Whether what failed with 'error' (-errno), which cannot be done without, is to be tried again:
+ * the host lacks something. Waits a moment then, a second in all; *tries begins with 0. */
+bool house_patience(int error, unsigned *tries);
 /* Tells the door. One that does not read is killed. */
 void house_tell(struct house *house, const struct starter_message *message);
 /* Starts a worker as the door wishes it, with its descriptors; 'argv' is the program's own command

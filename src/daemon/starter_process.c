@@ -285,6 +285,8 @@ static void serve(struct starting *s)
 
 static int take_signals(struct starting *s)
 {
+    bool resumed = s->process->resume_fd >= 0; /* with a guest that would lose its device */
+    unsigned tries = 0;
     sigset_t set;
 
     signal(SIGPIPE, SIG_IGN);
@@ -295,7 +297,9 @@ static int take_signals(struct starting *s)
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
-    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    do
+        s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    while (s->signals < 0 && resumed && house_patience(-errno, &tries));
     return s->signals < 0 ? -errno : 0;
 }
 

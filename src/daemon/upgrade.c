@@ -205,15 +205,27 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
     return r;
 }
 
+/* There is no way back. */
+static int take_child(struct child *child, pid_t pid)
+{
+    unsigned tries = 0;
+    int r;
+
+    do
+        r = child_init(child, pid);
+    while (r < 0 && house_patience(r, &tries));
+    return r;
+}
+
 static int take_children(const struct upgrade_record *record, struct house *house)
 {
     int r = fcntl(record->line, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 
     house->line = record->line;
     if (r == 0)
-        r = child_init(&house->door, record->door);
+        r = take_child(&house->door, record->door);
     if (r == 0 && record->worker > 0)
-        r = child_init(&house->worker, record->worker);
+        r = take_child(&house->worker, record->worker);
     house->words.foreign = record->foreign != 0;
     memcpy(house->words.word, record->word, sizeof(record->word));
     house->words.word[STARTER_TEXT - 1] = '\0';

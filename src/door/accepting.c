@@ -9,10 +9,20 @@
 
 #include "base/log.h"
 
+#define TRIES 8u
+
 static void resume_later(struct accepting *accepting)
 {
     sd_event_source_set_time_relative(accepting->resumes, ACCEPTING_PAUSE_MS * UINT64_C(1000));
     sd_event_source_set_enabled(accepting->resumes, SD_EVENT_ONESHOT);
+}
+
+static int listen_now(struct accepting *accepting)
+{
+    return accepting->io != NULL
+               ? sd_event_source_set_enabled(accepting->io, SD_EVENT_ON)
+               : sd_event_add_io(sd_event_source_get_event(accepting->resumes), &accepting->io,
+                                 accepting->fd, EPOLLIN, accepting->handler, accepting->data);
 }
 
 static int on_resume(sd_event_source *source, uint64_t now, void *data)
@@ -20,25 +30,44 @@ static int on_resume(sd_event_source *source, uint64_t now, void *data)
     struct accepting *accepting = data;
 
     /* Whoever waits may wait for memory too. */
-    if (sd_event_source_set_enabled(accepting->io, SD_EVENT_ON) < 0)
+    if (listen_now(accepting) < 0)
         resume_later(accepting);
     return 0;
+}
+
+/* Without the socket. */
+static int begin(struct accepting *accepting, sd_event *loop, int fd, sd_event_io_handler_t handler,
+                 void *data)
+{
+    int r;
+
+    *accepting = (struct accepting){.fd = fd, .handler = handler, .data = data};
+    r = sd_event_add_time_relative(loop, &accepting->resumes, CLOCK_MONOTONIC, 0, 0, on_resume,
+                                   accepting);
+    return r < 0 ? r : sd_event_source_set_enabled(accepting->resumes, SD_EVENT_OFF);
 }
 
 int accepting_init(struct accepting *accepting, sd_event *loop, int fd,
                    sd_event_io_handler_t handler, void *data)
 {
-    int r;
+    int r = begin(accepting, loop, fd, handler, data);
 
-    *accepting = (struct accepting){.fd = fd};
-    r = sd_event_add_time_relative(loop, &accepting->resumes, CLOCK_MONOTONIC, 0, 0, on_resume,
-                                   accepting);
     if (r >= 0)
-        r = sd_event_source_set_enabled(accepting->resumes, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_io(loop, &accepting->io, fd, EPOLLIN, handler, data);
+        r = listen_now(accepting);
     if (r < 0)
         accepting_finish(accepting);
+    return r < 0 ? r : 0;
+}
+
+int accepting_insist(struct accepting *accepting, sd_event *loop, int fd,
+                     sd_event_io_handler_t handler, void *data)
+{
+    int r = -ENOMEM;
+
+    for (unsigned i = 0; i < TRIES && r < 0; i++)
+        r = begin(accepting, loop, fd, handler, data);
+    if (r >= 0 && listen_now(accepting) < 0)
+        resume_later(accepting);
     return r < 0 ? r : 0;
 }
 

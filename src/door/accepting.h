@@ -14,11 +14,16 @@ struct accepting {
     int fd;                   /* borrowed */
     sd_event_source *io;      /* NULL: not in the loop */
     sd_event_source *resumes; /* after a pause */
+    sd_event_io_handler_t handler;
+    void *data;
 };
 
 /* Calls 'handler' with 'data' whenever somebody is at 'fd' (borrowed). 0 or -errno. */
 int accepting_init(struct accepting *accepting, sd_event *loop, int fd,
                    sd_event_io_handler_t handler, void *data);
+/* The same for a device that serves already: what it lacks for it, it waits for. */
+int accepting_insist(struct accepting *accepting, sd_event *loop, int fd,
+                     sd_event_io_handler_t handler, void *data);
 /* Takes one that is all zeros. */
 void accepting_finish(struct accepting *accepting);
 /* Lets one in: a descriptor that the caller owns, which does not block. -errno when there is none,

@@ -112,7 +112,9 @@ int door_serve(struct door *door, int fd, bool listening)
     }
     door->listen_fd = fd;
     r = fd_set_nonblock(fd);
-    return r < 0 ? r : door_listen(door, true);
+    if (r == 0)
+        r = accepting_init(&door->accepting, door->loop, fd, on_accept, door);
+    return r;
 }
 
 int door_listen(struct door *door, bool listen)
@@ -120,7 +122,7 @@ int door_listen(struct door *door, bool listen)
     accepting_finish(&door->accepting);
     if (!listen || door->listen_fd < 0)
         return 0;
-    return accepting_init(&door->accepting, door->loop, door->listen_fd, on_accept, door);
+    return accepting_insist(&door->accepting, door->loop, door->listen_fd, on_accept, door);
 }
 
 /* ---- the worker ---- */

@@ -63,7 +63,8 @@ static void go_on(struct hand_over *h)
     struct door *door = h->door;
 
     if (h->state == HAND_OVER_GIVES) {
-        door_listen(door, true);
+        if (door_listen(door, true) < 0)
+            log_error("No other front-end can be let in any more.");
         if (door->session != NULL) {
             back_channel_deafen(&door->session->window.channel, false);
             connection_hold(&door->session->connection, false);
@@ -113,8 +114,11 @@ static void let_go(struct hand_over *h)
 {
     struct door *door = h->door;
 
+    if (starter_say(&door->starter, STARTER_GIVEN, NULL) < 0) {
+        fail(h, "the process that starts the workers does not hear of it");
+        return;
+    }
     h->state = HAND_OVER_GIVEN;
-    starter_say(&door->starter, STARTER_GIVEN, NULL);
     door_abandon(door);
     set_limit(h, GIVEN_US);
 }

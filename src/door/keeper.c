@@ -20,6 +20,8 @@
 #define FORGIVEN_NS UINT64_C(500000000) /* one more in that time */
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
+#define LAST_WORDS_TRIES 8u
+#define KILL_AGAIN_US 100000u
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 /* 0: there is nothing to wait for. */
@@ -46,6 +48,15 @@ static void hang_up(struct keeper *k)
     k->silent = false;
 }
 
+/* One that the starter does not hear of would live on, and none come in its place. */
+static void have_killed(struct keeper *k)
+{
+    int r = starter_say(k->starter, STARTER_KILL, NULL);
+
+    if (r < 0 && r != -ENOTCONN)
+        limit_set(k, KILL_AGAIN_US);
+}
+
 void keeper_replace(struct keeper *k, const char *reason)
 {
     if (!k->running || k->silent)
@@ -53,12 +64,17 @@ void keeper_replace(struct keeper *k, const char *reason)
     log_error("The worker is replaced: %s.", reason);
     fall_silent(k);
     k->silent = k->fd >= 0;
-    starter_say(k->starter, STARTER_KILL, NULL);
+    have_killed(k);
 }
 
 static int on_limit(sd_event_source *source, uint64_t now, void *data)
 {
-    keeper_replace(data, "it did not answer in time");
+    struct keeper *k = data;
+
+    if (keeper_ending(k))
+        have_killed(k);
+    else
+        keeper_replace(k, "it did not answer in time");
     return 0;
 }
 
@@ -126,9 +142,15 @@ static void take_last_words(struct keeper *k)
 {
     struct link_message m;
     struct fd_list fds = {0};
+    unsigned tries = 0;
     ssize_t n;
 
-    while (k->fd >= 0 && (n = fd_receive(k->fd, &m, sizeof(m), &fds)) > 0) {
+    while (k->fd >= 0) {
+        n = fd_receive(k->fd, &m, sizeof(m), &fds);
+        if (n == -EAGAIN && ++tries < LAST_WORDS_TRIES)
+            continue; /* there may have been no memory */
+        if (n <= 0)
+            break;
         if (link_check(&m, (uint32_t)n, fds.count, LINK_WORKER) == NULL &&
             (m.type == LINK_SHELF_PUT || m.type == LINK_SHELF_DROP || m.type == LINK_OBJECT_ADD ||
              m.type == LINK_OBJECT_REMOVE))
@@ -204,10 +226,15 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
 
     if (n == -EAGAIN || n == -EINTR)
         return 0;
-    if (n <= 0) {
+    /* One that lives, and sees us hang up, would throw away what its successor needs. */
+    if (n < 0) {
+        keeper_replace(k, strerror((int)-n));
+        return 0;
+    }
+    if (n == 0) {
         take_last_words(k);
         hang_up(k); /* its death is reported when it is reaped */
-        starter_say(k->starter, STARTER_KILL, NULL);
+        have_killed(k);
         return 0;
     }
     reason = link_check(&m, (uint32_t)n, fds.count, LINK_WORKER);
@@ -304,7 +331,7 @@ void keeper_rest(struct keeper *k)
         return;
     fall_silent(k);
     k->silent = k->fd >= 0;
-    starter_say(k->starter, STARTER_KILL, NULL);
+    have_killed(k);
 }
 
 void keeper_wake(struct keeper *k)

@@ -22,7 +22,7 @@ static int send_message(struct starter *s, const struct starter_message *m, cons
     return n == sizeof(*m) ? 0 : n < 0 ? (int)n : -EIO;
 }
 
-void starter_say(struct starter *s, enum starter_type type, const char *text)
+int starter_say(struct starter *s, enum starter_type type, const char *text)
 {
     struct starter_message m = {.type = type};
     int r;
@@ -31,6 +31,7 @@ void starter_say(struct starter *s, enum starter_type type, const char *text)
     r = send_message(s, &m, NULL, 0);
     if (r < 0 && r != -ENOTCONN)
         log_error("The starter does not hear what the door wants (%u): %s.", type, strerror(-r));
+    return r;
 }
 
 int starter_worker(struct starter *s, int link_fd, int journal_fd, int arena_fd)

@@ -55,8 +55,8 @@ int starter_worker(struct starter *starter, int link_fd, int journal_fd, int are
 int starter_upgrade(struct starter *starter, int channel);
 /* A door that was started so begins with this. 0 or -errno. */
 int starter_speaks(struct starter *starter);
-/* One of the wishes that have no descriptor; 'text' may be NULL. What cannot
- * be sent is lost: a line in the log. */
-void starter_say(struct starter *starter, enum starter_type type, const char *text);
+/* One of the wishes that have no descriptor; 'text' may be NULL. What cannot be sent is lost: a
+ * line in the log, and -errno; else 0. */
+int starter_say(struct starter *starter, enum starter_type type, const char *text);
 
 #endif

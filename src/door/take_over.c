@@ -131,8 +131,9 @@ static void hold(struct take_over *t)
         return;
     }
     t->state = TAKE_OVER_HOLDS;
-    starter_say(&t->door->starter, STARTER_HOLDS, NULL);
-    if (!say(t, DOOR_STATE_TAKEN, NULL))
+    if (starter_say(&t->door->starter, STARTER_HOLDS, NULL) < 0)
+        refuse(t, "the process that starts the workers does not hear it");
+    else if (!say(t, DOOR_STATE_TAKEN, NULL))
         refuse(t, "the other door does not listen");
 }
 

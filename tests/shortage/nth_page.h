@@ -15,7 +15,8 @@
 enum nth_role {
     NTH_STARTER,
     NTH_DOOR,
-    NTH_WORKER,
+    NTH_WORKER, /* each one, one after the other */
+    NTH_BESIDE, /* the door of the new program in an upgrade */
     NTH_ROLES,
 };
 

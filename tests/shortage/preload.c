@@ -25,6 +25,7 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -113,6 +114,10 @@ static __attribute__((constructor)) void begin(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (strncmp(argv[i], "--worker=", 9) == 0)
             role = NTH_WORKER;
+        else if (strncmp(argv[i], "--upgrade=", 10) == 0 && role != NTH_WORKER)
+            role = NTH_BESIDE;
+        else if (strncmp(argv[i], "--starter=", 10) == 0)
+            forks = 1; /* the door is there already */
     page = at;
     atomic_store(&page->live[role], 0);
 }
@@ -527,6 +532,22 @@ int execv(const char *path, char *const argv[])
 {
     NEXT(execv);
     return fails(NTH_CLONE, ENOMEM) ? -1 : real(path, argv);
+}
+
+/* Other calls have functions. */
+long syscall(long number, ...)
+{
+    NEXT(syscall);
+    va_list args;
+    long a[6];
+
+    va_start(args, number);
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_execveat && fails(NTH_CLONE, ENOMEM))
+        return -1;
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),

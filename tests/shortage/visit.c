@@ -4,10 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 bool visit_goes_on(const struct visit *visit)
 {
@@ -40,46 +36,53 @@ static void ask_report(struct visit *visit)
     json_object_put(state);
 }
 
-static bool begin(struct visit *visit)
+bool visit_begin(struct visit *visit, const struct daemon_process *daemon,
+                 const struct subject *subject)
 {
     struct frontend *f = &visit->frontend;
     struct frontend_plan plan;
 
+    *visit = (struct visit){.daemon = daemon, .subject = subject};
     frontend_plan_init(&plan, HABIT_QEMU);
-    return VISIT_STEP(visit, "connect",
-                      frontend_init(f, &plan, daemon_process_connect(visit->daemon)), 0) &&
+    return VISIT_STEP(visit, "connect", frontend_init(f, &plan, daemon_process_connect(daemon)),
+                      0) &&
            VISIT_STEP(visit, "negotiate", frontend_negotiate(f), 0) &&
            VISIT_STEP(visit, "start", frontend_start(f), 0);
 }
 
-static void use(struct visit *visit, bool gpu)
-{
-    if (gpu)
-        visit_gpu(visit);
-    else
-        visit_media(visit);
-}
-
-/* With each front-end a driver comes twice: it resets the device with all that is in it. Then the
- * front-end goes, with all that is there. */
-bool visit_run(struct visit *visit, const struct daemon_process *daemon, bool gpu)
+bool visit_end(struct visit *visit)
 {
     struct frontend *f = &visit->frontend;
 
-    *visit = (struct visit){.daemon = daemon};
-    if (begin(visit)) {
-        use(visit, gpu);
-        ask_report(visit);
-        VISIT_STEP(visit, "stop", frontend_stop(f), 0);
-        VISIT_STEP(visit, "go on", frontend_start(f), 0);
-        VISIT_STEP(visit, "reset", frontend_reset(f), 0);
-        if (VISIT_STEP(visit, "start again", frontend_start(f), 0))
-            use(visit, gpu);
-    }
     for (unsigned i = 0; i < FRONTEND_QUEUES; i++)
         visit->violations += f->queues[i].violations;
     visit->violations += f->counts.violations;
     memcpy(visit->violation, f->violation, sizeof(visit->violation));
     frontend_finish(f);
     return visit->refused == 0 && visit->violations == 0;
+}
+
+void visit_forgive(struct visit *visit)
+{
+    visit->steps = visit->refused = 0;
+    visit->first[0] = '\0';
+}
+
+/* With each front-end a driver comes twice: it resets the device with all that is in it. Then the
+ * front-end goes, with all that is there. */
+bool visit_run(struct visit *visit, const struct daemon_process *daemon,
+               const struct subject *subject)
+{
+    struct frontend *f = &visit->frontend;
+
+    if (visit_begin(visit, daemon, subject)) {
+        subject->use(visit);
+        ask_report(visit);
+        VISIT_STEP(visit, "stop", frontend_stop(f), 0);
+        VISIT_STEP(visit, "go on", frontend_start(f), 0);
+        VISIT_STEP(visit, "reset", frontend_reset(f), 0);
+        if (VISIT_STEP(visit, "start again", frontend_start(f), 0))
+            subject->use(visit);
+    }
+    return visit_end(visit);
 }

@@ -2,17 +2,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/frontend/gpu_guest_3d.h"
+#include "tests/shortage/person.h"
 #include "tests/shortage/visit.h"
 
 #define OK VIRTIO_GPU_RESP_OK_NODATA
 #define MAPPED VIRTIO_GPU_RESP_OK_MAP_INFO
 #define MIB (UINT64_C(1) << 20)
 #define BLOB_SIZE UINT64_C(65536)
+#define PATTERN 77u
 #define WIDTH 64u
 #define HEIGHT 48u
 #define BYTES (WIDTH * HEIGHT * 4u)
@@ -24,6 +24,7 @@ enum {
     PICTURE = 4,
     PAGES = 5,
     POINTER = 6,
+    LATER = 7,
 };
 
 static const struct virtio_gpu_rect all = {0, 0, WIDTH, HEIGHT};
@@ -39,14 +40,10 @@ static int command(struct visit *v, void *request, size_t size)
 static void ask(struct visit *v)
 {
     static uint8_t answer[4096];
-    struct virtio_gpu_ctrl_hdr display = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
     struct virtio_gpu_cmd_get_edid edid = {.hdr = {.type = VIRTIO_GPU_CMD_GET_EDID}};
     struct virtio_gpu_get_capset_info info = {.hdr = {.type = VIRTIO_GPU_CMD_GET_CAPSET_INFO}};
 
-    VISIT_STEP(v, "outputs",
-               gpu_guest_command(&v->frontend, &display, sizeof(display), answer,
-                                 sizeof(struct virtio_gpu_resp_display_info)),
-               VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    visit_gpu_ask(v);
     VISIT_STEP(v, "edid",
                gpu_guest_command(&v->frontend, &edid, sizeof(edid), answer,
                                  sizeof(struct virtio_gpu_resp_edid)),
@@ -134,25 +131,17 @@ static void show_pointer(struct visit *v)
 /* A person wants to have what is on the first output. */
 static void take_screenshot(struct visit *v)
 {
-    static const char line[] = "screenshot 0\n";
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int file = memfd_create("screenshot", MFD_CLOEXEC);
-    const struct timeval patience = {.tv_sec = 15};
-    char answer[256] = "";
-    size_t have = 0;
-    ssize_t n = -1;
+    struct person person;
+    int r = 0;
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    memcpy(address.sun_path, v->daemon->control_path, strlen(v->daemon->control_path) + 1);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        fd_send(fd, line, sizeof(line) - 1, &file, 1) > 0)
-        while (have < sizeof(answer) - 1 &&
-               (n = read(fd, answer + have, sizeof(answer) - 1 - have)) > 0)
-            have += (size_t)n;
-    n = n < 0 && errno == EAGAIN ? -ETIMEDOUT : strstr(answer, "\"ok\":true") != NULL;
-    VISIT_STEP(v, "take a screenshot", (int)n, true);
-    close(fd);
+    person_ask(&person, v->daemon, "screenshot 0\n", file);
+    if (!person_hears(&person, 15000))
+        r = -ETIMEDOUT;
+    else
+        r = person_is_content(&person);
+    VISIT_STEP(v, "take a screenshot", r, true);
+    person_finish(&person);
     close(file);
 }
 
@@ -168,4 +157,87 @@ void visit_gpu(struct visit *v)
     VISIT_STEP(v, "end the blob of pages", gpu_guest_unref(&v->frontend, PAGES), OK);
     VISIT_STEP(v, "make another context", gpu_guest_context(&v->frontend, 2), OK);
     VISIT_STEP(v, "end it", gpu_guest_context_destroy(&v->frontend, 2), OK);
+}
+
+/* ---- what outlives a program ---- */
+
+static uint8_t shared_uuid[16];
+static bool shared; /* others can have it: not what lies in the arena */
+
+static void write_pattern(struct visit *v)
+{
+    uint64_t *words = guest_window_at(&v->frontend.window, MIB, BLOB_SIZE);
+
+    if (VISIT_STEP(v, "the window shows it", words != NULL, true))
+        for (uint64_t i = 0; i < BLOB_SIZE / 8; i++)
+            words[i] = memory_stream_word(PATTERN, i);
+}
+
+/* Another device gets what has a name. */
+static int get_shared(struct visit *v)
+{
+    int fd = visit_goes_on(v) ? frontend_get_object(&v->frontend, shared_uuid) : -ENOTCONN;
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? fd : 0;
+}
+
+void visit_gpu_settle(struct visit *v)
+{
+    VISIT_STEP(v, "make a context", gpu_guest_context(&v->frontend, 1), OK);
+    make_mapped(v, RESULT, 4096, 0);
+    make_mapped(v, BLOB, BLOB_SIZE, MIB);
+    write_pattern(v);
+    VISIT_STEP(v, "create to share", gpu_guest_create_shared(&v->frontend, 1, SHARED, 4096), OK);
+    VISIT_STEP(v, "give it a name", gpu_guest_assign_uuid(&v->frontend, SHARED, shared_uuid),
+               VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+    shared = get_shared(v) == 0;
+    show(v);
+    show_pointer(v);
+}
+
+/* The guest sees its bytes, and so does the device. */
+static void see_blob(struct visit *v)
+{
+    uint64_t *words = guest_window_at(&v->frontend.window, MIB, BLOB_SIZE);
+    uint64_t *result = guest_window_at(&v->frontend.window, 0, 8);
+    bool same = words != NULL;
+
+    if (!VISIT_STEP(v, "both are in the window", words != NULL && result != NULL, true))
+        return;
+    for (uint64_t i = 0; same && i < BLOB_SIZE / 8; i++)
+        same = words[i] == memory_stream_word(PATTERN, i);
+    VISIT_STEP(v, "the blob's bytes are there", same, true);
+    *result = 0;
+    VISIT_STEP(v, "sum it", gpu_guest_sum(&v->frontend, 1, BLOB, 0, BLOB_SIZE, RESULT, 0), OK);
+    VISIT_STEP(v, "the sum is right", *result == memory_stream_sum(words, BLOB_SIZE / 8), true);
+}
+
+void visit_gpu_see(struct visit *v)
+{
+    struct virtio_gpu_resource_flush flush = {
+        .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH}, .r = all, .resource_id = PICTURE};
+
+    see_blob(v);
+    if (shared)
+        VISIT_STEP(v, "get what is shared", get_shared(v), 0);
+    VISIT_STEP(v, "take the picture's bytes",
+               gpu_guest_transfer_2d(&v->frontend, PICTURE, WIDTH, HEIGHT), OK);
+    VISIT_STEP(v, "flush it", command(v, &flush, sizeof(flush)), OK);
+    make_mapped(v, LATER, 4096, 3 * MIB);
+    VISIT_STEP(v, "end it", gpu_guest_unref(&v->frontend, LATER), OK);
+    if (visit_goes_on(v))
+        take_screenshot(v);
+}
+
+void visit_gpu_ask(struct visit *v)
+{
+    static uint8_t answer[4096];
+    struct virtio_gpu_ctrl_hdr display = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+
+    VISIT_STEP(v, "outputs",
+               gpu_guest_command(&v->frontend, &display, sizeof(display), answer,
+                                 sizeof(struct virtio_gpu_resp_display_info)),
+               VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }

@@ -127,3 +127,42 @@ void visit_media(struct visit *v)
         }
     }
 }
+
+/* ---- what outlives a program ---- */
+
+static struct session settled;
+
+void visit_media_settle(struct visit *v)
+{
+    int type = TYPE;
+
+    settled = (struct session){0};
+    VISIT_STEP(v, "post events", media_guest_post_events(&v->frontend, 8), 0);
+    VISIT_STEP(v, "open", media_guest_open(&v->frontend, &settled.id), 0);
+    ask(v, &settled);
+    make_buffers(v, &settled);
+    IOCTL(v, &settled, STREAMON, &type);
+    take_frames(v, &settled);
+}
+
+void visit_media_see(struct visit *v)
+{
+    struct v4l2_control control = {.id = V4L2_CID_HFLIP};
+    struct v4l2_format format = {.type = TYPE};
+
+    IOCTL(v, &settled, G_CTRL, &control);
+    VISIT_STEP(v, "a control's value", control.value, 1);
+    IOCTL(v, &settled, G_FMT, &format);
+    VISIT_STEP(v, "the format", format.fmt.pix.width == WIDTH && format.fmt.pix.height == HEIGHT,
+               true);
+    take_frames(v, &settled);
+}
+
+/* Whatever session it is, if any. */
+void visit_media_ask(struct visit *v)
+{
+    struct v4l2_capability what = {0};
+    int r = visit_goes_on(v) ? media_guest_ioctl(&v->frontend, 1, VIDIOC_QUERYCAP, &what) : 0;
+
+    VISIT_STEP(v, "ask", r < 0 ? r : 0, 0);
+}
