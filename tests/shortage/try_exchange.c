@@ -83,6 +83,7 @@ int try_death_count(void)
 
     if (r < 0)
         return r;
+    trial_page_clear();
     die(&v, trial.worker);
     trial_keep_counts();
     if (!visit_end(&v)) {
@@ -219,6 +220,7 @@ int try_upgrade_count(void)
 
     if (r < 0)
         return r;
+    trial_page_clear();
     upgrade(&v, &person);
     trial.daemon.pid = await_three();
     trial_keep_counts();
