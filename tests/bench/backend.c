@@ -146,8 +146,10 @@ static int start(struct backend *backend)
     backend->started = fork();
     if (backend->started == 0)
         run(backend, pair[1]);
-    if (backend->started < 0)
+    if (backend->started < 0) {
+        backend->started = 0; /* -1 is no process to be ended */
         return -errno;
+    }
     backend->root = getpid();
     if (listens)
         return await_socket(backend);
@@ -223,23 +225,33 @@ void backend_show_log(const struct backend *backend)
         fprintf(stderr, "    %s cannot be shown\n", backend->log);
 }
 
-/* The front-end has gone, so it mostly ends by itself. What it leaves behind is ended too. */
+/* Ends what a back-end has left behind, which is ours now. */
+static void end_orphans(struct backend *backend)
+{
+    for (unsigned tries = 0; tries < 100; tries++) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        backend_find(backend);
+        if (backend->count == 0)
+            return;
+        for (unsigned i = 0; i < backend->count; i++)
+            kill(backend->processes[i], SIGKILL);
+        usleep(10000);
+    }
+}
+
+/* The front-end has gone, so it mostly ends by itself. */
 void backend_stop(struct backend *backend)
 {
-    if (backend->started != 0) {
+    if (backend->started > 0) {
         kill(backend->started, SIGTERM);
         if (backend_await_end(backend, 2000) < 0) {
             kill(backend->started, SIGKILL);
             backend_await_end(backend, 2000);
         }
     }
-    if (backend->options != NULL && backend->options->exec != NULL) {
-        backend_find(backend);
-        for (unsigned i = 0; i < backend->count; i++)
-            kill(backend->processes[i], SIGKILL);
-        while (backend->count > 0 && waitpid(-1, NULL, 0) > 0)
-            ;
-    }
+    if (backend->options != NULL && backend->options->exec != NULL)
+        end_orphans(backend);
     if (backend->dir[0] != '\0') {
         unlink(backend->path);
         unlink(backend->log);

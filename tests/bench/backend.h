@@ -27,12 +27,20 @@ struct backend {
     char path[104];        /* where it listens; "" if it does not */
 };
 
+#define BACKEND_LISTED 3u
+
+/* What one process has. */
+struct backend_part {
+    long rss_kb, pss_kb;
+};
+
 /* What all its processes together have. */
 struct backend_state {
-    int64_t cpu_ns;            /* of a processor, so far */
-    int64_t wakeups;           /* voluntary context switches, so far */
-    long rss_kb, pss_kb, fds;  /* now */
-    long most_kb;              /* PSS of the largest process */
+    int64_t cpu_ns;                           /* of a processor, so far */
+    int64_t wakeups;                          /* voluntary context switches, so far */
+    long rss_kb, pss_kb, fds;                 /* now */
+    struct backend_part each[BACKEND_LISTED]; /* the first ones, in the order of their making */
+    unsigned listed;
     unsigned processes, tasks; /* now */
 };
 

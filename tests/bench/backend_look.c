@@ -33,8 +33,8 @@ static unsigned list_processes(struct kin *kin)
             continue;
         /* The name may have anything in it; what follows it has no bracket. */
         if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL &&
-            sscanf(end + 1, " %*c %d", &kin[count].parent) == 1 && end[2] != 'Z')
-            kin[count++].pid = (pid_t)atoi(entry->d_name);
+            end[1] == ' ' && sscanf(end + 1, " %*c %d", &kin[count].parent) == 1 && end[2] != 'Z')
+            kin[count++].pid = (pid_t)atoi(entry->d_name); /* never 0: it begins with a digit */
         fclose(file);
     }
     if (proc != NULL)
@@ -144,8 +144,8 @@ static void add_memory(pid_t pid, struct backend_state *state)
         fclose(file);
     state->rss_kb += rss;
     state->pss_kb += pss;
-    if (pss > state->most_kb)
-        state->most_kb = pss;
+    if (state->listed < BACKEND_LISTED)
+        state->each[state->listed++] = (struct backend_part){rss, pss};
 }
 
 static long count_fds(pid_t pid)

@@ -11,7 +11,8 @@
 /*
  * hostblob-bench: drives a back-end through its work, and says what it cost. --help says more.
  */
-const struct item *const item_families[] = {item_commands, item_blobs, item_lives, NULL};
+const struct item *const item_families[] = {
+    item_commands, item_transfers, item_presents, item_blobs, item_streams, item_lives, NULL};
 
 static bool is_for(const struct item *item, const struct options *options)
 {
@@ -20,7 +21,9 @@ static bool is_for(const struct item *item, const struct options *options)
 
 static bool is_wanted(const struct item *item, const struct options *options)
 {
-    return is_for(item, options) && !(options->quick && item->slow) &&
+    bool fits = is_for(item, options) && !(options->quick && item->slow);
+
+    return (fits || options->list) &&
            options_want(options, item->letter, item->name, item->with.depth);
 }
 
@@ -116,7 +119,7 @@ int main(int argc, char **argv)
         return options.list ? each_item(&options, list_item, NULL) == 0 : 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    frontend_patience = 20000;
+    frontend_patience = 8000;
     allow_descriptors();
     floor_pin(options.front_end_cpu);
     say_where(&options);

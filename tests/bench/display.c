@@ -231,8 +231,10 @@ static int make_room(struct display *display)
 static int finish_message(struct display *display)
 {
     bool in_place = place_of_pixels(display) != NULL;
+    /* Not the flags: QEMU's own back-end leaves them as they happen to be. */
+    const struct vhost_user_gpu_header header = {display->header.request, 0, display->header.size};
     const char *wrong =
-        vhost_user_gpu_check_request(&display->header, display->body, display->came >= 0,
+        vhost_user_gpu_check_request(&header, display->body, display->came >= 0,
                                      VHOST_USER_GPU_F_EDID | VHOST_USER_GPU_F_DMABUF2);
     int r = wrong != NULL ? refuse(display, wrong) : handle(display, in_place);
 

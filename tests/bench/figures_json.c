@@ -154,8 +154,9 @@ static struct json_object *parameters_of(const struct figures *figures, const st
         add_text(to, "backing", with->backing);
     if (with->path != NULL)
         add_text(to, "path", with->path);
-    if (item->floor == FLOOR_MAPPING) {
+    if (with->live != 0 || item->floor == FLOOR_MAPPING)
         add_count(to, "live", with->live);
+    if (item->floor == FLOOR_MAPPING) {
         add_text(to, "front_end", front_end_name(with->front_end));
     }
     return to;

@@ -18,7 +18,7 @@
 #define MOST_TIMES (1u << 17)
 #define LEAST 25u /* turns */
 
-const unsigned floor_depths[FLOOR_DEPTHS] = {1, 16, 64, 120};
+const unsigned floor_depths[FLOOR_DEPTHS] = {1, 2, 16, 64, 120};
 const uint64_t floor_sizes[FLOOR_SIZES] = {4096, 1u << 20, 64u << 20};
 const char *const floor_pictures[2] = {"1080p", "4k"};
 const char *const floor_backings[2] = {"linear", "scattered"};

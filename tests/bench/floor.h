@@ -18,7 +18,7 @@ enum floor_kind {
     FLOOR_COPY,    /* memcpy from guest memory */
 };
 
-#define FLOOR_DEPTHS 4u /* 1, 16, 64, 120 */
+#define FLOOR_DEPTHS 5u /* 1, 2, 16, 64, 120 */
 #define FLOOR_SIZES 3u  /* 4 KiB, 1 MiB, 64 MiB */
 
 struct floors {

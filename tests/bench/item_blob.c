@@ -13,7 +13,8 @@
  */
 #define RESOURCE 1u
 #define RESULT 2u
-#define LIVE 100u /* the first of those that are there besides */
+#define MEASURED 10u /* the first of many */
+#define LIVE 100u    /* the first of those that are there besides */
 #define MIB (UINT64_C(1) << 20)
 #define PAGE 4096u
 #define SEED 42u
@@ -28,10 +29,10 @@ static bool find_room(struct work *work)
 
     behind = (behind + bytes - 1) / bytes * bytes + MIB;
     work->notes[NOTE_OFFSET] = behind;
-    if (behind + bytes <= size)
+    if (behind + bytes + MIB <= size)
         return true;
     item_unsupported(work, "its window is too small: %llu MiB are needed",
-                     (unsigned long long)((behind + bytes) / MIB));
+                     (unsigned long long)((behind + bytes) / MIB + 1));
     return false;
 }
 
@@ -136,7 +137,7 @@ static int prepare_arena(struct work *work)
         return r;
     if (messages(work) != before)
         return item_unsupported(work, "it maps each buffer by itself: see map");
-    made = blob_make_many(work, LIVE, pairs, 0, true, false);
+    made = blob_make_many(work, MEASURED, pairs, 0, true, false);
     if (made != 0)
         return rig_trouble(&work->rig, -EPROTO, "RESOURCE_CREATE_BLOB is answered 0x%x",
                            (unsigned)made);
@@ -150,8 +151,8 @@ static int prepare_arena(struct work *work)
 
         if (map == NULL || unmap == NULL)
             return -ENOSPC;
-        blob_fill_map(map, LIVE + i, MIB + i * PAGE);
-        blob_fill_unmap(unmap, LIVE + i);
+        blob_fill_map(map, MEASURED + i, work->notes[NOTE_OFFSET] + (uint64_t)i * PAGE);
+        blob_fill_unmap(unmap, MEASURED + i);
     }
     return 0;
 }
@@ -300,11 +301,11 @@ static int prove_touch(struct work *work)
         .letter = 'F', .name = "blob", .device = ITEM_GPU, .per_turn = 1,                          \
         .with = {.size = text, .bytes = size_of}, .prepare = begin, .turn = turn_blob              \
     }
-#define ARENA(count)                                                                               \
+#define ARENA(count, others, is_slow)                                                              \
     {                                                                                              \
         .letter = 'F', .name = "arena", .device = ITEM_GPU, .floor = FLOOR_RING,                   \
-        .per_turn = count, .with = {.depth = count, .bytes = PAGE}, .prepare = prepare_arena,      \
-        .turn = turn_arena                                                                         \
+        .per_turn = count, .with = {.depth = count, .bytes = PAGE, .live = others},                \
+        .slow = is_slow, .prepare = prepare_arena, .turn = turn_arena                              \
     }
 
 const struct item item_blobs[] = {
@@ -314,12 +315,15 @@ const struct item item_blobs[] = {
     MAP("4096", PAGE, 0, FRONT_END_BARRIER, false),
     MAP("4096", PAGE, 0, FRONT_END_QEMU, false),
     MAP("4096", PAGE, 1000, FRONT_END_PLAIN, false),
+    MAP("4096", PAGE, 10000, FRONT_END_PLAIN, true),
     MAP("4096", PAGE, 30000, FRONT_END_PLAIN, true),
     BLOB("4096", PAGE),
     BLOB("1M", MIB),
     BLOB("64M", 64 * MIB),
-    ARENA(2),
-    ARENA(64),
+    ARENA(2, 0, false),
+    ARENA(64, 0, false),
+    ARENA(64, 1000, false),
+    ARENA(64, 30000, true),
     {
         .letter = 'G',
         .name = "touch-first",

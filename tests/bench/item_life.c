@@ -26,11 +26,23 @@ static int compare(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
+/* The first process is the one that was started. */
 static void tell_state(struct work *work, const struct backend_state *state)
 {
+    static const struct {
+        const char *rss, *pss;
+    } parts[BACKEND_LISTED] = {
+        {"first_rss_kb", "first_pss_kb"},
+        {"second_rss_kb", "second_pss_kb"},
+        {"third_rss_kb", "third_pss_kb"},
+    };
+
     item_value(work, "rss_kb", (double)state->rss_kb);
     item_value(work, "pss_kb", (double)state->pss_kb);
-    item_value(work, "largest_pss_kb", (double)state->most_kb);
+    for (unsigned i = 0; i < state->listed; i++) {
+        item_value(work, parts[i].rss, (double)state->each[i].rss_kb);
+        item_value(work, parts[i].pss, (double)state->each[i].pss_kb);
+    }
     item_value(work, "fds", (double)state->fds);
     item_value(work, "processes", state->processes);
     item_value(work, "threads", state->tasks);

@@ -57,7 +57,7 @@ static const char help[] =
     "  --report DIR\n"
     "        Write the figures and their plots (SVG) into DIR.\n"
     "  --list\n"
-    "        Say which items there are, and exit.\n"
+    "        Say which items there are for either device, and exit.\n"
     "  --help\n"
     "        Show this and exit.\n"
     "\n"
@@ -319,6 +319,6 @@ bool options_want(const struct options *options, char letter, const char *name, 
     for (unsigned i = 0; i < options->depth_count; i++)
         wanted = wanted || options->depths[i] == depth;
     if (options->items == NULL)
-        return wanted && letter != 'K';
+        return wanted && (letter != 'K' || options->list);
     return wanted && (has_word(options->items, word) || has_word(options->items, name));
 }

@@ -14,7 +14,7 @@
 #include "tests/bench/clock.h"
 
 #define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 8000
 #define RAM_SIZE (UINT64_C(1) << 30) /* only what is touched is used */
 #define GPU_RING 512u
 #define MEDIA_RING 256u

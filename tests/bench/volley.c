@@ -12,7 +12,7 @@
 #include "tests/bench/clock.h"
 
 #define TICK_US 100000
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 8000
 #define SPOILT 0xeeeeeeeeu
 
 static bool lean;
