@@ -12,7 +12,8 @@
  * hostblob-bench: drives a back-end through its work, and says what it cost. --help says more.
  */
 const struct item *const item_families[] = {
-    item_commands, item_transfers, item_presents, item_blobs, item_streams, item_lives, NULL};
+    item_commands, item_transfers, item_presents, item_blobs,
+    item_streams,  item_lives,     item_soaks,    NULL};
 
 static bool is_for(const struct item *item, const struct options *options)
 {
@@ -90,6 +91,7 @@ static void allow_descriptors(void)
 static int work(struct figures *figures, int argc, char **argv)
 {
     const struct options *options = figures->options;
+    bool failed;
 
     for (unsigned round = 0; round < options->rounds; round++) {
         struct floors floors;
@@ -102,7 +104,8 @@ static int work(struct figures *figures, int argc, char **argv)
         figures_round(figures, &floors, argc, argv);
         each_item(options, measure_item, figures);
     }
-    return figures_print(figures) > 0;
+    failed = figures_print(figures, stdout) > 0;
+    return figures_report(figures) < 0 || failed;
 }
 
 int main(int argc, char **argv)
@@ -123,6 +126,8 @@ int main(int argc, char **argv)
     allow_descriptors();
     floor_pin(options.front_end_cpu);
     say_where(&options);
+    if (figures_begin_report(&options) < 0)
+        return 2;
     r = figures_init(&figures, &options);
     if (r < 0) {
         fprintf(stderr, "hostblob-bench: %s cannot be written: %s\n", options.json, strerror(-r));

@@ -137,17 +137,17 @@ static double median(const struct figures *figures, const struct item *item, fig
     return middle;
 }
 
-static void print_number(double value, int width, const char *unit)
+static void print_number(FILE *to, double value, int width, const char *unit)
 {
     if (isnan(value))
-        printf(" %*s%*s", width, "-", (int)strlen(unit), "");
+        fprintf(to, " %*s%*s", width, "-", (int)strlen(unit), "");
     else
-        printf(" %*.*f%s", width, value < 10 ? 2 : value < 100 ? 1 : 0, value, unit);
+        fprintf(to, " %*.*f%s", width, value < 10 ? 2 : value < 100 ? 1 : 0, value, unit);
 }
 
-static void print_values(const struct figures *figures, const struct result *last)
+static void print_values(FILE *to, const struct figures *figures, const struct result *last)
 {
-    printf("%37s", "");
+    fprintf(to, "%37s", "");
     for (unsigned v = 0; v < last->value_count; v++) {
         double values[1000];
         unsigned count = 0;
@@ -156,41 +156,41 @@ static void print_values(const struct figures *figures, const struct result *las
             if (figures->results[i].item == last->item && v < figures->results[i].value_count)
                 values[count++] = figures->results[i].values[v].value;
         qsort(values, count, sizeof(*values), compare);
-        printf("%s%s %.6g", v > 0 ? ", " : "", last->values[v].name,
-               (values[(count - 1) / 2] + values[count / 2]) / 2);
+        fprintf(to, "%s%s %.6g", v > 0 ? ", " : "", last->values[v].name,
+                (values[(count - 1) / 2] + values[count / 2]) / 2);
     }
-    printf("\n");
+    fprintf(to, "\n");
 }
 
-static void print_item(const struct figures *figures, const struct result *last)
+static void print_item(FILE *to, const struct figures *figures, const struct result *last)
 {
     const struct item *item = last->item;
     double spread = NAN;
     char name[64];
 
     figures_name(item, name);
-    printf("%c %-34s", item->letter, name);
+    fprintf(to, "%c %-34s", item->letter, name);
     if (last->failed[0] != '\0' || last->unsupported[0] != '\0') {
-        printf(" %s: %s\n", last->failed[0] != '\0' ? "FAILED" : "unsupported",
-               last->failed[0] != '\0' ? last->failed : last->unsupported);
+        fprintf(to, " %s: %s\n", last->failed[0] != '\0' ? "FAILED" : "unsupported",
+                last->failed[0] != '\0' ? last->failed : last->unsupported);
         return;
     }
     if (last->operations > 0) {
-        double wall = median(figures, item, wall_us, false, &spread);
+        double wall = median(figures, item, wall_us, false, figures->rounds > 1 ? &spread : NULL);
 
-        print_number(1e6 / wall, 9, "");
-        print_number(wall, 9, "");
-        print_number(median(figures, item, back_us, false, NULL), 8, "");
-        print_number(median(figures, item, front_us, false, NULL), 8, "");
-        print_number(median(figures, item, p50, false, NULL), 8, "");
-        print_number(median(figures, item, p99, false, NULL), 8, "");
-        print_number(median(figures, item, speed, false, NULL), 6, "");
-        print_number(spread * 100, 5, "%");
-        print_number(median(figures, item, ratio, true, NULL), 6, "");
-        printf("\n");
+        print_number(to, 1e6 / wall, 9, "");
+        print_number(to, wall, 9, "");
+        print_number(to, median(figures, item, back_us, false, NULL), 8, "");
+        print_number(to, median(figures, item, front_us, false, NULL), 8, "");
+        print_number(to, median(figures, item, p50, false, NULL), 8, "");
+        print_number(to, median(figures, item, p99, false, NULL), 8, "");
+        print_number(to, median(figures, item, speed, false, NULL), 6, "");
+        print_number(to, spread * 100, 5, "%");
+        print_number(to, median(figures, item, ratio, true, NULL), 6, "");
+        fprintf(to, "\n");
     }
     if (last->value_count > 0)
-        print_values(figures, last);
+        print_values(to, figures, last);
 }
 
 /* A round is noisy if something took the floors longer than in the best one. */
@@ -222,21 +222,22 @@ static bool is_last(const struct figures *figures, unsigned index)
     return true;
 }
 
-unsigned figures_print(struct figures *figures)
+unsigned figures_print(struct figures *figures, FILE *to)
 {
     unsigned noisy = find_noise(figures), failed = 0;
 
-    printf("\n%s: medians of %u rounds; us unless it says otherwise. A turn is all that is in the "
-           "ring.\n%-36s %9s %9s %8s %8s %8s %8s %6s %6s %6s\n",
-           figures->options->subject, figures->rounds, "", "per s", "each", "back-end", "front",
-           "turn p50", "p99", "GB/s", "spread", "floors");
+    fprintf(to,
+            "\n%s: medians of %u rounds; us unless it says otherwise. A turn is all that is in the "
+            "ring.\n%-36s %9s %9s %8s %8s %8s %8s %6s %6s %6s\n",
+            figures->options->subject, figures->rounds, "", "per s", "each", "back-end", "front",
+            "turn p50", "p99", "GB/s", "spread", "floors");
     for (unsigned i = 0; i < figures->count; i++) {
         failed += figures->results[i].failed[0] != '\0';
         if (is_last(figures, i))
-            print_item(figures, &figures->results[i]);
+            print_item(to, figures, &figures->results[i]);
     }
     if (noisy > 0)
-        printf("%u of %u rounds were noisy, and count for no ratio to the floor.\n", noisy,
-               figures->rounds);
+        fprintf(to, "%u of %u rounds were noisy, and count for no ratio to the floor.\n", noisy,
+                figures->rounds);
     return failed;
 }

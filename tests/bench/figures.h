@@ -42,7 +42,12 @@ void figures_round(struct figures *figures, const struct floors *floors, int arg
 /* Adds a result, which is copied, and tells it. 0 or -ENOMEM. */
 int figures_add(struct figures *figures, const struct result *result);
 /* Notes which rounds were noisy, and prints the table. Returns how many items have failed. */
-unsigned figures_print(struct figures *figures);
+unsigned figures_print(struct figures *figures, FILE *to);
+
+/* figures_report.c. With --report: begins the folder, before figures_init; and writes the table and
+ * the plots into it, in the end. 0 or -errno; it is said on standard error what is wrong. */
+int figures_begin_report(struct options *options);
+int figures_report(struct figures *figures);
 
 /* figures_json.c. What figures_round and figures_add write. */
 void figures_json_round(const struct figures *figures, unsigned round, int argc, char **argv);

@@ -74,7 +74,7 @@ struct item {
 
 /* The families, each ended by a row without a name. */
 extern const struct item item_commands[], item_transfers[], item_presents[], item_blobs[],
-    item_streams[], item_lives[];
+    item_streams[], item_lives[], item_soaks[];
 extern const struct item *const item_families[]; /* ended by NULL */
 
 void item_value(struct work *work, const char *name, double value);

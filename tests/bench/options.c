@@ -55,7 +55,7 @@ static const char help[] =
     "  --json FILE\n"
     "        Append the figures to FILE, an object in each line.\n"
     "  --report DIR\n"
-    "        Write the figures and their plots (SVG) into DIR.\n"
+    "        Write the figures, the table and plots (SVG; they need gnuplot) into DIR.\n"
     "  --list\n"
     "        Say which items there are for either device, and exit.\n"
     "  --help\n"

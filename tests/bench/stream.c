@@ -88,6 +88,13 @@ int stream_open(struct stream *stream, struct work *work)
     return ask_buffers(stream);
 }
 
+int stream_close(struct stream *stream)
+{
+    int r = media_guest_close(&stream->work->rig.frontend, stream->session);
+
+    return r < 0 ? check(stream, r, "CLOSE") : 0;
+}
+
 int stream_map(struct stream *stream, unsigned index)
 {
     struct frontend *frontend = &stream->work->rig.frontend;
@@ -96,6 +103,12 @@ int stream_map(struct stream *stream, unsigned index)
                  media_guest_mmap(frontend, stream->session, stream->mem_offset[index],
                                   &stream->place[index], &stream->length[index]),
                  "MMAP");
+}
+
+int stream_unmap(struct stream *stream, unsigned index)
+{
+    return check(stream, media_guest_munmap(&stream->work->rig.frontend, stream->place[index]),
+                 "MUNMAP");
 }
 
 int stream_queue(struct stream *stream, unsigned index)

@@ -23,7 +23,10 @@ struct stream {
 /* Opens a session, sets NV12 of the item's size (0: as it is) and asks for buffers; says
  * 'unsupported' when it has no such thing. */
 int stream_open(struct stream *stream, struct work *work);
+/* Ends the session, with all that it has. */
+int stream_close(struct stream *stream);
 int stream_map(struct stream *stream, unsigned index);
+int stream_unmap(struct stream *stream, unsigned index);
 /* An ioctl; its payload is as <linux/videodev2.h> has it. 'what' is its name. */
 int stream_ioctl(struct stream *stream, unsigned long code, void *payload, const char *what);
 int stream_queue(struct stream *stream, unsigned index);
