@@ -7,6 +7,7 @@
 
 #include "tests/bench/figures.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/probe.h"
 
 /*
  * hostblob-bench: drives a back-end through its work, and says what it cost. --help says more.
@@ -133,6 +134,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "hostblob-bench: %s cannot be written: %s\n", options.json, strerror(-r));
         return 2;
     }
+    probe(&options, figures.json);
     r = work(&figures, argc, argv);
     figures_finish(&figures);
     return r;

@@ -93,17 +93,27 @@ static double p99(const struct result *result)
     return result->p99_us;
 }
 
+/* Whether the work was seen to be done; if it was not, being fast is nothing. */
+static bool is_proved(const struct result *result)
+{
+    for (unsigned i = 0; i < result->value_count; i++)
+        if (strcmp(result->values[i].name, "proved") == 0)
+            return result->values[i].value != 0;
+    return true;
+}
+
 /* Of the medians: what comes between turns is no part of either. */
 static double ratio(const struct result *result)
 {
     double each_ns = result->p50_us * 1000 / result->item->per_turn;
 
-    return result->floor_ns > 0 ? each_ns / result->floor_ns : NAN;
+    return result->floor_ns > 0 && is_proved(result) ? each_ns / result->floor_ns : NAN;
 }
 
 static double speed(const struct result *result)
 {
-    return result->bytes > 0 ? (double)result->bytes / (double)result->wall_ns : NAN;
+    return result->bytes > 0 && is_proved(result) ? (double)result->bytes / (double)result->wall_ns
+                                                  : NAN;
 }
 
 static int compare(const void *a, const void *b)

@@ -8,7 +8,7 @@
 /*
  * Commands that hardly do anything, so that what is seen is the way there and back.
  *
- * A: on a GPU RESOURCE_FLUSH of a picture that no output shows; on a media device VIDIOC_G_FMT.
+ * A: on a GPU RESOURCE_FLUSH of a picture that no output shows; on a media device VIDIOC_G_INPUT.
  * B: pictures of 64 x 64 pixels, made and given back.
  */
 #define RESOURCE 1u
@@ -78,21 +78,22 @@ static int open_session(struct work *work)
 
 static int prepare_ioctl(struct work *work)
 {
-    const uint32_t type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
     int r = open_session(work);
 
     for (unsigned slot = 0; r == 0 && slot < work->with.depth; slot++) {
         struct virtio_media_cmd_ioctl *head =
-            volley_place(&work->rig.volley, slot, sizeof(*head) + sizeof(struct v4l2_format), 0, 0,
-                         sizeof(struct virtio_media_resp_header) + sizeof(struct v4l2_format), 0);
+            volley_place(&work->rig.volley, slot, sizeof(*head), 0, 0,
+                         sizeof(struct virtio_media_resp_header) + sizeof(int), 0);
 
         if (head == NULL)
             return place_failed(work);
         *head = (struct virtio_media_cmd_ioctl){.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
                                                 .session_id = work->session,
-                                                .code = _IOC_NR(VIDIOC_G_FMT)};
-        memcpy(head + 1, &type, sizeof(type));
+                                                .code = _IOC_NR(VIDIOC_G_INPUT)};
     }
+    if (r == 0 && volley_fire(&work->rig.volley, 0, 1) == -EPROTO)
+        return item_unsupported(work, "it has no inputs: VIDIOC_G_INPUT is answered %u",
+                                work->rig.volley.got);
     return r;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "tests/bench/blob.h"
 #include "tests/bench/clock.h"
@@ -154,7 +154,7 @@ static int whole_idle(struct work *work)
 }
 
 /* Whether a new front-end is answered within the time. One that comes before the back-end has seen
- * the last one go may be turned away. 0 or -errno. */
+ * the last one go may be turned away. 0 or -errno; -ESRCH when the back-end has ended instead. */
 static int greet_again(struct work *work, int64_t end)
 {
     struct frontend *frontend = &work->rig.frontend;
@@ -166,8 +166,8 @@ static int greet_again(struct work *work, int64_t end)
         r = frontend->socket = backend_connect(&work->rig.backend);
         if (r >= 0)
             r = frontend_ask(frontend, VHOST_USER_GET_FEATURES, NULL, 0, &answer);
-        if (r < 0)
-            poll(NULL, 0, 1);
+        if (r < 0 && backend_await_end(&work->rig.backend, 1) >= 0)
+            return -ESRCH;
     } while (r < 0 && clock_ns() < end);
     return r;
 }
@@ -195,7 +195,9 @@ static int whole_end(struct work *work)
     if (took < 0)
         return item_unsupported(work, "it neither ends nor listens within %d s", END_MS / 1000);
     item_value(work, "ended_us", (double)(clock_ns() - begun) / 1000);
-    item_value(work, "status", work->rig.backend.status);
+    item_value(work, "status",
+               WIFEXITED(work->rig.backend.status) ? WEXITSTATUS(work->rig.backend.status)
+                                                   : 128 + WTERMSIG(work->rig.backend.status));
     return 0;
 }
 

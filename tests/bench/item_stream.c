@@ -56,15 +56,15 @@ static int prove_frames(struct work *work)
 
 static int prepare_queue(struct work *work)
 {
-    int type = V4L2_BUF_TYPE_VIDEO_CAPTURE, r = stream_open(&stream, work);
+    int r = stream_open(&stream, work), type = (int)stream.type;
 
     if (r < 0 || work->unsupported[0] != '\0')
         return r;
     for (unsigned i = 0; r == 0 && i < stream.count; i++) {
-        struct v4l2_buffer buffer = {
-            .index = i, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+        struct stream_buffer payload;
+        size_t size = stream_fill(&stream, i, &payload);
 
-        r = stream_place(&stream, i, VIDIOC_QBUF, &buffer, sizeof(buffer));
+        r = stream_place(&stream, i, VIDIOC_QBUF, &payload, size);
     }
     return r == 0 ? stream_place(&stream, stream.count, VIDIOC_STREAMOFF, &type, sizeof(type)) : r;
 }
@@ -170,13 +170,14 @@ const struct item item_streams[] = {
     FRAME("default", 0, 0, false),
     FRAME("1080p", 1920, 1080, false),
     FRAME("4k", 3840, 2160, true),
+    QUEUE("default", 0, 0),
     QUEUE("1080p", 1920, 1080),
     QUEUE("4k", 3840, 2160),
     {
         .letter = 'H',
         .name = "media-map",
         .device = ITEM_MEDIA,
-        .with = {.size = "1080p", .width = 1920, .height = 1080, .bytes = 1u << 20},
+        .with = {.size = "default", .bytes = 1u << 20},
         .floor = FLOOR_MAPPING,
         .per_turn = 1,
         .prepare = prepare_map,
@@ -186,7 +187,7 @@ const struct item item_streams[] = {
         .letter = 'H',
         .name = "media-arena",
         .device = ITEM_MEDIA,
-        .with = {.size = "1080p", .width = 1920, .height = 1080, .depth = 2},
+        .with = {.size = "default", .depth = 2},
         .floor = FLOOR_RING,
         .per_turn = 2,
         .prepare = prepare_arena,

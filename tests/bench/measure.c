@@ -109,8 +109,12 @@ static int work_through(struct work *work, struct result *result, uint32_t *time
         r = take_turns(work, result, times);
     if (r == 0 && item->prove != NULL)
         r = item->prove(work);
-    if (r == 0 && work->rig.frontend.counts.violations > 0)
-        r = rig_trouble(&work->rig, -EPROTO, "%s", work->rig.frontend.violation);
+    /* No reason not to tell how fast it is; but one to tell. */
+    if (r == 0 && work->rig.frontend.counts.violations > 0) {
+        item_value(work, "violations", work->rig.frontend.counts.violations);
+        fprintf(stderr, "%s, %s: %s\n", work->options->subject, item->name,
+                work->rig.frontend.violation);
+    }
     return r;
 }
 
@@ -138,6 +142,9 @@ static void note_failure(struct work *work, int error, struct result *result)
 
     if (error == -EPROTO && work->rig.volley.got != 0)
         rig_trouble(&work->rig, error, "a command was answered 0x%x", work->rig.volley.got);
+    if (work->rig.frontend.counts.violations > 0)
+        fprintf(stderr, "%s, %s: %s\n", work->options->subject, work->item->name,
+                work->rig.frontend.violation);
     rig_trouble(&work->rig, error, "%s", strerror(-error));
     backend_await_end(&work->rig.backend, 50);
     trouble = backend_trouble(&work->rig.backend, ended);

@@ -196,6 +196,7 @@ static int negotiate(struct rig *rig)
     if (r == 0)
         r = frontend_negotiate(&rig->frontend);
     rig->frontend.window.light = rig->frontend.mischief.no_tables;
+    rig->frontend.window.lax = true;
     if (r == 0)
         r = give_display(rig);
     if (r == 0)

@@ -8,7 +8,6 @@
 #include "protocol/frame_stamp.h"
 #include "tests/frontend/media_guest.h"
 
-#define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
 #define EVENTS 32u
 #define PATIENCE_MS 5000
 
@@ -27,49 +26,108 @@ int stream_ioctl(struct stream *stream, unsigned long code, void *payload, const
                  what);
 }
 
+static bool is_mplane(const struct stream *stream)
+{
+    return stream->type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
+}
+
+size_t stream_fill(const struct stream *stream, unsigned index, struct stream_buffer *payload)
+{
+    *payload = (struct stream_buffer){
+        .buffer = {.index = index, .type = stream->type, .memory = V4L2_MEMORY_MMAP}};
+    if (!is_mplane(stream))
+        return sizeof(payload->buffer);
+    payload->buffer.length = 1;
+    return sizeof(*payload);
+}
+
+static int buffer_ioctl(struct stream *stream, unsigned long code, unsigned index,
+                        struct stream_buffer *payload, const char *what)
+{
+    size_t size = stream_fill(stream, index, payload);
+
+    return check(stream,
+                 media_guest_ioctl_sized(&stream->work->rig.frontend, stream->session,
+                                         _IOC_NR(code), payload, size, size),
+                 what);
+}
+
 /* As fast as it goes; what the device makes of it does not matter. */
 static void set_rate(struct stream *stream)
 {
-    struct v4l2_streamparm rate = {.type = CAPTURE, .parm.capture.timeperframe = {1, 1000}};
+    struct v4l2_streamparm rate = {.type = stream->type, .parm.capture.timeperframe = {1, 1000}};
 
     media_guest_ioctl(&stream->work->rig.frontend, stream->session, VIDIOC_S_PARM, &rate);
+}
+
+/* Which of the two interfaces there is. */
+static bool find_type(struct stream *stream, struct v4l2_format *format)
+{
+    static const uint32_t types[] = {V4L2_BUF_TYPE_VIDEO_CAPTURE,
+                                     V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE};
+
+    for (unsigned i = 0; i < 2; i++) {
+        *format = (struct v4l2_format){.type = types[i]};
+        stream->type = types[i];
+        if (media_guest_ioctl(&stream->work->rig.frontend, stream->session, VIDIOC_G_FMT, format) ==
+            0)
+            return true;
+    }
+    return false;
+}
+
+/* Sets the item's size; false if the device has another one then. */
+static bool set_size(struct stream *stream, struct v4l2_format *format)
+{
+    uint32_t width = stream->work->with.width, height = stream->work->with.height;
+    struct v4l2_pix_format *pix = &format->fmt.pix;
+
+    *format = (struct v4l2_format){.type = stream->type};
+    if (is_mplane(stream))
+        format->fmt.pix_mp = (struct v4l2_pix_format_mplane){
+            .width = width, .height = height, .pixelformat = V4L2_PIX_FMT_NV12, .num_planes = 1};
+    else
+        *pix = (struct v4l2_pix_format){
+            .width = width, .height = height, .pixelformat = V4L2_PIX_FMT_NV12};
+    /* Both begin with the same three. */
+    return media_guest_ioctl(&stream->work->rig.frontend, stream->session, VIDIOC_S_FMT, format) ==
+               0 &&
+           pix->width == width && pix->height == height && pix->pixelformat == V4L2_PIX_FMT_NV12;
 }
 
 static int set_format(struct stream *stream)
 {
     struct work *work = stream->work;
-    struct v4l2_format format = {.type = CAPTURE};
-    struct v4l2_pix_format *pix = &format.fmt.pix;
-    int r = media_guest_ioctl(&work->rig.frontend, stream->session, VIDIOC_G_FMT, &format);
+    struct v4l2_format format;
 
-    if (r != 0)
-        return item_unsupported(work, "it has no capture with buffers of one plane (VIDIOC_G_FMT)");
-    if (work->with.width != 0) {
-        *pix = (struct v4l2_pix_format){.width = work->with.width,
-                                        .height = work->with.height,
-                                        .pixelformat = V4L2_PIX_FMT_NV12};
-        r = media_guest_ioctl(&work->rig.frontend, stream->session, VIDIOC_S_FMT, &format);
-        if (r != 0 || pix->width != work->with.width || pix->height != work->with.height ||
-            pix->pixelformat != V4L2_PIX_FMT_NV12)
-            return item_unsupported(work, "it gives no NV12 of %u x %u", work->with.width,
-                                    work->with.height);
-    }
-    stream->size = pix->sizeimage;
+    if (!find_type(stream, &format))
+        return item_unsupported(work, "it has no capture (VIDIOC_G_FMT)");
+    if (work->with.width != 0 && !set_size(stream, &format))
+        return item_unsupported(work, "it gives no NV12 of %u x %u", work->with.width,
+                                work->with.height);
+    stream->size = is_mplane(stream) ? 0 : format.fmt.pix.sizeimage;
+    for (unsigned i = 0;
+         is_mplane(stream) && i < format.fmt.pix_mp.num_planes && i < VIDEO_MAX_PLANES; i++)
+        stream->size += format.fmt.pix_mp.plane_fmt[i].sizeimage;
     return 0;
 }
 
 static int ask_buffers(struct stream *stream)
 {
     struct v4l2_requestbuffers request = {
-        .count = STREAM_BUFFERS, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+        .count = STREAM_BUFFERS, .type = stream->type, .memory = V4L2_MEMORY_MMAP};
     int r = stream_ioctl(stream, VIDIOC_REQBUFS, &request, "VIDIOC_REQBUFS");
 
     stream->count = request.count < STREAM_BUFFERS ? request.count : STREAM_BUFFERS;
     for (uint32_t i = 0; r == 0 && i < stream->count; i++) {
-        struct v4l2_buffer buffer = {.index = i, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+        struct stream_buffer payload;
 
-        r = stream_ioctl(stream, VIDIOC_QUERYBUF, &buffer, "VIDIOC_QUERYBUF");
-        stream->mem_offset[i] = buffer.m.offset;
+        r = buffer_ioctl(stream, VIDIOC_QUERYBUF, i, &payload, "VIDIOC_QUERYBUF");
+        if (r == 0 && is_mplane(stream) && payload.buffer.length != 1)
+            return item_unsupported(stream->work, "its buffers have %u planes",
+                                    payload.buffer.length);
+        stream->mem_offset[i] =
+            is_mplane(stream) ? payload.plane.m.mem_offset : payload.buffer.m.offset;
     }
     return r;
 }
@@ -113,14 +171,14 @@ int stream_unmap(struct stream *stream, unsigned index)
 
 int stream_queue(struct stream *stream, unsigned index)
 {
-    struct v4l2_buffer buffer = {.index = index, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+    struct stream_buffer payload;
 
-    return stream_ioctl(stream, VIDIOC_QBUF, &buffer, "VIDIOC_QBUF");
+    return buffer_ioctl(stream, VIDIOC_QBUF, index, &payload, "VIDIOC_QBUF");
 }
 
 int stream_start(struct stream *stream)
 {
-    int type = CAPTURE, r = media_guest_post_events(&stream->work->rig.frontend, EVENTS);
+    int type = (int)stream->type, r = media_guest_post_events(&stream->work->rig.frontend, EVENTS);
 
     for (unsigned i = 0; r == 0 && i < stream->count; i++)
         r = stream_queue(stream, i);
@@ -128,25 +186,25 @@ int stream_start(struct stream *stream)
 }
 
 /* A frame of hostblob's own camera tells its number and its sum; that of another tells nothing. */
-static bool is_right(const struct v4l2_buffer *buffer, const uint8_t *frame, bool whole)
+static bool is_right(uint32_t sequence, const uint8_t *frame, uint32_t size, bool whole)
 {
     struct frame_stamp stamp;
     uint64_t *copy;
     bool right;
 
-    if (buffer->bytesused < sizeof(stamp))
+    if (size < sizeof(stamp))
         return false;
     memcpy(&stamp, frame, sizeof(stamp));
     if (stamp.magic != FRAME_STAMP_MAGIC)
         return true;
-    if (stamp.sequence != buffer->sequence || !whole)
-        return stamp.sequence == buffer->sequence;
-    copy = malloc(buffer->bytesused);
+    if (stamp.sequence != sequence || !whole)
+        return stamp.sequence == sequence;
+    copy = malloc(size);
     if (copy == NULL)
         return false;
-    memcpy(copy, frame, buffer->bytesused);
+    memcpy(copy, frame, size);
     copy[offsetof(struct frame_stamp, sum) / 8] = 0;
-    right = frame_stamp_sum(FRAME_STAMP_SEED, copy, buffer->bytesused / 8) == stamp.sum;
+    right = frame_stamp_sum(FRAME_STAMP_SEED, copy, size / 8) == stamp.sum;
     free(copy);
     return right;
 }
@@ -156,6 +214,7 @@ int stream_take(struct stream *stream, bool whole)
     struct rig *rig = &stream->work->rig;
     struct virtio_media_event_dqbuf event;
     const uint8_t *frame;
+    uint32_t size;
     int r = media_guest_event(&rig->frontend, &event, PATIENCE_MS);
 
     if (r < 0)
@@ -165,11 +224,12 @@ int stream_take(struct stream *stream, bool whole)
         return rig_trouble(rig, -EPROTO, "event %u of session %u with buffer %u, frame %u",
                            event.hdr.event, event.hdr.session_id, event.buffer.index,
                            event.buffer.sequence);
-    frame = guest_window_at(&rig->frontend.window, stream->place[event.buffer.index],
-                            event.buffer.bytesused);
-    if (frame == NULL || event.buffer.bytesused > stream->length[event.buffer.index])
+    size = is_mplane(stream) ? event.planes[0].bytesused : event.buffer.bytesused;
+    frame = guest_window_at(&rig->frontend.window, stream->place[event.buffer.index], size);
+    if (frame == NULL || size > stream->length[event.buffer.index])
         return rig_trouble(rig, -EPROTO, "a frame lies where nothing is mapped");
-    if ((event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0 || !is_right(&event.buffer, frame, whole))
+    if ((event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0 ||
+        !is_right(event.buffer.sequence, frame, size, whole))
         return rig_trouble(rig, -EPROTO, "frame %u is not whole", event.buffer.sequence);
     stream->next = event.buffer.sequence + 1;
     return (int)event.buffer.index;

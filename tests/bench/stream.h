@@ -7,12 +7,20 @@
 #include "protocol/virtio_media.h"
 #include "tests/bench/item.h"
 
-/* A session of a capture device with buffers of one plane, as the guest's driver uses it. Each
+/* A session of a capture device as the guest's driver uses it, with buffers of one plane: by the
+ * single-planar interface, or else by the multi-planar one. Each
  * function gives 0 or -errno, with rig_trouble when the device refused. */
 #define STREAM_BUFFERS 4u
 
+/* VIDIOC_QBUF and the like: of the plane only the multi-planar interface has anything. */
+struct stream_buffer {
+    struct v4l2_buffer buffer;
+    struct v4l2_plane plane;
+};
+
 struct stream {
     struct work *work; /* borrowed */
+    uint32_t type;     /* V4L2_BUF_TYPE_VIDEO_CAPTURE or _CAPTURE_MPLANE */
     uint32_t session, count;
     uint32_t size; /* bytes of a frame */
     uint32_t mem_offset[STREAM_BUFFERS];
@@ -29,6 +37,8 @@ int stream_map(struct stream *stream, unsigned index);
 int stream_unmap(struct stream *stream, unsigned index);
 /* An ioctl; its payload is as <linux/videodev2.h> has it. 'what' is its name. */
 int stream_ioctl(struct stream *stream, unsigned long code, void *payload, const char *what);
+/* What VIDIOC_QBUF gets for a buffer; returns how many bytes of it. */
+size_t stream_fill(const struct stream *stream, unsigned index, struct stream_buffer *payload);
 int stream_queue(struct stream *stream, unsigned index);
 /* Gives the device room for events, and begins. */
 int stream_start(struct stream *stream);

@@ -84,7 +84,7 @@ const char *guest_window_check_map(const struct guest_window *window,
         return "past the end of the file";
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
         return "the descriptor is not for reading and writing";
-    return window->habit != HABIT_QEMU ? check_map_strictly(map) : NULL;
+    return window->habit != HABIT_QEMU && !window->lax ? check_map_strictly(map) : NULL;
 }
 
 /* libkrun has no list: what is mapped over is no more. */

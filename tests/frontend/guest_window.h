@@ -37,6 +37,7 @@ struct guest_window {
     void *by_place; /* of search.h, the same mappings: no two of them overlap */
     unsigned count;
     bool light;    /* no descriptor is kept of what is mapped: 'fd' is -1 then */
+    bool lax;      /* it takes what QEMU takes, whatever its habit */
     uint64_t lost; /* bytes that a guest wrote where nothing was mapped */
 };
 
