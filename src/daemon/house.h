@@ -42,7 +42,8 @@ struct house {
     int program; /* what its workers are, owned; -1: this very program */
     struct child door, worker;
     struct house_words words;
-    bool holds;  /* the door beside: it has all that it needs */
+    bool speaks; /* the door beside: it speaks this program's language */
+    bool holds;  /* and has all that it needs */
     bool ending; /* the door is about to end */
 };
 

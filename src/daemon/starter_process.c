@@ -88,7 +88,8 @@ static void change_doors(struct starting *s)
 /* The first that it says. */
 static void take_version(struct starting *s, const struct starter_message *m)
 {
-    if (m->status == (int)STARTER_VERSION)
+    s->beside.speaks = m->status == (int)STARTER_VERSION;
+    if (s->beside.speaks)
         return;
     log_error("The program for the upgrade speaks another language with its starter (version %d, "
               "not %u).",
@@ -174,7 +175,9 @@ static void read_line(struct starting *s, struct house *h)
     struct fd_list fds = {0};
     ssize_t n = fd_receive(h->line, &m, sizeof(m), &fds);
 
-    if (n == sizeof(m))
+    if (n == sizeof(m) && h == &s->beside && !h->speaks && m.type != STARTER_SPEAKS)
+        log_stranger("The program for the upgrade does not say first what language it speaks.");
+    else if (n == sizeof(m))
         take_wish(s, h, &m, &fds);
     else if (n != -EAGAIN && n != -EINTR && n != -ENOMEM) /* it is there still, then */
         fd_close(&h->line);                               /* its end is told by SIGCHLD */

@@ -10,12 +10,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "protocol/upgrade_wish.h"
 
-#define MAGIC UINT64_C(0x52545242534f4248) /* "HBOSBRTR" */
 #define DELETED " (deleted)"
 
 static int find_running(char path[static UPGRADE_PATH])
@@ -172,7 +172,7 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
                    unsigned made)
 {
     struct upgrade_record record = {
-        .magic = MAGIC,
+        .magic = UPGRADE_MAGIC,
         .version = STARTER_VERSION,
         .size = sizeof(record),
         .line = house->line,
@@ -217,11 +217,27 @@ static int take_child(struct child *child, pid_t pid)
     return r;
 }
 
+/* What is not ours must never be signalled, whatever the record says. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t si;
+
+    return pid > 0 && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static bool children_good(const struct upgrade_record *record)
+{
+    return is_child(record->door) && record->worker != record->door &&
+           (record->worker <= 0 || is_child(record->worker));
+}
+
 static int take_children(const struct upgrade_record *record, struct house *house)
 {
     int r = fcntl(record->line, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 
     house->line = record->line;
+    if (r == 0 && !children_good(record))
+        r = -ECHILD;
     if (r == 0)
         r = take_child(&house->door, record->door);
     if (r == 0 && record->worker > 0)
@@ -240,7 +256,7 @@ int upgrade_resume(int fd, struct house *house, unsigned *layers, unsigned *made
 
     house_clear(house);
     close(fd);
-    if (n == sizeof(record) && record.magic == MAGIC && record.version == STARTER_VERSION &&
+    if (n == sizeof(record) && record.magic == UPGRADE_MAGIC && record.version == STARTER_VERSION &&
         record.size == sizeof(record))
         r = take_children(&record, house);
     if (r < 0)

@@ -24,6 +24,8 @@
  * no file): it counts for the next upgrade, if it belongs to the device's user or to root.
  */
 
+#define UPGRADE_MAGIC UINT64_C(0x52545242534f4248) /* "HBOSBRTR" */
+
 /* What goes through the exec, in a memfd. Another layout is another STARTER_VERSION. */
 struct upgrade_record {
     uint64_t magic;
@@ -57,7 +59,8 @@ int upgrade_start_beside(struct house *beside, const char *path, char *const *ar
 int upgrade_become(const struct house *house, const char *path, char *const *argv, unsigned layers,
                    unsigned made);
 /* In the program that a starter became: takes 'fd' (owned) and the children. 0, or -errno after a
- * line in the log. */
+ * line in the log: -EPROTO for a record of another version, -ECHILD for one that names a process
+ * which is no child of this one. */
 int upgrade_resume(int fd, struct house *house, unsigned *layers, unsigned *made);
 
 #endif

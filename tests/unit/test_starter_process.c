@@ -75,6 +75,7 @@ static int first_door(void *data, int line)
         pause();
         return ENDED_WRONG;
     case 'e': /* it gives away what the other does not have */
+    case 's':
         recv(pair[0], &word, 1, 0);
         say(line, STARTER_GIVEN, 0, -1);
         say(line, STARTER_DROP, 0, -1);
@@ -102,6 +103,10 @@ static int second_door(int line, int channel)
 
     if (play[7] == 'q')
         return 7;
+    if (play[7] == 's') { /* it does not say first which language it speaks */
+        say(line, STARTER_HOLDS, 0, -1);
+        return send(channel, "", 1, 0) == 1 ? pause() : ENDED_WRONG;
+    }
     say(line, STARTER_SPEAKS, play[7] == 'v' ? (int)STARTER_VERSION + 1 : (int)STARTER_VERSION, -1);
     if (play[7] == 'v')
         pause();
@@ -183,6 +188,11 @@ static void another_language_is_refused(void **state)
     assert_int_equal(run_play('v'), ENDED_WELL);
 }
 
+static void who_says_no_language_holds_nothing(void **state)
+{
+    assert_int_equal(run_play('s'), ENDED_WELL);
+}
+
 static void an_end_is_told(void **state)
 {
     assert_int_equal(run_play('q'), ENDED_WELL);
@@ -208,6 +218,24 @@ static void a_record_of_another_version_is_refused(void **state)
 
     assert_true(fd >= 0);
     assert_true(upgrade_resume(fd, &house, &layers, &made) < 0);
+    house_finish(&house);
+}
+
+/* Else they would be killed at the end. */
+static void a_record_of_other_processes_is_refused(void **state)
+{
+    struct upgrade_record record = {.magic = UPGRADE_MAGIC,
+                                    .version = STARTER_VERSION,
+                                    .size = sizeof(record),
+                                    .line = fd_memfd("line", 4096),
+                                    .door = getppid()};
+    struct house house;
+    unsigned layers, made;
+    int fd = fd_memfd("record", sizeof(record));
+
+    assert_int_equal(pwrite(fd, &record, sizeof(record), 0), sizeof(record));
+    assert_int_equal(upgrade_resume(fd, &house, &layers, &made), -ECHILD);
+    assert_int_equal(house.door.pid, 0);
     house_finish(&house);
 }
 
@@ -272,9 +300,11 @@ int main(int argc, char **argv)
         FD_TEST(a_death_after_all_is_held_is_survived),
         FD_TEST(what_nobody_holds_is_not_given),
         FD_TEST(another_language_is_refused),
+        FD_TEST(who_says_no_language_holds_nothing),
         FD_TEST(an_end_is_told),
         FD_TEST(a_missing_program_is_told),
         FD_TEST(a_record_of_another_version_is_refused),
+        FD_TEST(a_record_of_other_processes_is_refused),
         FD_TEST(a_program_is_looked_for_where_it_was),
         FD_TEST(a_wish_is_taken_once),
     };
