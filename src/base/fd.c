@@ -177,6 +177,7 @@ static ssize_t receive(int socket, void *data, size_t size, struct fd_list *list
     union control control;
     struct iovec iov = {.iov_base = data, .iov_len = size};
     struct msghdr message;
+    unsigned had = list->count;
     unsigned tries = 0;
     ssize_t received;
     bool fits;
@@ -197,6 +198,9 @@ static ssize_t receive(int socket, void *data, size_t size, struct fd_list *list
         fd_list_finish(list);
         return -EMSGSIZE;
     }
+    /* A packet may be empty and bring descriptors nevertheless. Nobody looks for them at an end. */
+    while (received == 0 && list->count > had)
+        fd_close(&list->fds[--list->count]);
     return received;
 }
 

@@ -55,8 +55,8 @@ ssize_t fd_send_parts_now(int socket, const struct iovec *parts, unsigned part_c
  * Receives up to 'size' bytes and appends the descriptors that came with them to 'list',
  * close-on-exec. A truncated control message, or more descriptors than the list holds, gives
  * -EMSGSIZE, closes all that arrived and those already in the list. Returns the bytes, 0 at the end
- * of the stream, or -errno: -EAGAIN also when the kernel has no memory for it, and it is there
- * still.
+ * of the stream or for an empty packet (what comes with that is closed), or -errno: -EAGAIN also
+ * when the kernel has no memory for it, and it is there still.
  */
 ssize_t fd_receive(int socket, void *data, size_t size, struct fd_list *list);
 /* The same, and never waits for bytes. */

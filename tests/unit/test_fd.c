@@ -172,6 +172,22 @@ static void other_control_messages_are_passed_over(void **state)
     close_pair();
 }
 
+/* It reads like an end, at which nobody looks for descriptors. */
+static void an_empty_packet_brings_nothing(void **state)
+{
+    struct fd_list list = {0};
+    char text;
+
+    open_pair(SOCK_SEQPACKET);
+    assert_int_equal(fd_send(ends[0], "x", 1, (int[]){0}, 1), 1);
+    assert_int_equal(fd_send(ends[0], "", 0, (int[]){0, 0}, 2), 0);
+    assert_int_equal(fd_receive(ends[1], &text, 1, &list), 1);
+    assert_int_equal(fd_receive(ends[1], &text, 1, &list), 0);
+    assert_int_equal(list.count, 1);
+    fd_list_finish(&list);
+    close_pair();
+}
+
 static void ends_and_errors_are_told_apart(void **state)
 {
     struct fd_list list = {0};
@@ -256,6 +272,7 @@ int main(void)
         FD_TEST(an_overflowing_list_is_closed),
         FD_TEST(running_out_of_descriptors_leaks_none),
         FD_TEST(other_control_messages_are_passed_over),
+        FD_TEST(an_empty_packet_brings_nothing),
         FD_TEST(ends_and_errors_are_told_apart),
         FD_TEST(a_full_socket_sends_less),
         FD_TEST(flags_change_as_told),
