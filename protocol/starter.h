@@ -13,7 +13,7 @@
  * Both ends are of the same program, but during an upgrade, when the starter keeps the door of
  * another one beside its own: so that door begins by saying which version of all this it speaks.
  */
-#define STARTER_VERSION 1u
+#define STARTER_VERSION 2u
 #define STARTER_TEXT 120u /* bytes, with the NUL at the end */
 
 enum starter_type {

@@ -67,7 +67,8 @@ void child_begin(pid_t parent)
 
 void house_clear(struct house *h)
 {
-    *h = (struct house){.line = -1, .program = -1, .door.pidfd = -1, .worker.pidfd = -1};
+    *h = (struct house){
+        .line = -1, .program = -1, .door.pidfd = -1, .worker.pidfd = -1, .leaving.pidfd = -1};
 }
 
 bool house_patience(int error, unsigned *tries)
@@ -182,11 +183,25 @@ bool house_await_worker(struct house *h)
     return !WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL;
 }
 
+void house_follow(struct house *h, struct house *next)
+{
+    struct child leaving = h->door;
+
+    fd_close(&h->line);
+    child_end(&h->worker);
+    child_end(&h->leaving);
+    fd_close(&h->program);
+    *h = *next;
+    h->leaving = leaving;
+    house_clear(next);
+}
+
 void house_finish(struct house *h)
 {
     fd_close(&h->line);
     child_end(&h->door);
     child_end(&h->worker);
+    child_end(&h->leaving);
     fd_close(&h->program);
     house_clear(h);
 }

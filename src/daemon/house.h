@@ -41,6 +41,7 @@ struct house {
     int line;    /* to the door, owned; -1: it has hung up */
     int program; /* what its workers are, owned; -1: this very program */
     struct child door, worker;
+    struct child leaving; /* the door before an upgrade, which may answer who asked for it */
     struct house_words words;
     bool speaks; /* the door beside: it speaks this program's language */
     bool holds;  /* and has all that it needs */
@@ -66,7 +67,10 @@ void house_kill_worker(struct house *house);
  * nobody waits.
  */
 bool house_await_worker(struct house *house);
-/* Kills both, and waits for their ends. */
+/* An upgrade: the device is the one of 'next' from now on, where nobody is left then. The door
+ * before it may live on; its worker, and the door before that, are killed. */
+void house_follow(struct house *house, struct house *next);
+/* Kills all, and waits for their ends. */
 void house_finish(struct house *house);
 /* Becomes the program 'fd' (-1: this very one) with 'argv'. Returns only on an error. */
 void house_execute(int fd, char *const *argv);

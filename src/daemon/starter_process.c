@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "daemon/upgrade.h"
 #include "protocol/starter.h"
 
@@ -26,8 +27,11 @@ struct starting {
     struct house beside;     /* of an upgrade; without a door: there is none */
     char path[UPGRADE_PATH]; /* of its program */
     unsigned layers;
-    int status; /* of the door's end */
+    int status;         /* of the door's end */
+    uint64_t leaves_ns; /* when the door before an upgrade has to be gone, units_now_ns */
 };
+
+#define LEAVE_MS 30000u /* more than it takes (door/hand_over.c) */
 
 /* ---- an upgrade ---- */
 
@@ -64,22 +68,36 @@ static void drop_beside(struct starting *s)
     tell_beside_ended(s, CLD_KILLED, SIGKILL);
 }
 
+static void let_leave(struct starting *s)
+{
+    unsigned ms = s->process->leave_ms > 0 ? s->process->leave_ms : LEAVE_MS;
+
+    s->leaves_ns = units_now_ns() + ms * UINT64_C(1000000);
+}
+
+/* How long to wait for something to happen, at most; ms, -1 for ever. A door that should have left
+ * long ago is killed: it may be what the upgrade was made against. */
+static int patience(struct starting *s)
+{
+    uint64_t now = units_now_ns();
+
+    if (s->house.leaving.pid == 0)
+        return -1;
+    if (now < s->leaves_ns)
+        return (int)((s->leaves_ns - now) / 1000000) + 1;
+    child_signal(&s->house.leaving, SIGKILL);
+    return -1;
+}
+
 /* The one beside is the device's door now. The other may go on to answer who asked for this, and
- * ends by itself. */
+ * ends by itself, or is ended. */
 static void change_doors(struct starting *s)
 {
     const struct starter_message yours = {.type = STARTER_YOURS};
     int r;
 
-    fd_close(&s->house.line);
-    child_forget(&s->house.door);
-    child_signal(&s->house.worker, SIGKILL);
-    if (s->house.worker.pid > 0)
-        waitpid(s->house.worker.pid, NULL, 0);
-    child_forget(&s->house.worker);
-    fd_close(&s->house.program);
-    s->house = s->beside;
-    house_clear(&s->beside);
+    house_follow(&s->house, &s->beside);
+    let_leave(s);
     house_tell(&s->house, &yours);
     r = upgrade_become(&s->house, s->path, s->process->argv, s->layers, s->process->made);
     log_warning("This process goes on as the program before the upgrade: %s.", strerror(-r));
@@ -202,6 +220,10 @@ static void tell_end(struct house *h, const siginfo_t *si)
 static void note_door(struct starting *s, const siginfo_t *si)
 {
     child_forget(&s->house.door);
+    if (s->beside.holds) { /* all that it had is there once more */
+        change_doors(s);
+        return;
+    }
     if (si->si_code == CLD_EXITED) {
         s->status = si->si_status;
         return;
@@ -223,11 +245,10 @@ static void note_beside(struct starting *s, const siginfo_t *si)
 
 static void note_end(struct starting *s, const siginfo_t *si)
 {
-    /* All that it had is there once more. */
-    if (si->si_pid == s->house.door.pid && s->beside.holds)
-        change_doors(s);
-    else if (si->si_pid == s->house.door.pid)
+    if (si->si_pid == s->house.door.pid)
         note_door(s, si);
+    else if (si->si_pid == s->house.leaving.pid)
+        child_forget(&s->house.leaving);
     else if (si->si_pid == s->beside.door.pid)
         note_beside(s, si);
     else if (si->si_pid == s->house.worker.pid)
@@ -269,7 +290,7 @@ static void serve(struct starting *s)
         fds[0] = (struct pollfd){.fd = s->house.line, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
         fds[2] = (struct pollfd){.fd = s->beside.line, .events = POLLIN};
-        if (poll(fds, 3, -1) < 0)
+        if (poll(fds, 3, patience(s)) < 0)
             continue;
         if (fds[2].revents != 0)
             read_line(s, &s->beside);
@@ -348,6 +369,7 @@ static int begin(struct starting *s, unsigned *inherited)
         return r;
     }
     r = upgrade_resume(s->process->resume_fd, &s->house, inherited, &s->process->made);
+    let_leave(s);
     if (r == 0)
         s->process->inherit(s->process->data, s->process->made);
     return r;

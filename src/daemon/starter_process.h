@@ -22,6 +22,7 @@ struct starter_process {
     int resume_fd;            /* of --starter, owned; -1: the program begins */
     const char *control_path; /* of the control socket, borrowed; NULL: there is none */
     unsigned made;            /* UPGRADE_MADE_..., of this process or the program before it */
+    unsigned leave_ms;        /* for the door before an upgrade to end by itself; 0: enough */
     /* The door's life, in a process of its own; 'fd' is its line to the starter, which it owns.
      * Returns its exit status. */
     int (*door)(void *data, int fd);

@@ -178,6 +178,7 @@ int upgrade_become(const struct house *house, const char *path, char *const *arg
         .line = house->line,
         .door = house->door.pid,
         .worker = house->worker.pid,
+        .leaving = house->leaving.pid,
         .layers = layers,
         .made = made,
         .foreign = house->words.foreign,
@@ -228,7 +229,7 @@ static bool is_child(pid_t pid)
 static bool children_good(const struct upgrade_record *record)
 {
     return is_child(record->door) && record->worker != record->door &&
-           (record->worker <= 0 || is_child(record->worker));
+           (record->worker <= 0 || (is_child(record->worker) && record->worker != record->leaving));
 }
 
 static int take_children(const struct upgrade_record *record, struct house *house)
@@ -242,6 +243,9 @@ static int take_children(const struct upgrade_record *record, struct house *hous
         r = take_child(&house->door, record->door);
     if (r == 0 && record->worker > 0)
         r = take_child(&house->worker, record->worker);
+    /* It may have ended meanwhile. */
+    if (r == 0 && record->leaving != record->door && is_child(record->leaving))
+        r = take_child(&house->leaving, record->leaving);
     house->words.foreign = record->foreign != 0;
     memcpy(house->words.word, record->word, sizeof(record->word));
     house->words.word[STARTER_TEXT - 1] = '\0';

@@ -33,6 +33,7 @@ struct upgrade_record {
     uint32_t size;    /* of this struct */
     int32_t line;     /* to the door */
     int32_t door, worker;
+    int32_t leaving; /* the door before this one, or 0 */
     uint32_t layers; /* of the starter's sandbox */
     uint32_t made;   /* UPGRADE_MADE_... */
     uint32_t foreign;

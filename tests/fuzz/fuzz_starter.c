@@ -186,8 +186,10 @@ static void close_all(bool inherited)
     for (int fd = 3; fd < WORLD_FDS; fd++)
         if (!f.before[fd] && (inherited || !world_inherits(fd)))
             close(fd);
-    for (unsigned i = 0; i < world.count; i++)
+    for (unsigned i = 0; i < world.count; i++) {
         world.children[i].pidfd = -1;
+        world.children[i].known = false;
+    }
 }
 
 static bool on_executes(char *const *argv, bool child)
@@ -198,7 +200,7 @@ static bool on_executes(char *const *argv, bool child)
         PEER_MUST(argv[i] != NULL && strcmp(argv[i], words[i]) == 0);
     while (last[1] != NULL)
         last++;
-    PEER_MUST(last - argv == 2);
+    PEER_MUST(last - argv == 2 || ((f.setup & 64) && last - argv <= 4)); /* of the record */
     if (!child)
         check_become(*last);
     else if (strncmp(*last, "--upgrade=", 10) == 0)

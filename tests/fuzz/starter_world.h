@@ -36,8 +36,8 @@
 #define WORLD_FDS 200
 #define WORLD_CHILDREN 512u
 #define WORLD_FIRST_PID 1000
-/* The door, the one beside, and the worker of each. */
-#define WORLD_ALIVE 4u
+/* The door, the one beside, the worker of each, and the door before an upgrade. */
+#define WORLD_ALIVE 5u
 
 /* How a part of the starter's life ends that does not return. */
 enum world_end { WORLD_BEGINS, WORLD_CHILD, WORLD_BECAME };

@@ -70,6 +70,7 @@ static int first_door(void *data, int line)
         raise(SIGKILL);
         return ENDED_WRONG;
     case 'g': /* it gives the device away, and lives on */
+    case 'k':
         recv(pair[0], &word, 1, 0);
         say(line, STARTER_GIVEN, 0, -1);
         pause();
@@ -99,7 +100,8 @@ static int first_door(void *data, int line)
 
 static int second_door(int line, int channel)
 {
-    bool holds = play[7] == 'd' || play[7] == 'g';
+    bool holds = play[7] == 'd' || play[7] == 'g' || play[7] == 'k';
+    char word;
 
     if (play[7] == 'q')
         return 7;
@@ -116,7 +118,9 @@ static int second_door(int line, int channel)
     if (send(channel, "", 1, 0) != 1)
         return ENDED_WRONG;
     hear(line, STARTER_YOURS);
-    hear(line, STARTER_SETTLED); /* from the starter that was exchanged */
+    hear(line, STARTER_SETTLED);                           /* from the starter that was exchanged */
+    if (play[7] == 'k' && recv(channel, &word, 1, 0) != 0) /* the first door's end of it */
+        return ENDED_WRONG;
     return ENDED_AFTER;
 }
 
@@ -140,6 +144,7 @@ static int start(int resume_fd)
         .argv = argv,
         .resume_fd = resume_fd,
         .made = UPGRADE_MADE_CONTROL,
+        .leave_ms = 100,
         .door = first_door,
         .settle = settle,
         .inherit = inherit,
@@ -171,6 +176,11 @@ static int run_play(char which)
 static void a_device_is_given_away(void **state)
 {
     assert_int_equal(run_play('g'), ENDED_AFTER);
+}
+
+static void a_door_that_does_not_leave_is_killed(void **state)
+{
+    assert_int_equal(run_play('k'), ENDED_AFTER);
 }
 
 static void a_death_after_all_is_held_is_survived(void **state)
@@ -297,6 +307,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(a_device_is_given_away),
+        FD_TEST(a_door_that_does_not_leave_is_killed),
         FD_TEST(a_death_after_all_is_held_is_survived),
         FD_TEST(what_nobody_holds_is_not_given),
         FD_TEST(another_language_is_refused),
