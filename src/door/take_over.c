@@ -12,6 +12,9 @@
 #include "door/door.h"
 #include "door/handlers.h"
 
+/* Nobody wants signs of life more often: this process would do nothing else. */
+#define WATCHDOG_LEAST_US 1000u
+
 static bool say(struct take_over *t, enum door_state_kind kind, const char *text)
 {
     struct door_state m;
@@ -73,6 +76,8 @@ const char *take_over_check(const struct door *door, const struct door_state_off
         return "the window has another size, or buffers are mapped in another way";
     if ((offer->protocol_features & ~handlers_protocol_features(door->options.mem_slots)) != 0)
         return "the front-end took protocol features that it does not have";
+    if (offer->watchdog_us != 0 && offer->watchdog_us < WATCHDOG_LEAST_US)
+        return "signs of life are wanted more often than can be";
     return NULL;
 }
 
@@ -189,6 +194,7 @@ void take_over_yours(struct take_over *t)
     if (t->state != TAKE_OVER_HOLDS)
         return;
     t->state = TAKE_OVER_STARTS;
+    t->io = sd_event_source_disable_unref(t->io); /* the other door has no say any more */
     door->listen_fd = t->unpack.listen_fd;
     t->unpack.listen_fd = t->unpack.control_fd = -1;
     if (door_listen(door, true) < 0)

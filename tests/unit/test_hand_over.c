@@ -279,6 +279,25 @@ static void the_device_changes_doors(void **state)
     end();
 }
 
+/* What the old door says then is nothing to the device's door. */
+static void a_door_that_gave_away_has_no_say(void **state)
+{
+    begin(IS_THE_NEW_DOOR);
+    ask("upgrade");
+    while (!starter.given)
+        run();
+    starter.no_hello = true;
+    for (unsigned i = 0; i < 500 && new.take_over.state != TAKE_OVER_STARTS; i++)
+        run();
+    assert_int_equal(new.take_over.state, TAKE_OVER_STARTS);
+    assert_int_equal(fd_send(old.hand_over.channel, "no", 2, NULL, 0), 2);
+    for (unsigned i = 0; i < 20; i++)
+        run();
+    assert_true(starter.has_new);
+    assert_int_equal(new.take_over.state, TAKE_OVER_STARTS);
+    end();
+}
+
 /* A front-end that was told less keeps to it; the next one is told all. */
 static void features_are_what_was_said(void **state)
 {
@@ -481,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(the_device_changes_doors),
+        FD_TEST(a_door_that_gave_away_has_no_say),
         FD_TEST(features_are_what_was_said),
         FD_TEST(what_cannot_be_started_changes_nothing),
         FD_TEST(what_says_nothing_is_dropped),

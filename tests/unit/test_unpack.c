@@ -393,6 +393,7 @@ static void a_device_that_differs_is_refused(void **state)
     DIFFERS(window_size, window * 2);
     DIFFERS(arena, 1);
     DIFFERS(protocol_features, UINT64_C(1) << 63);
+    DIFFERS(watchdog_us, 1);
     new.facts.resumes = 0;
     parcel_offer(&old, &offer);
     assert_non_null(take_over_check(&new, &offer.offer));
