@@ -19,9 +19,9 @@ def key_of(line):
 
 
 def quartile_spread(values):
-    """Half the distance between the quartiles, as a share of the median."""
+    """Half the distance between the quartiles, as a share of the median; None of too few values."""
     if len(values) < 3 or statistics.median(values) == 0:
-        return 0.0
+        return None
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return (high - low) / 2 / statistics.median(values)
 

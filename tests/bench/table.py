@@ -4,6 +4,8 @@ from rounds import WALL, compare
 
 UNITS = {"us": "µs", "kb": "kB", "bytes": "bytes"}
 NO_FLOOR = "-"
+# What says how something was done, not what it costs: it is in the figures only.
+ASIDE = {"messages", "barriers", "tables", "seconds", "status", "dmabuf", "proved"}
 
 
 def number(value):
@@ -67,16 +69,20 @@ def main_cell(series, what, ours):
     if value is None:
         return "-"
     to_floor = series.median("ratio" if what == "wall" else "cpu_ratio")
-    return (f"{number(value)} ±{series.spread(what) * 100:.0f} %" +
+    spread = series.spread(what)
+    return (number(value) + (f" ±{spread * 100:.0f} %" if spread is not None else "") +
             (f" ({number(to_floor)} x)" if to_floor is not None else "") + ratio_to(series, what, ours))
 
 
-def value_cell(series, name):
+def value_cell(series, name, ours):
     none = why_none(series)
     if none:
         return none
-    value = series.median(name)
-    return number(value) if value is not None else "-"
+    value, mine = series.median(name), ours.median(name) if ours else None
+    if value is None:
+        return "-"
+    to_peer = f"; hostblob {mine / value:.2f} x" if mine and value and ours is not series else ""
+    return number(value) + to_peer
 
 
 def item_rows(figures, key, subjects):
@@ -94,12 +100,12 @@ def item_rows(figures, key, subjects):
     names = []
     for series in having.values():
         for sample in series.samples:
-            names += [name for name in sample.values if name not in names]
+            names += [name for name in sample.values if name not in names and name not in ASIDE]
     for name in names:
         words, _, unit = name.rpartition("_")
         shown = f"{words.replace('_', ' ')}, {UNITS[unit]}" if unit in UNITS else name.replace("_", " ")
         rows.append([f"{label(key)}: {shown}", NO_FLOOR] +
-                    [value_cell(having.get(subject), name) for subject in subjects])
+                    [value_cell(having.get(subject), name, ours) for subject in subjects])
     return rows
 
 

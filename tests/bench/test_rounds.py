@@ -118,8 +118,15 @@ class Table(unittest.TestCase):
     def test_other_figures_have_rows(self):
         lines = [item("hostblob-media", 1, "start", 0.0, floor=0, values={"first_answer_us": 4500.0})]
         lines[0].update(n=0)
-        rows = table.build(Figures(lines), self.SUBJECTS, "media")
-        self.assertEqual(rows[1:], [["start: first answer, µs", "-", "4,500"]])
+        lines.append(item("peer", 1, "start", 0.0, floor=0, values={"first_answer_us": 9000.0, "status": 0}))
+        lines[1].update(n=0)
+        subjects = self.SUBJECTS + [{"name": "peer", "title": "a peer", "device": "media"}]
+        rows = table.build(Figures(lines), subjects, "media")
+        self.assertEqual(rows[1:], [["start: first answer, µs", "-", "4,500", "9,000; hostblob 0.50 x"]])
+
+    def test_a_spread_needs_three(self):
+        lines = [item("hostblob", n, "null", value, depth=1) for n, value in enumerate((1.0, 3.0))]
+        self.assertEqual(table.build(Figures(lines), self.SUBJECTS, "gpu")[1][2], "2.00 (2.00 x)")
 
 
 if __name__ == "__main__":
