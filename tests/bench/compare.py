@@ -43,6 +43,8 @@ def main():
         Rounds(bench, subjects, options, results).measure_all()
         lines = read(results)
         figures = Figures(lines)
+        with open(results, "w") as file: # with the marks
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
         verdicts = [] if options.quick else judge(figures, min(ENOUGH, options.rounds))
         tables = [rows for rows in (table.build(figures, subjects, device) for device in ("gpu", "media")) if rows]
         notes = describe_run(subjects, missing, options, figures, lines)

@@ -99,7 +99,7 @@ class Rounds:
         works, lacks = {}, {}
         for line in read(self.results):
             if line.get("kind") == "item":
-                good = not line.get("unsupported") and not line.get("failed")
+                good = not line.get("unsupported") and not line.get("failed") and line["values"].get("proved") != 0
                 (works if good else lacks).setdefault(line["subject"], set()).add(line["item"])
         for name, without in lacks.items():
             if not name.startswith("hostblob"):

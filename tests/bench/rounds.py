@@ -8,6 +8,7 @@ import json
 import statistics
 
 NOISY = 1.3 # a floor so many times the best one says that the machine had other things to do
+UNPROVED = "nothing shows that it did anything"
 ENOUGH = 5 # rounds that must be left for a verdict
 
 # What is compared: the back-end's processor time for each operation, or how long an operation takes.
@@ -78,7 +79,7 @@ class Series:
 
 class Figures:
     def __init__(self, lines):
-        """lines: the objects that hostblob-bench wrote."""
+        """lines: the objects that hostblob-bench wrote; those that do not count get a mark."""
         self.series = {} # by key, then by subject
         self.floors = {} # names and medians of floors, by key
         self.noisy = self.total = 0
@@ -87,6 +88,8 @@ class Figures:
             if line.get("kind") != "item":
                 continue
             series = self.series.setdefault(key_of(line), {}).setdefault(line["subject"], Series())
+            if (line.get("values") or {}).get("proved") == 0:
+                line["unsupported"] = UNPROVED # a back-end that is fast because it does nothing
             if line.get("unsupported"):
                 series.unsupported = line["unsupported"]
             elif line.get("failed"):
@@ -96,14 +99,14 @@ class Figures:
                 series.samples.append(sample)
                 if sample.floor:
                     self.floors[key_of(line)] = line.get("floor")
-                    floors.setdefault((line.get("floor"),) + key_of(line), []).append(sample)
+                    floors.setdefault((line.get("floor"),) + key_of(line), []).append((sample, line))
         self.drop_noisy(floors)
 
     def drop_noisy(self, floors):
         for samples in floors.values():
-            best = min(sample.floor for sample in samples)
-            for sample in samples:
-                sample.noisy = sample.floor > NOISY * best
+            best = min(sample.floor for sample, _ in samples)
+            for sample, line in samples:
+                sample.noisy = line["dropped"] = sample.floor > NOISY * best
                 self.noisy += sample.noisy
                 self.total += 1
 

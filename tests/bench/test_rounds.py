@@ -46,6 +46,16 @@ class Rounds(unittest.TestCase):
                  item("hostblob", 1, "null", 2.0, floor=0.1, depth=64)]
         self.assertEqual(Figures(lines).noisy, 0)
 
+    def test_what_does_nothing_does_not_count(self):
+        lines = [item("vhost-device-gpu", 1, "transfer", 0.01, values={"proved": 0}, size="4k")]
+        series = Figures(lines).get("transfer", "vhost-device-gpu", size="4k")
+        self.assertEqual((series.samples, bool(series.unsupported), bool(lines[0]["unsupported"])), ([], True, True))
+
+    def test_lines_that_do_not_count_are_marked(self):
+        lines = [item("hostblob", n, "null", 2.0, floor=floor, depth=1) for n, floor in ((1, 1.0), (2, 2.0))]
+        Figures(lines)
+        self.assertEqual([line["dropped"] for line in lines], [False, True])
+
     def test_back_ends_are_compared_round_by_round(self):
         ours, theirs = [1, 10, 3], [2, 20, 3]
         lines = [item(name, n, "null", value, depth=1) for name, values in
