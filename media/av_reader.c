@@ -36,6 +36,7 @@ struct av_reader {
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t changed;
     bool full;                  /* the thread has left something */
+    uint64_t round;             /* pictures in the loop's last round */
     bool ending;                /* it is to end */
     enum frame_outcome outcome; /* what: a picture, or how it ended */
     AVFrame *left;
@@ -138,9 +139,13 @@ static void *thread_main(void *data)
         leave_end(r, FRAME_BAD, "there is no memory for a picture of it");
         return NULL;
     }
-    do
+    do {
         frames = read_once(r, frame);
-    while (frames > 0 && r->options.loop && !r->reader.stream && frame_input_open(&r->input) == 0);
+        pthread_mutex_lock(&r->lock);
+        r->round = frames > 0 ? (uint64_t)frames : 0;
+        pthread_mutex_unlock(&r->lock);
+    } while (frames > 0 && r->options.loop && !r->reader.stream &&
+             frame_input_open(&r->input) == 0);
     if (frames >= 0 && r->reader.stream)
         leave_end(r, FRAME_GONE, "");
     else if (frames >= 0)
@@ -183,18 +188,31 @@ static int start_thread(struct av_reader *r)
     return -n;
 }
 
+/* Says how it went. */
+static int opened(struct frame_reader *reader, int n)
+{
+    const struct av_reader *r = av_of(reader);
+
+    reader->why[0] = '\0';
+    if (n != 0)
+        say(reader->why, frame_input_reason(n));
+    reader->stream = frame_input_is_stream(&r->input);
+    reader->connects = r->input.kind == FRAME_INPUT_SOCKET;
+    return n;
+}
+
+static int av_reach(struct frame_reader *reader)
+{
+    return opened(reader, frame_input_reach(&av_of(reader)->input));
+}
+
 static int av_open(struct frame_reader *reader)
 {
     struct av_reader *r = av_of(reader);
     int n;
 
     end_thread(r);
-    n = frame_input_open(&r->input);
-    reader->why[0] = '\0';
-    if (n != 0)
-        say(reader->why, frame_input_reason(n));
-    reader->stream = frame_input_is_stream(&r->input);
-    reader->connects = r->input.kind == FRAME_INPUT_SOCKET;
+    n = opened(reader, frame_input_open(&r->input));
     if (n == 0) {
         n = start_thread(r);
         if (n != 0)
@@ -218,6 +236,7 @@ static enum frame_outcome av_next(struct frame_reader *reader)
     if (r->has_frame)
         return FRAME_READY;
     pthread_mutex_lock(&r->lock);
+    reader->round = r->options.loop ? r->round : 0;
     if (r->full) {
         outcome = r->outcome;
         r->full = false;
@@ -281,6 +300,7 @@ static void av_destroy(struct frame_reader *reader)
 }
 
 static const struct frame_reader_impl av_impl = {
+    .reach = av_reach,
     .open = av_open,
     .close = av_close,
     .next = av_next,

@@ -394,6 +394,14 @@ static void reset(struct media_kind *kind)
         control_set_reset(capture->source->controls);
 }
 
+static void serve(struct media_kind *kind)
+{
+    struct source *source = capture_of_kind(kind)->source;
+
+    if (source->impl->serve != NULL)
+        source->impl->serve(source);
+}
+
 static void destroy(struct media_kind *kind)
 {
     struct capture *capture = capture_of_kind(kind);
@@ -406,6 +414,7 @@ static void destroy(struct media_kind *kind)
 static const struct media_kind_ops capture_ops = {
     .open = open_context,
     .close = close_context,
+    .serve = serve,
     .reset = reset,
     .destroy = destroy,
 };

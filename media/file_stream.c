@@ -115,6 +115,8 @@ static enum frame_outcome skip(struct file_stream *file)
             reader->impl->pass(reader);
         else if (outcome != FRAME_AGAIN)
             return outcome;
+        if (reader->round > 0) /* whole rounds of a loop lead nowhere */
+            file->skip %= reader->round;
     }
     return file->skip > 0 ? FRAME_AGAIN : FRAME_READY;
 }
@@ -382,7 +384,8 @@ int file_stream_start(struct file_stream *file, const struct media_stream *strea
     file_watch_stop(&file->watch);
     file->queue = queue;
     file->stream = *stream;
-    file->reopen = file->reopen || !file->reader->stream;
+    file->reopen = file->reopen || file->waits || !file->reader->stream;
+    file->waits = false;
     file->whole = file->due = file->ended = file->over = file->stuck = false;
     file->sequence = file->frames = file->skip = 0;
     file->timestamp = 0;
@@ -412,17 +415,28 @@ void file_stream_stop(struct file_stream *file)
     look_ahead(file);
 }
 
-/* Looks at what there is. False after a line in the log. */
+void file_stream_serve(struct file_stream *file)
+{
+    if (!file->waits)
+        return;
+    file->waits = false;
+    file->reopen = file->reader->impl->open(file->reader) != 0;
+    look_ahead(file);
+}
+
+/* Looks at what there is, but not into a stream: another worker may be reading it, beside which
+ * this one is only tried. False after a line in the log. */
 static bool look_first(struct file_stream *file)
 {
-    int r = file->reader->impl->open(file->reader);
+    const struct frame_reader_impl *impl = file->reader->impl;
+    int r = impl->reach(file->reader);
 
-    if (r != 0 && !file->reader->connects) {
-        log_error("file: %s: %s", file->options->file, file->reader->why);
-        return false;
-    }
-    file->reopen = r != 0;
-    if (file->reader->stream || file_options_look(file->reader) == FRAME_READY)
+    file->waits = r == 0 && file->reader->stream;
+    if (file->waits)
+        return true;
+    if (r == 0)
+        r = impl->open(file->reader);
+    if (r == 0 && file_options_look(file->reader) == FRAME_READY)
         return true;
     log_error("file: %s: %s", file->options->file, file->reader->why);
     return false;
@@ -450,7 +464,6 @@ int file_stream_init(struct file_stream *file, struct source *source, struct med
     if (!file->reader->stream)
         file->reader->impl->close(file->reader);
     file->shape = file->reader->shape;
-    look_ahead(file);
     return 0;
 }
 

@@ -24,6 +24,7 @@ struct file_stream {
     const struct media_options *options; /* borrowed */
     struct frame_reader *reader;         /* owned; the thread's while the job is out */
     struct frame_shape shape;            /* the reader's, for the loop */
+    bool waits;                          /* a stream, of which nothing is taken before 'serve' */
     struct file_watch watch;             /* for more to read */
     struct frame_clock clock;            /* while it streams at the file's rate */
     bool clocked;
@@ -50,12 +51,14 @@ struct file_stream {
     char said[FRAME_READER_TEXT]; /* last, of what is wrong with the file */
 };
 
-/* Opens the file that 'options' name, and looks at its first frame; a stream that has not said yet
- * what it is is waited for meanwhile. 'source' is told (capture_source_changed) when the shape
- * becomes another. Everything is borrowed. 0, or -errno after a line in the log; finish it in both
- * cases. */
+/* Opens the file that 'options' name, and looks at its first frame; a stream is left alone before
+ * 'serve', and if it does not say then what it is, it is waited for meanwhile. 'source' is told
+ * (capture_source_changed) when the shape becomes another. Everything is borrowed. 0, or -errno
+ * after a line in the log; finish it in both cases. */
 int file_stream_init(struct file_stream *file, struct source *source, struct media *media,
                      const struct media_options *options);
+/* As in source_impl. */
+void file_stream_serve(struct file_stream *file);
 /* Stops it first. */
 void file_stream_finish(struct file_stream *file);
 /* As in source_impl. */

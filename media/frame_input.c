@@ -92,6 +92,16 @@ int frame_input_open(struct frame_input *input)
     return 0;
 }
 
+int frame_input_reach(struct frame_input *input)
+{
+    struct stat st;
+
+    if (stat(input->path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return frame_input_open(input);
+    input->kind = FRAME_INPUT_SOCKET;
+    return 0;
+}
+
 bool frame_input_is_stream(const struct frame_input *input)
 {
     return input->kind != FRAME_INPUT_FILE;

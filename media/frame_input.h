@@ -33,6 +33,9 @@ void frame_input_finish(struct frame_input *input);
  * was.
  */
 int frame_input_open(struct frame_input *input);
+/* Sees what it is, and whether it can be had, and disturbs nobody who uses it: a socket is not
+ * connected, of a FIFO nothing is read. As frame_input_open, which comes before any byte. */
+int frame_input_reach(struct frame_input *input);
 /* Whether a descriptor can wait for its bytes; else it is a regular file, which ends where it ends.
  */
 bool frame_input_is_stream(const struct frame_input *input);

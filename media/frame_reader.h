@@ -28,6 +28,9 @@ enum frame_outcome {
 };
 
 struct frame_reader_impl {
+    /* Sees what it is, without a byte of it: whoever else reads a stream misses nothing. As open,
+     * which comes before anything else. */
+    int (*reach)(struct frame_reader *reader);
     /* Opens it, or opens it anew from its beginning; frames that were begun are lost. May wait for
      * a disk. 0, or -errno with 'why'. */
     int (*open)(struct frame_reader *reader);
@@ -62,6 +65,7 @@ struct frame_reader {
     bool connects; /* a socket: a writer comes only when one asks */
     bool scales;   /* 'take' makes any picture; else those of picture_copy_can */
     struct frame_shape shape;
+    uint64_t round; /* frames from the beginning to the end of a loop, once it was there; else 0 */
     char why[FRAME_READER_TEXT]; /* part of a sentence about "it"; "" if there is nothing to say */
 };
 

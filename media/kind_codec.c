@@ -161,7 +161,7 @@ static bool decoder_works(const struct av_library *av, const struct codec_format
 static const struct codec_row decoder_row = {
     .name = "decoder",
     .nothing = "libavcodec here decodes nothing of --codecs; install a whole one, or name others",
-    .ops = {open_decoder, close_decoder, reset, destroy},
+    .ops = {.open = open_decoder, .close = close_decoder, .reset = reset, .destroy = destroy},
     .format = decoder_format,
     .works = decoder_works,
 };
@@ -244,7 +244,7 @@ static const struct codec_row encoder_row = {
     .name = "encoder",
     .nothing = "of --codecs there is nothing that this libavcodec encodes (H.264 by libx264 or "
                "libopenh264, VP8 by libvpx, Motion-JPEG): install another, or name others",
-    .ops = {open_encoder, close_encoder, reset, destroy},
+    .ops = {.open = open_encoder, .close = close_encoder, .reset = reset, .destroy = destroy},
     .format = encoder_format,
     .works = encoder_works,
 };

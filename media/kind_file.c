@@ -82,6 +82,11 @@ static int file_start(struct source *source, const struct media_stream *stream,
     return file_stream_start(&file_of(source)->stream, stream, queue);
 }
 
+static void file_serve(struct source *source)
+{
+    file_stream_serve(&file_of(source)->stream);
+}
+
 static void file_stop(struct source *source)
 {
     file_stream_stop(&file_of(source)->stream);
@@ -119,6 +124,7 @@ static const struct source_impl file_source = {
     .format = file_format,
     .sizes = file_sizes,
     .intervals = file_intervals,
+    .serve = file_serve,
     .start = file_start,
     .stop = file_stop,
     .queued = file_queued,

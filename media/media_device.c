@@ -86,7 +86,11 @@ static void queue_ready(struct device *device, unsigned queue)
 
 static void set_features(struct device *device, uint64_t features)
 {
-    /* The device type has none. */
+    struct media *media = media_of(device);
+
+    /* The device type has none; but there is a driver. */
+    if (media->kind->ops->serve != NULL)
+        media->kind->ops->serve(media->kind);
 }
 
 static void destroy(struct device *device)

@@ -55,6 +55,10 @@ struct media_kind_ops {
      * at a reset and at the end: then it waits for what a thread does, which takes one frame's
      * time. */
     void (*close)(struct media_kind *kind, struct context *context);
+    /* There is a driver, or one comes: what only one can have may be taken now. A worker that is
+     * tried for an upgrade, beside the one that runs, never comes so far. Comes more than once.
+     * NULL: there is no such thing. */
+    void (*serve)(struct media_kind *kind);
     /* A driver begins from nothing: every session is closed. Back to the defaults. */
     void (*reset)(struct media_kind *kind);
     void (*destroy)(struct media_kind *kind);

@@ -50,18 +50,28 @@ static void begin(struct raw_reader *raw)
     raw->frames = 0;
 }
 
-static int raw_open(struct frame_reader *reader)
+/* Says how it went. */
+static int opened(struct frame_reader *reader, int r)
 {
-    struct raw_reader *raw = raw_of(reader);
-    int r = frame_input_open(&raw->input);
+    const struct raw_reader *raw = raw_of(reader);
 
-    begin(raw);
     reader->why[0] = '\0';
     if (r != 0)
         snprintf(reader->why, sizeof(reader->why), "%s", frame_input_reason(r));
     reader->stream = frame_input_is_stream(&raw->input);
     reader->connects = raw->input.kind == FRAME_INPUT_SOCKET;
     return r;
+}
+
+static int raw_reach(struct frame_reader *reader)
+{
+    return opened(reader, frame_input_reach(&raw_of(reader)->input));
+}
+
+static int raw_open(struct frame_reader *reader)
+{
+    begin(raw_of(reader));
+    return opened(reader, frame_input_open(&raw_of(reader)->input));
 }
 
 /* The bytes have come to an end, in the middle of something or not. */
@@ -84,6 +94,7 @@ static enum frame_outcome at_end(struct raw_reader *raw)
         return FRAME_GONE;
     if (!again)
         return FRAME_END;
+    raw->reader.round = raw->frames;
     if (frame_input_open(&raw->input) != 0)
         return fail(raw, "it cannot be opened any more");
     begin(raw);
@@ -173,6 +184,7 @@ static enum frame_outcome pass_over(struct raw_reader *raw)
             return no_bytes(raw, n);
         raw->done += (uint64_t)n;
     }
+    raw->frames++;
     frame_over(raw);
     return FRAME_READY;
 }
@@ -318,6 +330,7 @@ static void raw_destroy(struct frame_reader *reader)
 }
 
 static const struct frame_reader_impl raw_impl = {
+    .reach = raw_reach,
     .open = raw_open,
     .close = raw_close,
     .next = raw_next,

@@ -34,6 +34,8 @@ struct source_impl {
     /* Sizes, in multiples of PICTURE_STEP at least, and intervals that it can do. */
     void (*sizes)(struct source *source, struct v4l2_frmsize_stepwise *sizes);
     void (*intervals)(struct source *source, struct v4l2_frmival_stepwise *intervals);
+    /* As media_kind_ops.serve; NULL: it takes nothing from anybody. */
+    void (*serve)(struct source *source);
     /* Begins to fill the queue's buffers, which are large enough. Returns 0 or -errno. */
     int (*start)(struct source *source, const struct media_stream *stream,
                  struct buffer_queue *queue);

@@ -178,7 +178,8 @@ static void toy_destroy(struct media_kind *kind)
     free(toy);
 }
 
-static const struct media_kind_ops toy_kind_ops = {toy_open, toy_close, toy_reset, toy_destroy};
+static const struct media_kind_ops toy_kind_ops = {
+    .open = toy_open, .close = toy_close, .reset = toy_reset, .destroy = toy_destroy};
 
 static int setup_with(void **state, bool both)
 {

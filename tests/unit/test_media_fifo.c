@@ -320,6 +320,46 @@ static void test_garbage(void **state)
     }
 }
 
+/* Another device beside it that no driver comes to, as one that is tried for an upgrade. */
+static struct device *begin_another(struct file_camera *c)
+{
+    struct device *device = media_device_create(&c->f->host, &c->options);
+
+    assert_non_null(device);
+    device->impl->reset(device);
+    return device;
+}
+
+/* It leaves the stream to the one that serves. */
+static void test_another_is_tried(void **state)
+{
+    struct file_camera *c = *state;
+    struct device *other;
+    int fd, unread;
+
+    make_fifo(c);
+    file_camera_open(c);
+    file_camera_subscribe(c, V4L2_EVENT_SOURCE_CHANGE);
+    fd = writer(c);
+    file_write_text(fd, LINE);
+    file_write_frames(fd, 0, 1, SIZE, true);
+    file_camera_expect_event(c, V4L2_EVENT_SOURCE_CHANGE);
+    file_camera_start(c, 2);
+    file_camera_expect(c, 0, 0);
+    file_camera_stop(c);
+    file_camera_sleeps(c, 30);
+    other = begin_another(c);
+    file_write_frames(fd, 1, 2, SIZE, true);
+    file_camera_sleeps(c, 50);
+    assert_int_equal(ioctl(fd, FIONREAD, &unread), 0);
+    assert_true(unread >= (int)SIZE);
+    other->impl->destroy(other);
+    file_camera_start(c, 2);
+    file_camera_expect(c, 0, 1);
+    file_camera_expect(c, 1, 2);
+    close(fd);
+}
+
 static int listen_at(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -374,6 +414,26 @@ static void test_socket(void **state)
     close(listener);
 }
 
+/* One writer is asked, by the device that serves. */
+static void test_another_is_tried_at_a_socket(void **state)
+{
+    struct file_camera *c = *state;
+    int listener = listen_at(c->path), fd;
+    struct pollfd asked = {.fd = listener, .events = POLLIN};
+    struct device *other;
+
+    file_camera_open(c);
+    fd = next_writer(c, listener);
+    other = begin_another(c);
+    file_camera_sleeps(c, 50);
+    assert_int_equal(poll(&asked, 1, 0), 0);
+    other->impl->set_features(other, 0);
+    assert_int_equal(poll(&asked, 1, 0), 1);
+    other->impl->destroy(other);
+    close(fd);
+    close(listener);
+}
+
 /* Nobody listens when the device starts: it waits. */
 static void test_socket_comes_late(void **state)
 {
@@ -409,6 +469,8 @@ int main(void)
         FILE_TEST(test_a_writer_comes_early),
         FILE_TEST(test_another_size),
         FILE_TEST(test_garbage),
+        FILE_TEST(test_another_is_tried),
+        FILE_TEST(test_another_is_tried_at_a_socket),
         FILE_TEST(test_socket),
         FILE_TEST(test_socket_comes_late),
     };

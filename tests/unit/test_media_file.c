@@ -231,47 +231,6 @@ static void test_raw(void **state)
     }
 }
 
-/* Three frames and a half, over and over: the half never shows. */
-static void test_loop(void **state)
-{
-    struct file_camera *c = *state;
-    int fd = file_camera_create(c, LINE);
-
-    file_write_frames(fd, 0, 3, SIZE, true);
-    file_write_text(fd, "FRAME\n");
-    file_write_frames(fd, 3, 1, SIZE / 2, false);
-    close(fd);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
-    file_camera_start(c, 3);
-    for (uint32_t i = 0; i < 50; i++)
-        file_camera_expect(c, i, i % 3);
-    file_camera_stop(c);
-}
-
-/* It loses all its frames while it loops: that is its end, not a busy thread for ever. */
-static void test_loop_of_nothing(void **state)
-{
-    struct file_camera *c = *state;
-
-    make_y4m(c, 2);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
-    file_camera_start(c, 1);
-    file_camera_expect(c, 0, 0);
-    close(file_camera_create(c, LINE));
-    for (;;) { /* those that were read before */
-        file_camera_take(c);
-        if (c->event.buffer.flags & V4L2_BUF_FLAG_LAST)
-            break;
-        assert_true(c->event.buffer.sequence < 3);
-        file_camera_give(c);
-    }
-    assert_int_equal(c->used, 0);
-}
-
 /* Somebody writes it while it is read, in pieces that have nothing to do with frames. */
 static void test_growing(void **state)
 {
@@ -425,7 +384,7 @@ int main(void)
         FILE_TEST(test_y4m),          FILE_TEST(test_what_it_offers),
         FILE_TEST(test_formats),      FILE_TEST(test_formats_multi),
         FILE_TEST(test_other_chroma), FILE_TEST(test_raw),
-        FILE_TEST(test_loop),         FILE_TEST(test_loop_of_nothing),
+
         FILE_TEST(test_growing),      FILE_TEST(test_slow_guest),
         FILE_TEST(test_replaced),     FILE_TEST(test_ends_at_any_time),
         FILE_TEST(test_refusals),     cmocka_unit_test(test_largest_size),
