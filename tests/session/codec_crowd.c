@@ -6,6 +6,7 @@
 
 #include "footprint.h"
 #include "tests/frontend/media_guest.h"
+#include "upgrade_story.h"
 
 #define SESSIONS CODEC_CROWD_SESSIONS
 #define BUFFERS CODEC_CROWD_BUFFERS
@@ -179,6 +180,19 @@ void codec_crowd_start(struct story *s, const char *kind)
     assert_int_equal(media_guest_post_events(&s->frontend, EVENTS), 0);
 }
 
+/* While they work, and at least one more of them comes. */
+static void upgrade_amid(struct story *s, struct codec_crowd *crowd)
+{
+    pid_t pid = upgrade_begin(s, "--seconds=60");
+    int status;
+
+    do
+        step(s, crowd);
+    while (!upgrade_is_done(s, pid, &status));
+    if (status != 0)
+        fail_msg("hostblob upgrade said: %s", upgrade_said);
+}
+
 void codec_crowd_round(struct story *s, struct codec_crowd *crowd, unsigned steps)
 {
     struct footprint now;
@@ -195,6 +209,8 @@ void codec_crowd_round(struct story *s, struct codec_crowd *crowd, unsigned step
         if (crowd->deaths > 0 && i % (steps / crowd->deaths) == 7)
             kill(story_worker(s), SIGKILL);
         step(s, crowd);
+        if (crowd->upgrades > 0 && i % (steps / crowd->upgrades) == 7)
+            upgrade_amid(s, crowd);
     }
     for (unsigned n = 0; n < SESSIONS; n++)
         if (crowd->members[n * 37 % SESSIONS].open)

@@ -24,7 +24,8 @@ struct codec_crowd_member {
 struct codec_crowd {
     struct codec_crowd_member members[CODEC_CROWD_SESSIONS];
     bool encodes;
-    unsigned deaths; /* of workers, in a round */
+    unsigned deaths;   /* of workers, in a round */
+    unsigned upgrades; /* of the program, in a round */
     uint64_t random;
     unsigned opened, closed, streams, sources, pictures, killed_at_work;
 };

@@ -77,6 +77,34 @@ static void decoders_outlive_workers(void **state)
     a_crowd_outlives_its_workers(story(state), "--kind=decoder");
 }
 
+/* So does the program: all that is open and at work goes on in the other one. */
+static void a_crowd_outlives_its_program(struct story *s, const char *kind)
+{
+    static struct codec_crowd crowd;
+
+    crowd = (struct codec_crowd){
+        .random = 3, .encodes = strstr(kind, "encoder") != NULL, .upgrades = 2};
+    codec_crowd_start(s, kind);
+    codec_crowd_round(s, &crowd, STEPS / 2);
+    print_message("%u sessions, %u streams, %u sources, %u pictures over %u upgrades\n",
+                  crowd.opened, crowd.streams, crowd.sources, crowd.pictures, crowd.upgrades);
+    assert_int_equal(crowd.opened, crowd.closed);
+    assert_true(crowd.streams > CODEC_CROWD_SESSIONS && crowd.sources > CODEC_CROWD_SESSIONS);
+    if (crowd.encodes)
+        assert_true(crowd.pictures > CODEC_CROWD_SESSIONS);
+    story_end(s);
+}
+
+static void encoders_outlive_programs(void **state)
+{
+    a_crowd_outlives_its_program(story(state), "--kind=encoder");
+}
+
+static void decoders_outlive_programs(void **state)
+{
+    a_crowd_outlives_its_program(story(state), "--kind=decoder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +113,8 @@ int main(void)
         STORY(a_hundred_sessions_decode, media_crosvm),
         STORY(encoders_outlive_workers, media_qemu),
         STORY(decoders_outlive_workers, media_qemu),
+        STORY(encoders_outlive_programs, media_qemu),
+        STORY(decoders_outlive_programs, media_qemu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "pipewire_viewer.h"
 #include "tests/frontend/media_guest.h"
+#include "upgrade_story.h"
 
 /* The kind pipewire with a desktop's cameras, which come, go, change and lie. */
 
@@ -339,6 +340,31 @@ static void a_front_end_goes_while_it_streams(void **state)
     story_end(s);
 }
 
+/* The program is exchanged while it streams, and the camera goes on. */
+static void another_program_goes_on(void **state)
+{
+    struct story *s = story(state);
+    struct viewer stream;
+
+    desktop_start_daemon(false);
+    desktop_start_camera("YUY2", "memfd", "320", "240");
+    viewer_start(s, "our-camera");
+    viewer_await_log(s, "(our-camera)");
+    assert_int_equal(viewer_begin(s, &stream, 640, 480), 0);
+    viewer_await_picture(s, &stream, 0, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        upgrade_well(s);
+        viewer_await_log(s, "The device is upgraded");
+        viewer_await_log(s, "gives YUY2 320x240");
+        for (unsigned n = 0; n < VIEWER_BUFFERS + 1; n++)
+            viewer_await_picture(s, &stream, 0, 0);
+    }
+    desktop_tell_camera("size 640 320\n");
+    viewer_await_picture(s, &stream, 0, 80);
+    viewer_end(s, &stream);
+    story_end(s);
+}
+
 #define PIPEWIRE_STORY(function)                                                                   \
     {                                                                                              \
 #function, function, desktop_setup, desktop_teardown, (void *)(uintptr_t)&media_qemu       \
@@ -362,6 +388,7 @@ int main(void)
         PIPEWIRE_STORY(a_camera_has_nothing_for_us),
         PIPEWIRE_STORY(a_check_says_what_is_there),
         PIPEWIRE_STORY(a_front_end_goes_while_it_streams),
+        PIPEWIRE_STORY(another_program_goes_on),
     };
 
     signal(SIGPIPE, SIG_IGN);

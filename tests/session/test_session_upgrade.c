@@ -17,6 +17,7 @@
 #include "protocol/upgrade_wish.h"
 #include "subject.h"
 #include "tests/frontend/gpu_guest_3d.h"
+#include "upgrade_story.h"
 
 /*
  * The program is exchanged under a guest that does not notice: 'hostblob upgrade', asked as a
@@ -29,15 +30,6 @@
 #define LONGEST_PAUSE 10000000000ll
 
 static char folder[64], program[96]; /* where the program is installed */
-static char output[4096];            /* what 'hostblob upgrade' said last */
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
 
 /* ---- installing ---- */
 
@@ -103,70 +95,6 @@ static void open_installed(struct story *s)
     open_installed_with(s, NULL);
 }
 
-/* ---- upgrading ---- */
-
-static pid_t upgrade_begin(struct story *s, const char *option)
-{
-    char path[96];
-    pid_t pid;
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/said", folder);
-    fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        dup2(fd, 1);
-        dup2(fd, 2);
-        execl(getenv("HOSTBLOB"), "hostblob", "upgrade", option, s->daemon.control_path, NULL);
-        _exit(127);
-    }
-    close(fd);
-    return pid;
-}
-
-/* Whether it has ended: then *status is its exit status. */
-static bool upgrade_is_done(struct story *s, pid_t pid, int *status)
-{
-    char path[96];
-    ssize_t n;
-    int fd;
-
-    if (waitpid(pid, status, WNOHANG) != pid)
-        return false;
-    assert_true(WIFEXITED(*status));
-    *status = WEXITSTATUS(*status);
-    snprintf(path, sizeof(path), "%s/said", folder);
-    fd = open(path, O_RDONLY);
-    n = read(fd, output, sizeof(output) - 1);
-    output[n > 0 ? n : 0] = '\0';
-    close(fd);
-    s->daemon.pid = (pid_t)daemon_process_number(&s->daemon, "/door/pid");
-    return true;
-}
-
-static int upgrade(struct story *s, const char *option)
-{
-    pid_t pid = upgrade_begin(s, option);
-    int status;
-
-    while (!upgrade_is_done(s, pid, &status))
-        assert_int_equal(frontend_pump(&s->frontend, -1, 5), 0);
-    return status;
-}
-
-static void upgrade_well(struct story *s)
-{
-    pid_t door = s->daemon.pid, worker = story_worker(s);
-
-    if (upgrade(s, "--seconds=60") != 0)
-        fail_msg("hostblob upgrade said: %s", output);
-    assert_int_not_equal(s->daemon.pid, door);
-    assert_int_not_equal(story_worker(s), worker);
-    story_assert_clean(s);
-}
-
 /* How many children the program has; a zombie counts. */
 static unsigned children(struct story *s)
 {
@@ -187,9 +115,9 @@ static unsigned children(struct story *s)
 
 static void await_children(struct story *s, unsigned expected)
 {
-    int64_t end = now_ns() + 20000000000ll;
+    int64_t end = upgrade_now_ns() + 20000000000ll;
 
-    while (children(s) != expected && now_ns() < end)
+    while (children(s) != expected && upgrade_now_ns() < end)
         usleep(20000);
     assert_int_equal(children(s), expected);
 }
@@ -286,7 +214,7 @@ static void a_person_may_name_a_program(void **state)
     assert_program_is(s, getenv(s->cast.program));
     assert_int_equal(upgrade(s, "--program=/bin/true"), 1);
     assert_int_equal(upgrade(s, "--program=/no/such/program"), 1);
-    assert_non_null(strstr(output, "cannot be started"));
+    assert_non_null(strstr(upgrade_said, "cannot be started"));
     /* Nobody leaves a name for the next one. */
     snprintf(link, sizeof(link), "%s" UPGRADE_WISH_LINK, s->daemon.control_path);
     assert_int_not_equal(access(link, F_OK), 0);
@@ -354,20 +282,20 @@ static void what_does_not_fit_is_refused(void **state)
     install(getenv(subject_is_gpu(s) ? STORY_MEDIA : STORY_GPU));
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
     /* It takes no --renderer; or it does, and says what it is. */
-    if (strstr(output, "ended with status 2") == NULL &&
-        strstr(output, "it is hostblob-gpu, and the device is of hostblob-media") == NULL)
-        fail_msg("another device's program was refused with: %s", output);
+    if (strstr(upgrade_said, "ended with status 2") == NULL &&
+        strstr(upgrade_said, "it is hostblob-gpu, and the device is of hostblob-media") == NULL)
+        fail_msg("another device's program was refused with: %s", upgrade_said);
     install("/bin/true");
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
-    assert_non_null(strstr(output, "ended with status 0"));
+    assert_non_null(strstr(upgrade_said, "ended with status 0"));
     install_script("no program at all\n");
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
     install("/bin/sleep"); /* which takes no such options */
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
-    assert_non_null(strstr(output, "ended with status 1"));
+    assert_non_null(strstr(upgrade_said, "ended with status 1"));
     assert_int_equal(unlink(program), 0);
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
-    assert_non_null(strstr(output, "No such file"));
+    assert_non_null(strstr(upgrade_said, "No such file"));
     assert_int_equal(door, s->daemon.pid);
     assert_int_equal(worker, story_worker(s));
     await_children(s, 2);
@@ -394,8 +322,8 @@ static void contexts_are_not_lost_unasked(void **state)
     assert_int_equal(gpu_guest_context_of(&s->frontend, 5, VIRTIO_GPU_CAPSET_VIRGL2), OK);
     worker = story_worker(s);
     assert_int_equal(upgrade(s, "--seconds=60"), 1);
-    assert_non_null(strstr(output, "1 of the guest's OpenGL"));
-    assert_non_null(strstr(output, "--force"));
+    assert_non_null(strstr(upgrade_said, "1 of the guest's OpenGL"));
+    assert_non_null(strstr(upgrade_said, "--force"));
     assert_int_equal(story_worker(s), worker);
     assert_int_equal(upgrade(s, "--force"), 0);
     assert_true(gpu_guest_context_of(&s->frontend, 5, VIRTIO_GPU_CAPSET_VIRGL2) >= REFUSED);
@@ -449,10 +377,10 @@ static void deaths_change_nothing(void **state)
     assert_true(subject_map(s));
     for (unsigned i = 0; i < DEATHS; i++) {
         pid_t pid = upgrade_begin(s, "--seconds=60");
-        int64_t end = now_ns() + rand() % 80000000;
+        int64_t end = upgrade_now_ns() + rand() % 80000000;
         int status;
 
-        while (now_ns() < end)
+        while (upgrade_now_ns() < end)
             assert_int_equal(frontend_pump(&s->frontend, -1, 1), 0);
         kill_workers(s);
         while (!upgrade_is_done(s, pid, &status))
@@ -486,17 +414,17 @@ static void commands_fly(void **state)
         int status;
 
         for (uint32_t id = 1; !upgrade_is_done(s, pid, &status); id++) {
-            int64_t begun = now_ns(), taken;
+            int64_t begun = upgrade_now_ns(), taken;
 
             gpu_story_create_mapped(s, id, MIB, (1 + id % 8) * MIB);
             gpu_story_verify_up(s, id, (1 + id % 8) * MIB, MIB, id);
             gpu_story_verify_down(s, id, (1 + id % 8) * MIB, MIB, id + 1);
             assert_int_equal(gpu_guest_unref(&s->frontend, id), OK);
-            taken = now_ns() - begun;
+            taken = upgrade_now_ns() - begun;
             longest = taken > longest ? taken : longest;
         }
         if (status != 0)
-            fail_msg("upgrade %u: %s", i, output);
+            fail_msg("upgrade %u: %s", i, upgrade_said);
     }
     print_message("longest round of commands: %lld ms\n", (long long)(longest / 1000000));
     if (getenv("HOSTBLOB_TEST_SLOW") == NULL)
@@ -515,18 +443,18 @@ static void a_stream_goes_on(void **state)
     open_installed(s);
     assert_int_equal(media_guest_post_events(&s->frontend, EVENTS), 0);
     begin_stream(s, &stream, WIDTH, HEIGHT, BUFFERS);
-    last = now_ns();
+    last = upgrade_now_ns();
     for (unsigned i = 0; i < FEW_UPGRADES; i++) {
         pid_t pid = upgrade_begin(s, "--seconds=60");
         int status;
 
         while (!upgrade_is_done(s, pid, &status)) {
             take_frame(s, &stream);
-            longest = now_ns() - last > longest ? now_ns() - last : longest;
-            last = now_ns();
+            longest = upgrade_now_ns() - last > longest ? upgrade_now_ns() - last : longest;
+            last = upgrade_now_ns();
         }
         if (status != 0)
-            fail_msg("upgrade %u: %s", i, output);
+            fail_msg("upgrade %u: %s", i, upgrade_said);
     }
     print_message("longest pause: %lld ms\n", (long long)(longest / 1000000));
     if (getenv("HOSTBLOB_TEST_SLOW") == NULL)

@@ -11,12 +11,14 @@
 
 #include "protocol/virtio_gpu.h"
 #include "tests/frontend/gpu_guest_3d.h"
+#include "upgrade_story.h"
 
 #define SKIPPED 77
 #define ONE 11u /* contexts */
 #define TWO 12u
 #define LATER 13u
 #define SIZE 65536u
+#define KEPT_AT (2 * MIB) /* in the window */
 #define CHILDREN_MAX 64u
 
 static const char *const arguments[] = {"--renderer=venus", NULL};
@@ -339,6 +341,45 @@ static void a_worker_dies(void **state)
     story_end(s);
 }
 
+/* They cannot come along, and are not given up unasked. Then it is as with a worker's death: who
+ * asked for something is answered, and all that is not theirs goes on. */
+static void an_upgrade_loses_the_contexts(void **state)
+{
+    struct story *s = story(state);
+    pid_t server, process;
+    int stuck;
+
+    open_venus(s);
+    gpu_story_bind(s);
+    gpu_story_create_mapped(s, 1, SIZE, KEPT_AT);
+    gpu_story_verify_down(s, 1, KEPT_AT, SIZE, 6);
+    assert_int_equal(gpu_guest_create(&s->frontend, ONE, 2, SIZE), OK);
+    assert_int_equal(gpu_guest_map(&s->frontend, 2, MIB), MAPPED);
+    server = server_of(s);
+    process = process_of(s, ONE);
+    assert_int_equal(upgrade(s, "--seconds=60"), 1);
+    assert_non_null(strstr(upgrade_said, "2 of the guest's OpenGL and Vulkan contexts"));
+    use_memory(s, ONE, 3);
+    kill(process, SIGSTOP);
+    stuck = begin_create(s, ONE, 3);
+    assert_int_equal(upgrade(s, "--force"), 0);
+    assert_true(end(s, stuck) >= REFUSED);
+    await_death(process);
+    await_death(server);
+    assert_true(gpu_guest_create(&s->frontend, ONE, 4, SIZE) >= REFUSED);
+    assert_true(make_context(s, TWO) >= REFUSED);
+    assert_true(gpu_story_sees(s, KEPT_AT, SIZE, 6));
+    gpu_story_verify_up(s, 1, KEPT_AT, SIZE, 5);
+    gpu_story_verify_down(s, 1, KEPT_AT, SIZE, 6);
+    assert_int_equal(gpu_guest_unref(&s->frontend, 2), OK);
+    for (uint32_t context = ONE; context <= TWO; context++) {
+        assert_int_equal(gpu_guest_context_destroy(&s->frontend, context), OK);
+        assert_int_equal(make_context(s, context), OK);
+        use_memory(s, context, 5);
+    }
+    story_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +394,8 @@ int main(void)
         STORY(a_driver_begins_anew, gpu_qemu_single),
         STORY(a_driver_begins_anew, gpu_crosvm_single),
         STORY(a_worker_dies, gpu_qemu_single),
+        STORY(an_upgrade_loses_the_contexts, gpu_qemu_single),
+        STORY(an_upgrade_loses_the_contexts, gpu_crosvm_single),
     };
 
     if (!gpu_story_has("venus"))

@@ -10,6 +10,7 @@
 #include "protocol/virgl_stream.h"
 #include "protocol/virtio_gpu.h"
 #include "tests/frontend/gpu_guest_3d.h"
+#include "upgrade_story.h"
 
 #define SKIPPED 77
 #define SIDE 64u
@@ -364,37 +365,75 @@ static void a_front_end_goes_and_another_comes(void **state)
     story_end(s);
 }
 
-/* What was drawn is lost with the worker: the guest hears it, lets go of it, and draws anew. What
- * is not the library's goes on. */
-static void a_worker_dies(void **state)
+static int begin_drawing(struct story *s)
 {
-    struct story *s = story(state);
+    uint32_t words[VIRGL_STREAM_CLEAR_WORDS];
+
+    virgl_stream_clear(words, 50, TEXTURE, FORMAT, red);
+    return gpu_guest_stream_begin(&s->frontend, GL, words, VIRGL_STREAM_CLEAR_WORDS);
+}
+
+/* What was drawn is lost: the guest hears it, lets go of it, and draws anew. What is not the
+ * library's goes on. */
+static void check_loss(struct story *s)
+{
+    struct pages pages;
+
+    assert_true(draw(s, 2, red) >= REFUSED);
+    assert_true(copy(s, true) >= REFUSED);
+    assert_true(gpu_guest_context_of(&s->frontend, GL, VIRTIO_GPU_CAPSET_VIRGL2) >= REFUSED);
+    assert_true(gpu_story_sees(s, 0, 65536, 6));
+    gpu_story_verify_up(s, 1, 0, 65536, 5);
+    gpu_story_verify_down(s, 1, 0, 65536, 6);
+    assert_int_equal(gpu_guest_detach(&s->frontend, GL, TEXTURE), OK);
+    assert_int_equal(gpu_guest_unref(&s->frontend, TEXTURE), OK);
+    assert_int_equal(gpu_guest_context_destroy(&s->frontend, GL), OK);
+    pages = bind(s);
+    check_gl(s, &pages);
+}
+
+static void open_both(struct story *s)
+{
     struct pages pages = open_gl(s);
 
     gpu_story_bind(s);
     gpu_story_create_mapped(s, 1, 65536, 0);
     gpu_story_verify_down(s, 1, 0, 65536, 6);
     check_gl(s, &pages);
-    for (unsigned turn = 1; turn <= 2; turn++) {
-        uint32_t words[VIRGL_STREAM_CLEAR_WORDS];
-        int begun;
+}
 
-        virgl_stream_clear(words, 50, TEXTURE, FORMAT, red);
-        begun = gpu_guest_stream_begin(&s->frontend, GL, words, VIRGL_STREAM_CLEAR_WORDS);
+static void a_worker_dies(void **state)
+{
+    struct story *s = story(state);
+
+    open_both(s);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        int begun = begin_drawing(s);
+
         kill(story_worker(s), SIGKILL);
         end(s, begun); /* done or not: answered it is, fence and all */
         story_await(s, "/worker/starts", 1 + turn);
-        assert_true(draw(s, 2, red) >= REFUSED);
-        assert_true(copy(s, true) >= REFUSED);
-        assert_true(gpu_guest_context_of(&s->frontend, GL, VIRTIO_GPU_CAPSET_VIRGL2) >= REFUSED);
-        assert_true(gpu_story_sees(s, 0, 65536, 6));
-        gpu_story_verify_up(s, 1, 0, 65536, 5);
-        gpu_story_verify_down(s, 1, 0, 65536, 6);
-        assert_int_equal(gpu_guest_detach(&s->frontend, GL, TEXTURE), OK);
-        assert_int_equal(gpu_guest_unref(&s->frontend, TEXTURE), OK);
-        assert_int_equal(gpu_guest_context_destroy(&s->frontend, GL), OK);
-        pages = bind(s);
-        check_gl(s, &pages);
+        check_loss(s);
+    }
+    story_end(s);
+}
+
+/* The same, but it is not done unasked. */
+static void an_upgrade_loses_what_was_drawn(void **state)
+{
+    struct story *s = story(state);
+
+    open_both(s);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        int begun = begin_drawing(s);
+
+        assert_int_equal(upgrade(s, "--seconds=60"), 1);
+        assert_non_null(strstr(upgrade_said, "1 of the guest's OpenGL and Vulkan contexts"));
+        end(s, begun);
+        begun = begin_drawing(s);
+        assert_int_equal(upgrade(s, "--force"), 0);
+        end(s, begun);
+        check_loss(s);
     }
     story_end(s);
 }
@@ -415,6 +454,7 @@ int main(void)
         STORY(a_reset_amid_work, gpu_crosvm_arena),
         STORY(a_front_end_goes_and_another_comes, gpu_qemu_arena),
         STORY(a_worker_dies, gpu_qemu_arena),
+        STORY(an_upgrade_loses_what_was_drawn, gpu_qemu_arena),
     };
 
     if (!gpu_story_can_draw())
