@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define MOST_FDS 64u
 
@@ -81,13 +82,15 @@ void bad_expect(struct story *s, const struct bad_message *message, enum bad_end
     assert_int_equal(answer.u64 != 0, end == BAD_REFUSED);
 }
 
-unsigned long bad_cpu_ticks(pid_t pid)
+static unsigned long cpu_ticks(pid_t pid)
 {
     char path[32];
     unsigned long user = 0, system = 0;
     FILE *stat;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    if (pid == 0)
+        return 0;
     stat = fopen(path, "r");
     assert_non_null(stat);
     assert_int_equal(fscanf(stat,
@@ -96,6 +99,16 @@ unsigned long bad_cpu_ticks(pid_t pid)
                      2);
     fclose(stat);
     return user + system;
+}
+
+unsigned long bad_busy_ticks(pid_t one, pid_t other, unsigned ms)
+{
+    unsigned long begun = cpu_ticks(one) + cpu_ticks(other);
+    clock_t end = clock() + (clock_t)ms * (CLOCKS_PER_SEC / 1000);
+
+    while (clock() < end) {
+    }
+    return cpu_ticks(one) + cpu_ticks(other) - begun;
 }
 
 void bad_told_counter(struct story *s, const char *counter)

@@ -43,8 +43,9 @@ void bad_expect(struct story *s, const struct bad_message *message, enum bad_end
 void bad_told(struct story *s, const char *counter, const char *words);
 /* Only the counter: there is nothing to say. */
 void bad_told_counter(struct story *s, const char *counter);
-/* The processor's time that a process has used, in ticks of 10 ms. */
-unsigned long bad_cpu_ticks(pid_t pid);
+/* The processor's time that two processes (0: none) use while this one uses 'ms' of it, in ticks of
+ * 10 ms. On a busy machine that takes longer: a process that never rests gets no more than we. */
+unsigned long bad_busy_ticks(pid_t one, pid_t other, unsigned ms);
 /* Both processes are what they were, and the next front-end finds a device that works. */
 void bad_afterwards(struct story *s);
 
