@@ -7,8 +7,8 @@ from cases_exporters import cmocka
 from vm import Failure
 
 PROGRAMS = ["test_session_v4l2", "test_session_v4l2_deaths"]
-v4l2 = Group("v4l2", {}, cargo=["hostblob-media", *("tests/session/" + name for name in PROGRAMS)],
-             modules=["vivid"])
+v4l2 = Group("v4l2", {}, modules=["vivid"], cargo=[
+    "hostblob", "hostblob-media", *("tests/session/" + name for name in PROGRAMS)])
 
 # One instance with the single-planar API, one with the other. Of each a capture (1) and an output
 # (0x100); the captures have a webcam (0) and HDMI (3), the outputs HDMI (1).
@@ -47,6 +47,7 @@ def checked(bench):
 def tell(bench, program):
     """Runs the stories of that program; returns how many were good."""
     return len(cmocka(bench, program, limit=500, **nodes(bench),
+                      HOSTBLOB=f"/{cargo.FOLDER}/hostblob",
                       HOSTBLOB_MEDIA=f"/{cargo.FOLDER}/hostblob-media"))
 
 
@@ -58,6 +59,6 @@ def stories(bench):
 
 @v4l2.case
 def deaths(bench):
-    """Workers that die while the host's driver streams, into the guest's own pages too, and
-    front-ends that go."""
-    expect(6, stories=tell(bench, "test_session_v4l2_deaths"))
+    """Workers that die while the host's driver streams, into the guest's own pages too, a program
+    that is exchanged, and front-ends that go."""
+    expect(7, stories=tell(bench, "test_session_v4l2_deaths"))

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "upgrade_story.h"
+
 #define MANY 300u
 
 /* ---- memory of the guest's ---- */
@@ -176,6 +178,50 @@ static void a_worker_dies_of_a_capture(void **state)
     story_end(s);
 }
 
+/* Nor does it when the program is exchanged: the node stays open from one to the other. */
+static void a_program_is_exchanged_amid_a_capture(void **state)
+{
+    struct story *s = story(state);
+    struct virtio_media_event_dqbuf event;
+    bool with_host[MOST_BUFFERS];
+    unsigned failed = 0, frames = 0;
+    struct stream stream;
+    uint32_t last = 0;
+
+    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
+    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
+    use_input(s, &stream, 0);
+    stream.fourcc = V4L2_PIX_FMT_YUYV;
+    stream.width = 640;
+    stream.height = 360;
+    begin(s, &stream, 4, 0);
+    memset(with_host, true, sizeof(with_host));
+    for (unsigned turn = 0; turn < 2; turn++) {
+        pid_t pid = upgrade_begin(s, "--seconds=100");
+        unsigned after = 0;
+        int status = -1;
+
+        while (after < 5) {
+            after += status >= 0 || upgrade_is_done(s, pid, &status);
+            expect_in_turn(s, &stream, with_host, &event);
+            failed += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
+            assert_true(frames++ == 0 || (int32_t)(event.buffer.sequence - last) >= 0);
+            last = event.buffer.sequence;
+            queue(s, &stream, event.buffer.index);
+            with_host[event.buffer.index] = true;
+        }
+        if (status != 0)
+            fail_msg("hostblob upgrade said: %s", upgrade_said);
+    }
+    print_message("@@ %u frames over 2 upgrades, %u came back as errors\n", frames, failed);
+    assert_true(failed <= 2);
+    end(s, &stream);
+    media_guest_close(&s->frontend, stream.session);
+    story_await(s, "/device/sessions", 0);
+    story_await(s, "/device/resources", 0);
+    story_end(s);
+}
+
 /* Killed in the middle of all commands: each is carried out once, and answered. */
 static void a_worker_dies_of_commands(void **state)
 {
@@ -242,6 +288,7 @@ int main(void)
         STORY(frames_go_into_the_guests_pages, qemu),
         STORY(a_worker_dies_of_a_capture, qemu),
         STORY(a_worker_dies_of_a_capture, crosvm),
+        STORY(a_program_is_exchanged_amid_a_capture, qemu),
         STORY(a_worker_dies_of_commands, qemu),
         STORY(a_front_end_goes, qemu),
         STORY(a_front_end_goes, crosvm),
