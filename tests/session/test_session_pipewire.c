@@ -97,15 +97,30 @@ static void a_camera_with_shared_memory_streams(void **state)
     a_camera_streams(story(state), "RGB", "any", "gap 4\n");
 }
 
+/* A desktop with our camera, in that format, and a device that wants the camera 'target' (NULL:
+ * any) and has found it. */
+static void begin(struct story *s, const char *format, const char *target)
+{
+    desktop_start_daemon(false);
+    desktop_start_camera(format, "memfd", "320", "240");
+    viewer_start(s, target);
+    viewer_await_log(s, "(our-camera)");
+}
+
+/* And a guest's program that sees it. */
+static void begin_seen(struct story *s, const char *target, struct viewer *stream)
+{
+    begin(s, "YUY2", target);
+    assert_int_equal(viewer_begin(s, stream, 320, 240), 0);
+    viewer_await_picture(s, stream, 0, 0);
+}
+
 static void a_camera_changes_its_size(void **state)
 {
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("NV12", "memfd", "320", "240");
-    viewer_start(s, NULL);
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "NV12", NULL);
     assert_int_equal(viewer_begin(s, &stream, 640, 480), 0);
     viewer_await_picture(s, &stream, 0, 0);
     desktop_tell_camera("size 640 320\n");
@@ -121,12 +136,7 @@ static void a_camera_goes_and_comes_back(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, "our-camera");
-    viewer_await_log(s, "(our-camera)");
-    assert_int_equal(viewer_begin(s, &stream, 320, 240), 0);
-    viewer_await_picture(s, &stream, 0, 0);
+    begin_seen(s, "our-camera", &stream);
     for (unsigned i = 0; i < 2; i++) {
         desktop_end(&desktop_camera);
         viewer_await_log(s, "the camera is gone");
@@ -143,10 +153,7 @@ static void the_daemon_dies_and_comes_back(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, NULL);
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "YUY2", NULL);
     assert_int_equal(viewer_begin(s, &stream, 640, 480), 0);
     viewer_await_picture(s, &stream, 0, 0);
     desktop_end(&desktop_daemon);
@@ -167,12 +174,7 @@ static void lies_about_frames_are_left_out(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, NULL);
-    viewer_await_log(s, "(our-camera)");
-    assert_int_equal(viewer_begin(s, &stream, 320, 240), 0);
-    viewer_await_picture(s, &stream, 0, 0);
+    begin_seen(s, NULL, &stream);
     for (const char *const *lie =
              (const char *const[]){"say short\n", "say broken\n", "say empty\n", NULL};
          *lie != NULL; lie++) {
@@ -261,10 +263,7 @@ static void a_session_manager_comes_late(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, "our-camera");
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "YUY2", "our-camera");
     assert_int_equal(viewer_begin(s, &stream, 320, 240), 0);
     viewer_await_log(s, "no session manager links a camera to us");
     viewer_await_picture(s, &stream, 0, 0);
@@ -283,10 +282,7 @@ static void a_camera_has_nothing_for_us(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("v210", "memfd", "320", "240");
-    viewer_start(s, NULL);
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "v210", NULL);
     assert_int_equal(viewer_begin(s, &stream, 320, 240), 0);
     viewer_await_log(s, "the camera's stream failed");
     desktop_end(&desktop_camera);
@@ -326,10 +322,7 @@ static void a_front_end_goes_while_it_streams(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, NULL);
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "YUY2", NULL);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(viewer_begin(s, &stream, 640, 480), 0);
         viewer_await_picture(s, &stream, 0, 0);
