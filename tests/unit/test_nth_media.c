@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "media_test.h"
-#include "nth_wrap.h"
+#include "nth_sweep.h"
 
 /* A camera in need: whatever it cannot get, the program gets an answer, and the next one all. */
 #define WIDTH 128u
@@ -48,8 +48,9 @@ static void map_buffers(struct media_fixture *f, uint32_t session, uint64_t at[B
     }
 }
 
-static bool use(struct media_fixture *f)
+static bool use(void *fixture)
 {
+    struct media_fixture *f = fixture;
     uint32_t session, none = 0;
     uint64_t at[BUFFERS];
 
@@ -77,48 +78,40 @@ static bool use(struct media_fixture *f)
     return good;
 }
 
-static void sweep(const struct media_options *options, enum exporter_kind kind)
+static const struct media_options options = {0};
+
+static void *create(enum exporter_kind kind)
 {
-    unsigned nth;
-    bool fired = true;
-
-    for (nth = 1; fired; nth++) {
-        int fds = fd_count();
-        struct media_fixture *f = media_fixture_create(options, kind);
-
-        nth_arm(nth);
-        use(f);
-        fired = nth_disarm();
-        media_fixture_reboot(f);
-        if (!use(f))
-            fail_msg("after call %u (%s) failed, the next driver is not served", nth,
-                     nth_wrap.name);
-        media_fixture_reboot(f);
-        media_assert_empty(f);
-        media_fixture_destroy(f);
-        if (fd_count() != fds)
-            fail_msg("after call %u (%s) failed, %d descriptors are open, not %d", nth,
-                     nth_wrap.name, fd_count(), fds);
-    }
-    print_message("%u calls failed in turn\n", nth - 2);
-    assert_true(nth > 20);
+    return media_fixture_create(&options, kind);
 }
+
+static void reboot(void *fixture)
+{
+    media_fixture_reboot(fixture);
+}
+
+static void end(void *fixture)
+{
+    media_assert_empty(fixture);
+    media_fixture_destroy(fixture);
+}
+
+static const struct nth_subject subject = {create, use, reboot, end};
 
 static void every_call_fails_in_turn(void **state)
 {
-    sweep(&(struct media_options){0}, EXPORTER_MEMFD);
+    nth_sweep(&subject, EXPORTER_MEMFD);
 }
 
 static void every_call_fails_in_turn_with_the_arena(void **state)
 {
-    sweep(&(struct media_options){0}, EXPORTER_ARENA);
+    nth_sweep(&subject, EXPORTER_ARENA);
 }
 
 /* It is made, or it is not; and nothing is left of it. */
 static void every_call_of_its_making_fails_in_turn(void **state)
 {
-    const struct media_options options = {0};
-    struct media_fixture *f = media_fixture_create(&options, EXPORTER_MEMFD);
+    struct media_fixture *f = create(EXPORTER_MEMFD);
     unsigned refused = 0;
     bool fired = true;
 
