@@ -111,9 +111,9 @@ struct link_hello {
     uint32_t shmid;
     uint32_t config_size;
     uint32_t sandbox; /* the layers that the worker has around it, for people */
-    uint32_t resumes; /* 1: a worker goes on with the mappings and shared objects of the last one */
-    uint32_t estate;  /* the version of what it leaves to the worker after it */
     uint32_t pad;
+    uint32_t estate; /* the version of what it leaves to the worker after it */
+    uint32_t pad_end;
     uint8_t config[LINK_MAX_CONFIG];
 };
 

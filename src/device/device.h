@@ -93,8 +93,7 @@ struct device_impl {
     /*
      * Goes on for a driver that another worker served: brings back what that one left in the store
      * and on the shelf, and trusts none of it. Guest memory, features and the display's socket are
-     * there; no ring runs yet. NULL: the device cannot, and its driver has to begin anew; then the
-     * store and the shelf are not used.
+     * there; no ring runs yet.
      */
     void (*resume)(struct device *device);
     /* The driver may have made requests available in 'queue', or the ring runs again. Gives the

@@ -192,14 +192,8 @@ void conversation_worker_ack(struct session *s, uint32_t serial, int result, uin
 
 void conversation_worker_died(struct session *s)
 {
-    if (s->lent.facts->resumes) {
-        guest_window_bequeath(&s->window);
-        shared_objects_bequeath(&s->objects);
-    } else {
-        guest_window_orphan_all(&s->window);
-        shared_objects_orphan_all(&s->objects);
-        forget_driver(s);
-    }
+    guest_window_bequeath(&s->window);
+    shared_objects_bequeath(&s->objects);
     journal_clear(s->lent.journal);
     if (s->waits_for != 0)
         answer_without_worker(s);

@@ -404,18 +404,6 @@ void guest_window_shut(struct guest_window *w)
             m->orphan = true;
 }
 
-void guest_window_fresh(struct guest_window *w)
-{
-    struct shm_mapping *m;
-
-    if (!w->drops_at_reset) {
-        guest_window_orphan_all(w);
-        return;
-    }
-    while ((m = shm_ledger_first(&w->ledger)) != NULL)
-        shm_ledger_gone(&w->ledger, m);
-}
-
 /* What has no owner any more goes out. */
 static void let_orphans_go(struct guest_window *w)
 {
@@ -429,7 +417,7 @@ static void let_orphans_go(struct guest_window *w)
     }
 }
 
-void guest_window_orphan_all(struct guest_window *w)
+static void orphan_all(struct guest_window *w)
 {
     struct shm_mapping *m;
 
@@ -438,6 +426,18 @@ void guest_window_orphan_all(struct guest_window *w)
         if (!has_arena(w))
             m->orphan = true;
     let_orphans_go(w);
+}
+
+void guest_window_fresh(struct guest_window *w)
+{
+    struct shm_mapping *m;
+
+    if (!w->drops_at_reset) {
+        orphan_all(w);
+        return;
+    }
+    while ((m = shm_ledger_first(&w->ledger)) != NULL)
+        shm_ledger_gone(&w->ledger, m);
 }
 
 void guest_window_bequeath(struct guest_window *w)

@@ -68,12 +68,8 @@ void guest_window_open(struct guest_window *w);
 void guest_window_shut(struct guest_window *w);
 /* A driver begins from nothing: no mapping has an owner any more. Before guest_window_open. */
 void guest_window_fresh(struct guest_window *w);
-/* The worker died: like guest_window_fresh, but the front-end still has the mappings. The arena
- * stays. */
-void guest_window_orphan_all(struct guest_window *w);
-
-/* The worker died, and another goes on with what it had: what was settled stays. A worker that asks
- * again for the same memory at the same place has it at once. */
+/* The worker died, and another goes on with what it had: what was settled stays, and so does the
+ * arena. A worker that asks again for the same memory at the same place has it at once. */
 void guest_window_bequeath(struct guest_window *w);
 
 /* Whether the front-end is asked for nothing. */

@@ -326,20 +326,13 @@ static bool parse(const char *line, bool *force, unsigned *seconds)
 /* What the guest would lose, in words; "" for nothing. */
 static void losses(const struct door *door, char text[static DOOR_STATE_TEXT])
 {
-    const struct device_census *census = &door->journal.page->census;
-    uint64_t mortal = __atomic_load_n(&census->mortal, __ATOMIC_RELAXED);
-    uint64_t sessions = __atomic_load_n(&census->sessions, __ATOMIC_RELAXED);
+    uint64_t mortal = __atomic_load_n(&door->journal.page->census.mortal, __ATOMIC_RELAXED);
 
     text[0] = '\0';
-    if (door->session == NULL)
-        return;
-    if (mortal > 0)
+    if (door->session != NULL && mortal > 0)
         snprintf(text, DOOR_STATE_TEXT,
                  "%llu of the guest's OpenGL and Vulkan contexts would be lost",
                  (unsigned long long)mortal);
-    else if (!door->facts.resumes && sessions > 0)
-        snprintf(text, DOOR_STATE_TEXT, "%llu of the guest's sessions would be lost",
-                 (unsigned long long)sessions);
 }
 
 static int begin(struct hand_over *h, unsigned seconds)

@@ -139,12 +139,6 @@ void shared_objects_remove_all(struct shared_objects *objects)
     object_unshare(o);
 }
 
-void shared_objects_orphan_all(struct shared_objects *objects)
-{
-    objects->owner++;
-    shared_objects_remove_all(objects);
-}
-
 void shared_objects_bequeath(struct shared_objects *objects)
 {
     objects->owner++;

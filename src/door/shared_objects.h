@@ -62,10 +62,8 @@ void shared_objects_finish(struct shared_objects *objects);
 int shared_objects_add(struct shared_objects *objects, const uint8_t uuid[static 16], int fd);
 /* The worker shares it no more. */
 void shared_objects_remove(struct shared_objects *objects, const uint8_t uuid[static 16]);
-/* Nothing is shared any more: the device begins anew, or its worker died. */
+/* Nothing is shared any more: the device begins anew. */
 void shared_objects_remove_all(struct shared_objects *objects);
-/* The worker died: as above, and nobody waits for a look-up any more. */
-void shared_objects_orphan_all(struct shared_objects *objects);
 /* The worker died, and the next one goes on: what is shared stays, and nobody waits for a look-up
  * any more. */
 void shared_objects_bequeath(struct shared_objects *objects);

@@ -69,8 +69,6 @@ const char *take_over_check(const struct door *door, const struct door_state_off
         return "the device has other queues, another window or another config space";
     if ((theirs->features & ~ours->features) != 0)
         return "the device does not have all features that it had";
-    if (theirs->resumes && !ours->resumes)
-        return "it cannot go on for a guest";
     if (offer->window_size != door->options.window_size ||
         (offer->arena != 0) != (door->arena_fd >= 0))
         return "the window has another size, or buffers are mapped in another way";

@@ -244,8 +244,7 @@ static void begin_anew(struct worker *w)
 static void resume(struct worker *w)
 {
     w->resumed = true;
-    if (w->device->impl->resume != NULL)
-        w->device->impl->resume(w->device);
+    w->device->impl->resume(w->device);
     worker_shelf_settle(&w->shelf);
 }
 
@@ -511,7 +510,6 @@ static void say_hello(struct worker *w)
         .shmid = w->facts.shmid,
         .config_size = w->facts.config_size,
         .sandbox = w->layers,
-        .resumes = w->device->impl->resume != NULL,
         .estate = w->facts.estate,
     };
     memcpy(m.hello.config, w->facts.config, sizeof(m.hello.config));

@@ -106,14 +106,27 @@ static void owner_is_gone(void)
     f.owned = 0;
 }
 
+/* What is there of workers that died, and was not asked for again. */
+static unsigned heirlooms(void)
+{
+    unsigned count = 0;
+
+    for (struct shm_mapping *m = shm_ledger_first(&f.window.ledger); m != NULL;
+         m = shm_ledger_next(m))
+        count += m->bequeathed && !m->orphan && m->state == SHM_MAPPED;
+    return count;
+}
+
+/* The next worker has what was settled. */
 static void owner_died(void)
 {
-    guest_window_orphan_all(&f.window);
-    shared_objects_orphan_all(&f.objects);
+    guest_window_bequeath(&f.window);
+    shared_objects_bequeath(&f.objects);
     f.lookups = 0;
     errands_worker_died(&f.errands);
     PEER_MUST(f.asked == 0);
     owner_is_gone();
+    f.owned = heirlooms();
 }
 
 /* The same of what is shared; each has a descriptor to give. */
@@ -205,6 +218,7 @@ static void take(struct link_message *m, uint32_t size, unsigned fds, uint8_t ki
 {
     const struct link_rule *rule;
     struct shm_wish wish;
+    unsigned before;
 
     if (link_check(m, size, fds, LINK_WORKER) != NULL)
         return;
@@ -220,10 +234,14 @@ static void take(struct link_message *m, uint32_t size, unsigned fds, uint8_t ki
                              m->shm.id};
     f.tickets[wish.ticket].waits = true;
     f.tickets[wish.ticket].unmap = m->type == LINK_SHM_UNMAP;
-    if (m->type == LINK_SHM_MAP)
-        guest_window_map(&f.window, &wish, some_fd(kind));
-    else
+    if (m->type == LINK_SHM_UNMAP) {
         guest_window_unmap(&f.window, &wish);
+        return;
+    }
+    /* One that is taken up is counted when that is answered; one that is in the way goes out. */
+    before = heirlooms();
+    guest_window_map(&f.window, &wish, some_fd(kind));
+    f.owned -= before - heirlooms();
 }
 
 /* Any bytes at all. */

@@ -438,7 +438,6 @@ static void begin(uint8_t setup)
     log_init("fuzz", NULL, LOG_LEVEL_ERROR);
     memset(&f, 0, sizeof(f));
     f.facts = (struct link_hello){.queues = 2, .shmid = 1, .config_size = 16};
-    f.facts.resumes = (setup & 32) != 0;
     door_shelf_init(&f.shelf);
     f.back = -1;
     f.talks_sense = true;

@@ -45,7 +45,7 @@ static struct {
 static struct link_hello facts(void)
 {
     return (struct link_hello){
-        .features = UINT64_C(1) << 32, .queues = 2, .shmid = 1, .config_size = 16, .resumes = 1};
+        .features = UINT64_C(1) << 32, .queues = 2, .shmid = 1, .config_size = 16};
 }
 
 /* Nobody reads it (--wrap). */

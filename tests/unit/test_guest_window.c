@@ -320,7 +320,7 @@ static void without_a_channel_all_fails(void **state)
     unmap(4, 0);
     expect(3, 4, -ENOTCONN);
     assert_int_equal(in_ledger(), 1); /* the front-end may still have it */
-    guest_window_orphan_all(&window);
+    guest_window_bequeath(&window);
     end();
 }
 
@@ -391,7 +391,7 @@ static void the_arena_is_mapped_once(void **state)
     guest_window_open(&window);
     peer_run(&peer, loop);
     assert_int_equal(news, GUEST_WINDOW_IS_OPEN);
-    guest_window_orphan_all(&window);
+    guest_window_bequeath(&window);
     peer_run(&peer, loop);
     assert_int_equal(peer.maps, 1);
     assert_int_equal(peer.unmaps, 0);
@@ -664,24 +664,6 @@ static void a_late_answer_is_about_what_was_asked(void **state)
 
 /* ---- a worker that died ---- */
 
-static void what_a_dead_worker_left_is_taken_out(void **state)
-{
-    begin_open(CROSVM, false);
-    map_well(1, 0);
-    map_well(2, 1);
-    unmap(3, 1);
-    guest_window_orphan_all(&window);
-    assert_int_equal(news, GUEST_WINDOW_IS_SHUT); /* until their places are free */
-    peer_run(&peer, loop);
-    assert_int_equal(news, GUEST_WINDOW_IS_OPEN);
-    assert_int_equal(in_ledger(), 0);
-    map_well(4, 0); /* the next worker's */
-    assert_int_equal(in_ledger(), 1);
-    assert_int_equal(at(0)->ticket, 4);
-    assert_int_equal(peer.count, 1);
-    end();
-}
-
 /* The next worker goes on with what was settled, and only with that. */
 static void what_was_settled_is_bequeathed(void **state)
 {
@@ -750,7 +732,7 @@ static void a_dead_worker_is_not_answered(void **state)
     map_well(1, 0);
     map(7, 1);
     unmap(8, 0);
-    guest_window_orphan_all(&window);
+    guest_window_bequeath(&window);
     peer_run(&peer, loop);
     assert_int_equal(answers, 1);
     assert_int_equal(in_ledger(), 0);
@@ -759,7 +741,7 @@ static void a_dead_worker_is_not_answered(void **state)
 
     begin_open(QEMU, false);
     map(7, 1);
-    guest_window_orphan_all(&window);
+    guest_window_bequeath(&window);
     peer_run(&peer, loop);
     assert_int_equal(answers, 0);
     assert_int_equal(in_ledger(), 0);
@@ -796,7 +778,6 @@ int main(void)
         FD_TEST(qemu_drops_mappings_at_a_reset),
         FD_TEST(crosvm_keeps_mappings_over_a_reset),
         FD_TEST(a_late_answer_is_about_what_was_asked),
-        FD_TEST(what_a_dead_worker_left_is_taken_out),
         FD_TEST(what_was_settled_is_bequeathed),
         FD_TEST(a_legacy_can_be_taken_out),
         FD_TEST(a_dead_worker_is_not_answered),

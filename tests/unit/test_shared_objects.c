@@ -197,14 +197,19 @@ static void nobody_is_told_who_did_not_ask(void **state)
     end();
 }
 
-static void nothing_is_left_of_a_dead_worker(void **state)
+/* ... until a driver begins anew. */
+static void what_is_shared_outlives_its_worker(void **state)
 {
     begin();
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(share(i), 0);
     settle();
     assert_int_equal(share(20), 0); /* and not told yet */
-    shared_objects_orphan_all(&objects);
+    shared_objects_bequeath(&objects);
+    assert_true(shared_objects_find(&objects, uuid(3)) >= 0);
+    settle();
+    assert_int_equal(peer.objects, 21);
+    shared_objects_remove_all(&objects);
     assert_int_equal(shared_objects_find(&objects, uuid(3)), -1);
     settle();
     assert_int_equal(peer.objects, 0);
@@ -279,7 +284,7 @@ static void a_dead_worker_gets_no_answer(void **state)
     begin();
     peer.found = fd_memfd("theirs", units_page_size());
     shared_objects_lookup(&objects, uuid(9), 1);
-    shared_objects_orphan_all(&objects);
+    shared_objects_bequeath(&objects);
     settle();
     assert_int_equal(peer.lookups, 1);
     assert_int_equal(founds, 0);
@@ -297,7 +302,7 @@ int main(void)
         FD_TEST(it_waits_while_the_rings_are_stopped),
         FD_TEST(a_refused_object_is_given_all_the_same),
         FD_TEST(nobody_is_told_who_did_not_ask),
-        FD_TEST(nothing_is_left_of_a_dead_worker),
+        FD_TEST(what_is_shared_outlives_its_worker),
         FD_TEST(a_lost_channel_tells_nothing),
         FD_TEST(finds_what_another_shares),
         FD_TEST(says_why_it_cannot_look),

@@ -55,7 +55,7 @@ static const struct door_handler two_doors_handler = {no_status, no_news, no_new
 static inline struct link_hello two_doors_facts(void)
 {
     return (struct link_hello){
-        .features = TWO_DOORS_FEATURES, .queues = 2, .shmid = 1, .config_size = 16, .resumes = 1};
+        .features = TWO_DOORS_FEATURES, .queues = 2, .shmid = 1, .config_size = 16};
 }
 
 static inline void make_door(struct door *door, bool arena, int *starter)
