@@ -75,36 +75,22 @@ static void go_on(struct hand_over *h)
     h->state = HAND_OVER_IDLE;
 }
 
+/* Who asked is told at the loop's next turn: never from within the call that asks. */
 static void fail(struct hand_over *h, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void fail(struct hand_over *h, const char *format, ...)
-{
-    char text[DOOR_STATE_TEXT];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    log_warning("The upgrade is not made: %s. The device goes on as it is.", text);
-    hang_up(h);
-    if (h->beside)
-        starter_say(&h->door->starter, STARTER_DROP, NULL);
-    go_on(h);
-    say_done(h, -ECANCELED, text);
-}
-
-/* Never from within the call that asked. */
-static void refuse(struct hand_over *h, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void refuse(struct hand_over *h, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
     vsnprintf(h->refusal, sizeof(h->refusal), format, args);
     va_end(args);
+    log_warning("The upgrade is not made: %s. The device goes on as it is.", h->refusal);
+    hang_up(h);
+    if (h->beside)
+        starter_say(&h->door->starter, STARTER_DROP, NULL);
+    go_on(h);
     step_soon(h, 0);
 }
 
@@ -351,10 +337,8 @@ static int begin(struct hand_over *h, unsigned seconds)
     if (r >= 0)
         r = starter_upgrade(&h->door->starter, pair[1]);
     close(pair[1]);
-    if (r < 0) {
-        hang_up(h);
+    if (r < 0)
         return r;
-    }
     h->beside = true;
     h->state = HAND_OVER_TRIES;
     set_limit(h, seconds * UINT64_C(1000000));
@@ -372,15 +356,16 @@ int hand_over_ask(struct hand_over *h, const char *line, hand_over_done *done, v
         return -EBUSY;
     h->done = done;
     h->data = data;
+    h->refusal[0] = '\0'; /* for who asked before, and left */
     losses(h->door, text);
     if (!parse(line, &force, &seconds))
-        refuse(h, "an upgrade takes no such words");
+        fail(h, "an upgrade takes no such words");
     else if (!h->door->known)
-        refuse(h, "the device is not ready yet");
+        fail(h, "the device is not ready yet");
     else if (text[0] != '\0' && !force)
-        refuse(h, "%s; with --force it is done nevertheless", text);
+        fail(h, "%s; with --force it is done nevertheless", text);
     else if ((r = begin(h, seconds)) < 0)
-        refuse(h, "it cannot be begun: %s", strerror(-r));
+        fail(h, "it cannot be begun: %s", strerror(-r));
     return 0;
 }
 
@@ -416,9 +401,7 @@ void hand_over_finish(struct hand_over *h)
 {
     if (h->door == NULL)
         return;
-    h->io = sd_event_source_disable_unref(h->io);
-    fd_close(&h->channel);
-    parcel_finish(&h->parcel);
+    hang_up(h);
     h->limit = sd_event_source_disable_unref(h->limit);
     h->step = sd_event_source_disable_unref(h->step);
     h->door->starter.upgrade = NULL;

@@ -370,6 +370,13 @@ static void wishes_are_understood(void **state)
     assert_int_equal(hand_over_ask(&old.hand_over, "upgrade", on_done, NULL), -EBUSY);
     await_result();
     assert_as_before("No such file");
+    /* Who asked is gone before the answer, which is not the next one's. */
+    result = 1;
+    ask("upgrade now");
+    hand_over_forget(&old.hand_over, NULL);
+    ask("upgrade");
+    await_result();
+    assert_as_before("No such file");
     end();
 }
 
