@@ -2,11 +2,9 @@
 #include "worker/worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +19,7 @@
 #include "worker/port.h"
 #include "worker/worker_command.h"
 #include "worker/worker_objects.h"
+#include "worker/worker_ring.h"
 #include "worker/worker_shelf.h"
 
 #define STARVED_US 20000u /* from a request that there was no memory for to the next try */
@@ -33,13 +32,6 @@
 
 _Static_assert(DEVICE_MAX_QUEUES <= JOURNAL_RINGS, "the journal has room for every ring");
 _Static_assert(DEVICE_MAX_CONFIG == LINK_MAX_CONFIG, "the link carries a whole config space");
-
-struct worker_ring {
-    int kick, call; /* owned, -1: none */
-    sd_event_source *kicked;
-    struct worker *worker;
-    unsigned index;
-};
 
 struct worker {
     sd_event *loop;
@@ -72,25 +64,12 @@ static struct worker *worker_of(struct device_host *host)
 
 /* ---- what a device is lent ---- */
 
-/* The descriptor is the front-end's too, who may have made it one that waits for room. */
-static void call_driver(const struct worker_ring *ring)
-{
-    struct pollfd room = {.fd = ring->call, .events = POLLOUT};
-    uint64_t one = 1;
-
-    if (ring->call < 0 || poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0)
-        return;
-    if (write(ring->call, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        log_stranger("Ring %u's call descriptor cannot be written: %s.", ring->index,
-                     strerror(errno));
-}
-
 static void host_call(struct device_host *host, unsigned queue)
 {
     struct worker *w = worker_of(host);
 
     if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]))
-        call_driver(&w->rings[queue]);
+        worker_ring_call(&w->rings[queue]);
 }
 
 static void send_message(struct worker *w, struct link_message *m)
@@ -127,8 +106,9 @@ static int host_lookup_object(struct device_host *host, const uint8_t uuid[stati
 
 /* ---- rings ---- */
 
-static void run_queue(struct worker *w, unsigned index)
+static void run_queue(void *data, unsigned index)
 {
+    struct worker *w = data;
     struct virtqueue *queue = &w->queues[index];
 
     if (!queue->started || !queue->enabled || queue->broken)
@@ -159,33 +139,6 @@ static int on_starved(sd_event_source *source, uint64_t now, void *data)
     return 0;
 }
 
-/* The descriptor is the front-end's too, who may have emptied it, and made it one that waits. */
-static ssize_t read_kick(int fd, uint64_t *count)
-{
-    struct iovec iov = {.iov_base = count, .iov_len = sizeof(*count)};
-    ssize_t n = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
-
-    /* Older kernels do not know that of an eventfd. */
-    return n < 0 && errno == EOPNOTSUPP ? read(fd, count, sizeof(*count)) : n;
-}
-
-static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-    struct worker_ring *ring = data;
-    uint64_t count;
-    ssize_t n = read_kick(fd, &count);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (n != sizeof(count)) {
-        log_stranger("Ring %u's kick descriptor is no eventfd any more.", ring->index);
-        sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        return 0;
-    }
-    run_queue(ring->worker, ring->index);
-    return 0;
-}
-
 /* The front-end took memory away under us: what a driver finds in its rings now means nothing. */
 static int on_memory_lost(sd_event_source *source, int fd, uint32_t events, void *data)
 {
@@ -200,13 +153,6 @@ static int on_memory_lost(sd_event_source *source, int fd, uint32_t events, void
     for (unsigned i = 0; i < w->facts.queues; i++)
         virtqueue_break(&w->queues[i]);
     return 0;
-}
-
-static void ring_close(struct worker_ring *ring)
-{
-    ring->kicked = sd_event_source_disable_unref(ring->kicked);
-    fd_close(&ring->kick);
-    fd_close(&ring->call);
 }
 
 static unsigned rings_started(const struct worker *w)
@@ -275,28 +221,14 @@ static int start_ring(struct worker *w, const struct link_message *m, struct fd_
     struct virtqueue_setup setup;
     bool from_nothing;
     bool first = rings_started(w) == 0;
-    unsigned taken = 0;
     int r = place_ring(w, m, &setup);
 
     if (r == 0)
         r = virtqueue_start(&w->queues[start->index], &setup, &from_nothing);
+    if (r == 0)
+        r = worker_ring_open(ring, w->loop, start->flags, fds);
     if (r < 0)
         return r;
-    ring_close(ring);
-    if (start->flags & LINK_RING_HAS_KICK)
-        ring->kick = fd_list_take(fds, taken++);
-    if (start->flags & LINK_RING_HAS_CALL)
-        ring->call = fd_list_take(fds, taken++);
-    if (ring->call >= 0)
-        fd_set_nonblock(ring->call);
-    if (ring->kick >= 0 && fd_set_nonblock(ring->kick) == 0)
-        r = sd_event_add_io(w->loop, &ring->kicked, ring->kick, EPOLLIN, on_kick, ring);
-    if (r < 0) {
-        log_stranger("Ring %u's kick descriptor cannot be waited for: %s.", start->index,
-                     strerror(-r));
-        if (r != -EPERM) /* as files cannot: that is the front-end's affair, and not a shortage */
-            return r;
-    }
     *fresh = first && from_nothing && !(start->flags & LINK_RING_RESUMED);
     if (*fresh)
         begin_anew(w);
@@ -305,7 +237,7 @@ static int start_ring(struct worker *w, const struct link_message *m, struct fd_
     w->queues[start->index].enabled = (start->flags & LINK_RING_ENABLED) != 0;
     /* An answer may be there of which the worker before us could not tell the driver. */
     if (start->flags & LINK_RING_RESUMED)
-        call_driver(ring);
+        worker_ring_call(ring);
     return 0;
 }
 
@@ -314,7 +246,7 @@ static uint16_t stop_ring(struct worker *w, unsigned index)
     uint16_t base = virtqueue_stop(&w->queues[index]);
 
     w->queues[index].enabled = false;
-    ring_close(&w->rings[index]);
+    worker_ring_close(&w->rings[index]);
     return base;
 }
 
@@ -388,15 +320,8 @@ static void take_ring_enable(struct worker *w, const struct link_message *m, str
 
 static void take_ring_call(struct worker *w, const struct link_message *m, struct fd_list *fds)
 {
-    struct worker_ring *ring;
-
-    if (m->ring.index >= w->facts.queues)
-        return;
-    ring = &w->rings[m->ring.index];
-    fd_close(&ring->call);
-    ring->call = fd_list_take(fds, 0);
-    if (ring->call >= 0)
-        fd_set_nonblock(ring->call);
+    if (m->ring.index < w->facts.queues)
+        worker_ring_set_call(&w->rings[m->ring.index], fd_list_take(fds, 0));
 }
 
 static void take_ring_stop(struct worker *w, const struct link_message *m, struct fd_list *fds)
@@ -545,7 +470,7 @@ static void lend(struct worker *w, const struct worker_options *options)
         w->queues[i].record = &w->journal.page->rings[i].record;
         w->queues[i].starved = look_again;
         w->queues[i].starved_data = w;
-        w->rings[i] = (struct worker_ring){.kick = -1, .call = -1, .worker = w, .index = i};
+        worker_ring_init(&w->rings[i], i, run_queue, w);
     }
 }
 
@@ -607,7 +532,7 @@ static int worker_init(struct worker *w, const struct worker_options *options)
 static void worker_finish(struct worker *w, const struct worker_options *options)
 {
     for (unsigned i = 0; i < DEVICE_MAX_QUEUES; i++) {
-        ring_close(&w->rings[i]);
+        worker_ring_close(&w->rings[i]);
         virtqueue_stop(&w->queues[i]);
         w->queues[i].record = NULL; /* what is in flight is whoever's comes after us */
     }

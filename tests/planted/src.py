@@ -194,7 +194,7 @@ FAULTS = [
      "        region->broken = false;\n    }\n}", ["guest_fault"]),
     ("rings go on without their memory", "src/worker/worker.c",
      "        virtqueue_break(&w->queues[i]);\n", "        (void)w;\n", ["bad_memory"]),
-    ("a call that cannot be made is waited for", "src/worker/worker.c",
+    ("a call that cannot be made is waited for", "src/worker/worker_ring.c",
      "    if (ring->call < 0 || poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0)\n",
      "    if (ring->call < 0 || room.fd < 0)\n", ["bad_rings"]),
     ("a channel that is full is waited for", "src/base/fd.c",
