@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/units.h"
 
 #define BACKLOG 4
 
@@ -52,14 +52,13 @@ static int clear_path(const struct sockaddr_un *address)
 static int find_group(const char *name, gid_t *gid)
 {
     const struct group *entry = getgrnam(name);
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
+    unsigned number;
 
-    if (entry == NULL && (*name < '0' || *name > '9' || *end != '\0' || number >= (gid_t)-1)) {
+    if (entry == NULL && !units_parse_number(name, 0, (gid_t)-2, &number)) {
         log_error("There is no group %s on this host ('getent group' lists them).", name);
         return -ENOENT;
     }
-    *gid = entry != NULL ? entry->gr_gid : (gid_t)number;
+    *gid = entry != NULL ? entry->gr_gid : number;
     return 0;
 }
 
