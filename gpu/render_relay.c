@@ -130,19 +130,33 @@ static int on_library(sd_event_source *source, int fd, uint32_t events, void *da
     return 0;
 }
 
+/* Whether it is an answer, to a question that was asked. The library would take any other for the
+ * answer to its next one, and from then on each context's process for another's. */
+static bool is_answer(const struct render_relay *r, const struct message *m)
+{
+    const struct render_wire_create_context_reply *reply = (const void *)m->bytes;
+
+    return r->creating && m->size == sizeof(*reply) && reply->ok <= 1 && m->fds.count == reply->ok;
+}
+
 /* An answer of the server goes on to the library. */
 static void pass_answer(struct render_relay *r)
 {
     struct message m = {0};
     ssize_t n = fd_receive(r->server_fd, m.bytes, sizeof(m.bytes), &m.fds);
-    bool made = n > 0 && r->creating && m.bytes[0] != 0;
+    bool made;
 
     if (n == -EAGAIN)
         return;
-    if (n <= 0) {
+    m.size = n > 0 ? (uint32_t)n : 0;
+    if (!is_answer(r, &m)) {
+        if (n > 0)
+            log_stranger("The render server says what nobody asked for: another is started.");
+        fd_list_finish(&m.fds);
         r->handler->server_gone(r->data);
         return;
     }
+    made = m.bytes[0] != 0;
     r->creating = false;
     if (made)
         r->handler->created(r->data, r->create.ctx_id);

@@ -105,6 +105,8 @@ static inline void fake_create(struct fake_render_server *s,
     if (strcmp(m->name, "crash after") == 0)
         abort();
     fake_reply(pair[0], pair[1]);
+    if (strcmp(m->name, "twice") == 0)
+        fake_reply(-1, -1);
 }
 
 static inline void fake_destroy(struct fake_render_server *s, uint32_t ctx_id)

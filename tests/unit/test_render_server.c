@@ -284,6 +284,26 @@ static void a_process_without_an_answer_is_not_left_behind(void **state)
     fixture_finish(&f);
 }
 
+/* The library would take it for the answer to its next question. */
+static void an_answer_without_a_question_is_not_passed_on(void **state)
+{
+    struct render_fixture f;
+    int one, two;
+
+    fixture_init(&f);
+    fixture_say_init(&f, FLAGS);
+    one = fixture_create(&f, 1, "twice");
+    assert_int_equal(fixture_ask(one).ctx_id, 1);
+    while (render_server_starts(f.server) < 2)
+        fixture_run(&f);
+    two = fixture_create(&f, 2, "two");
+    assert_true(two >= 0);
+    assert_int_equal(fixture_ask(two).ctx_id, 2);
+    close(one);
+    close(two);
+    fixture_finish(&f);
+}
+
 static void a_server_that_hangs_is_the_suspect(void **state)
 {
     struct render_fixture f;
@@ -438,6 +458,7 @@ int main(int argc, char **argv)
         FD_TEST(a_question_is_asked_again_of_the_next_server),
         FD_TEST(a_question_that_kills_servers_is_refused),
         FD_TEST(a_process_without_an_answer_is_not_left_behind),
+        FD_TEST(an_answer_without_a_question_is_not_passed_on),
         FD_TEST(a_server_that_hangs_is_the_suspect),
         FD_TEST(a_server_that_does_not_read_is_replaced),
         FD_TEST(a_library_that_connects_anew_finds_nothing_old),
