@@ -141,6 +141,7 @@ static void do_ioctl(struct guest *g)
 {
     static const uint8_t likely[] = {4,  5,  8,  9,  15, 15, 15, 18, 18, 19, 22, 27, 28,
                                      36, 37, 71, 72, 73, 77, 90, 91, 92, 93, 96, 103};
+    static const uint8_t seldom[] = {2, 2, 21, 26, 38, 39, 64, 64, 74, 75, 78, 94, 95, 97};
     struct virtio_media_cmd_ioctl request = {.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
                                              .session_id = pick_session(g)};
     uint8_t which = reader_u8(&g->input), bytes[16 + MEDIA_SHAPES_ROOM];
@@ -148,6 +149,8 @@ static void do_ioctl(struct guest *g)
     const struct v4l2_ioctl *row;
 
     request.code = which < 220 ? likely[which % sizeof(likely)] : reader_u8(&g->input);
+    if (which >= 220 && which < 248)
+        request.code = seldom[request.code % sizeof(seldom)];
     row = v4l2_ioctl_find(request.code);
     size = row != NULL ? row->size : 0;
     memcpy(bytes, &request, sizeof(request));

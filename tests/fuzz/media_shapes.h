@@ -158,7 +158,27 @@ static inline uint32_t shape_payload(struct reader *input, uint32_t code, uint32
         shape_put(payload + 8, shape_memory(input));
         shape_put(payload + 16, type);
         return 0;
+    case _IOC_NR(VIDIOC_ENUM_FMT):
+        shape_put(payload, reader_u8(input) % 16);
+        shape_put(payload + 4, type);
+        return 0;
+    case _IOC_NR(VIDIOC_ENUM_FRAMESIZES):
+    case _IOC_NR(VIDIOC_ENUM_FRAMEINTERVALS):
+        shape_put(payload, reader_u8(input) % 8);
+        shape_put(payload + 4, shape_format(input));
+        shape_put(payload + 8, reader_u8(input) % 4 * 160u);
+        shape_put(payload + 12, reader_u8(input) % 4 * 120u);
+        return 0;
+    case _IOC_NR(VIDIOC_G_SELECTION):
+    case _IOC_NR(VIDIOC_S_SELECTION):
+        shape_put(payload, type);
+        shape_put(payload + 4, reader_u8(input) % 4 + (reader_u8(input) % 2) * 0x100u);
+        shape_put(payload + 12, reader_u8(input) % 4 * 8u);
+        shape_put(payload + 20, reader_u8(input) % 4 * 160u);
+        shape_put(payload + 24, reader_u8(input) % 4 * 120u);
+        return 0;
     case _IOC_NR(VIDIOC_S_FMT):
+    case _IOC_NR(VIDIOC_TRY_FMT):
         shape_put(payload, type);
         shape_put(payload + 8, reader_u8(input) % 4 * 64u);
         shape_put(payload + 12, reader_u8(input) % 4 * 48u);
@@ -185,8 +205,13 @@ static inline uint32_t shape_payload(struct reader *input, uint32_t code, uint32
         shape_put(payload + 4, shape_control_id(input));
         shape_put(payload + 8, reader_u8(input) % 4);
         return 0;
+    case _IOC_NR(VIDIOC_S_INPUT):
+        shape_put(payload, reader_u8(input) % 2);
+        return 0;
     case _IOC_NR(VIDIOC_DECODER_CMD):
     case _IOC_NR(VIDIOC_ENCODER_CMD):
+    case _IOC_NR(VIDIOC_TRY_DECODER_CMD):
+    case _IOC_NR(VIDIOC_TRY_ENCODER_CMD):
         shape_put(payload, reader_u8(input) % 5);
         shape_put(payload + 4, 0);
         return 0;
