@@ -20,7 +20,7 @@ static uint64_t sum_block(const struct picture *picture, const uint8_t *data, un
 {
     uint32_t from = block * FRAME_STAMP_BLOCK, left = picture->plane_size[plane] - from;
 
-    return frame_stamp_block((const uint64_t *)(const void *)(data + from),
+    return frame_stamp_block(data + from,
                              (left < FRAME_STAMP_BLOCK ? left : FRAME_STAMP_BLOCK) / 8);
 }
 

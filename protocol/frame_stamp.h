@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * The stamp at the start of every frame of the media kind 'pattern': the first FRAME_STAMP_SIZE
@@ -31,18 +32,27 @@ struct frame_stamp {
  * who draws into a known picture sums what he has drawn. The last block is what is left. */
 #define FRAME_STAMP_BLOCK 65536u
 
+/* A word of a plane, which lies where a guest's program wants it: at any address. */
+static inline uint64_t frame_stamp_word(const uint8_t *from)
+{
+    uint64_t word;
+
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
 /* The sum of one block. Four lanes, so that it is about as fast as memory. */
-static inline uint64_t frame_stamp_block(const uint64_t *from, size_t words)
+static inline uint64_t frame_stamp_block(const void *block, size_t words)
 {
     uint64_t lane[4] = {0x510e527fade682d1ull, 0x1111111111111111ull, 0x2222222222222222ull,
                         0x3333333333333333ull};
-    const uint64_t *rest = from + words / 4 * 4;
+    const uint8_t *from = block, *rest = from + words / 4 * 32;
 
-    for (; from < rest; from += 4)
+    for (; from < rest; from += 32)
         for (unsigned k = 0; k < 4; k++)
-            lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + from[k];
+            lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + frame_stamp_word(from + 8 * k);
     for (unsigned k = 0; k < words % 4; k++)
-        lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + rest[k];
+        lane[k] = ((lane[k] << 7) | (lane[k] >> 57)) + frame_stamp_word(rest + 8 * k);
     return (lane[0] ^ (lane[1] * 3)) + ((lane[2] * 5) ^ (lane[3] * 7));
 }
 
@@ -53,11 +63,12 @@ static inline uint64_t frame_stamp_add(uint64_t sum, uint64_t block)
 }
 
 /* Sums the 'words' 64-bit words of a plane, going on from 'sum'. */
-static inline uint64_t frame_stamp_sum(uint64_t sum, const uint64_t *from, size_t words)
+static inline uint64_t frame_stamp_sum(uint64_t sum, const void *plane, size_t words)
 {
     const size_t most = FRAME_STAMP_BLOCK / 8;
+    const uint8_t *from = plane;
 
-    for (; words > most; words -= most, from += most)
+    for (; words > most; words -= most, from += FRAME_STAMP_BLOCK)
         sum = frame_stamp_add(sum, frame_stamp_block(from, most));
     return words > 0 ? frame_stamp_add(sum, frame_stamp_block(from, words)) : sum;
 }

@@ -87,8 +87,7 @@ static void check_sum(struct media_check *check, const struct media_frame_info *
 
     memcpy(field, &zero, 8);
     for (unsigned i = 0; i < check->planes; i++)
-        sum = frame_stamp_sum(sum, (const uint64_t *)(const void *)planes[i],
-                              bytes_used(check, info, i) / 8);
+        sum = frame_stamp_sum(sum, planes[i], bytes_used(check, info, i) / 8);
     memcpy(field, &wanted, 8);
     if (sum != wanted)
         note(check, &check->bad_sum, "sum %#llx, not %#llx", (unsigned long long)sum,

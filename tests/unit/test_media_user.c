@@ -9,9 +9,10 @@
 #define RATE 100u
 #define BUFFERS 4u
 #define POINTER(index, plane)                                                                      \
-    (0x7fff00000000ull + (index)*0x10000000ull + (plane)*0x1000000ull + 0x340)
+    (0x7fff00000000ull + (index)*0x10000000ull + (plane)*0x1000000ull + 0x341)
 
-/* A program's memory: pages that lie anywhere, with the ends in the middle of a page. */
+/* A program's memory: pages that lie anywhere, with the ends in the middle of a page and at odd
+ * addresses. */
 struct user_memory {
     unsigned count;
     uint64_t lead; /* bytes of the first page before the memory */
@@ -54,7 +55,7 @@ static void give_memory(struct user *u, unsigned index, unsigned plane)
     struct user_memory *m = &u->memory[index][plane];
     uint64_t page = units_page_size();
 
-    m->lead = 0x340;
+    m->lead = 0x341;
     m->count = (unsigned)((m->lead + u->size[plane] + page - 1) / page);
     assert_in_range(m->count, 2, 64);
     for (unsigned i = 0; i < m->count; i++) {
@@ -215,7 +216,7 @@ static void stream(struct media_fixture *f, uint32_t fourcc)
     assert_int_equal(media_streamon(f, u.session), 0);
     for (unsigned rounds = 0; frames < 20 && rounds < 10000; rounds++) {
         media_loop_for(f, 5);
-        while (media_event(f, &event)) {
+        while (frames < 20 && media_event(f, &event)) {
             check_frame(&u, &event);
             for (unsigned k = 0; k < u.planes && frames % 2; k++)
                 give_memory(&u, event.buffer.index, k);
@@ -400,7 +401,7 @@ static void test_new_table(void **state)
     memset(buffer_data(plane->buffer), 1, 8); /* still there, though nobody's */
     assert_int_equal(user_qbuf(&u, 0, &call), 0);
     memcpy(buffer_data(buffer->plane[0]->buffer), "new one", 8);
-    assert_string_equal(ring_driver_at(&f->driver, u.memory[0][0].pages[0] + 0x340), "new one");
+    assert_string_equal(ring_driver_at(&f->driver, u.memory[0][0].pages[0] + 0x341), "new one");
 }
 
 /* A program is killed, and a guest begins anew, with user memory in our hands. */
