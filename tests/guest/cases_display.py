@@ -7,7 +7,6 @@ not have the pointer, of no device: what is said of that is read on the way, by 
 socket. (cases_3d_window.py has QEMU's window, with OpenGL, and the pointer in it.) The group 'drawn'
 has a back-end that draws the pointer into its pictures: then the screendump has it too."""
 import os
-import signal
 import struct
 import subprocess
 import time
@@ -287,13 +286,13 @@ def worker_dies(bench):
             starts = bench.gpu.state()["worker"]["starts"]
             bench.machine.say("flip 0 %d" % turn)
             time.sleep(0.02 + turn * 0.0071)
-            os.kill(bench.gpu.state()["worker"]["pid"], signal.SIGKILL)
+            bench.gpu.kill_worker()
             bench.gpu.wait(lambda state: state["worker"]["starts"] > starts, "a new worker")
             bench.machine.until("done", 60)
             bench.machine.qmp("query-status", limit=10)
         bench.shows(screen.pattern(1920, 1080, 19))
         mark = bench.tap.mark()
-        os.kill(bench.gpu.state()["worker"]["pid"], signal.SIGKILL)
+        bench.gpu.kill_worker()
         bench.gpu.wait(lambda state: state["worker"]["starts"] > starts + 1, "a new worker")
         bench.shows(screen.pattern(1920, 1080, 19))  # without a word of the guest
         bench.tap.last(mark, "CURSOR_UPDATE")
@@ -352,7 +351,7 @@ def in_every_mode(bench):
         bench.points(screen.pattern(640, 480, 4), 1)
         kms.do("off 1")
         starts = bench.gpu.state()["worker"]["starts"]
-        os.kill(bench.gpu.state()["worker"]["pid"], signal.SIGKILL)
+        bench.gpu.kill_worker()
         bench.gpu.wait(lambda state: state["worker"]["starts"] > starts, "a new worker")
         bench.points(screen.pattern(640, 480, 3))  # without a word of the guest
         kms.do("move 0 210 310")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The GPU's cases, with blobs in the arena and with a mapping for each."""
 import os
-import signal
 import time
 
 from bench import Group, expect
@@ -145,8 +144,7 @@ def kill_workers(bench, times):
     once."""
     for turn in range(times):
         time.sleep(0.3 + turn * 0.037 % 0.3)
-        old = bench.gpu.state()["worker"]
-        os.kill(old["pid"], signal.SIGKILL)
+        old = bench.gpu.kill_worker()
         killed = time.monotonic()
         new = bench.gpu.wait(lambda state: state["worker"]["starts"] > old["starts"], "a new worker")
         expect(old["starts"] + 1, starts=new["worker"]["starts"])

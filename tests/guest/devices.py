@@ -89,6 +89,12 @@ class Control:
         return {role: usage(state[role]["pid"]) for role in ("door", "worker")
                 if state.get(role, {}).get("pid")}
 
+    def kill_worker(self):
+        """Kills its worker. Returns what the state said of it before."""
+        worker = self.wait(lambda state: state["worker"]["pid"] > 0, "a worker")["worker"]
+        os.kill(worker["pid"], signal.SIGKILL)
+        return worker
+
     def wait(self, test, what, limit=10):
         """Waits until test(state) holds; returns that state."""
         end = time.monotonic() + limit

@@ -4,7 +4,6 @@ import os
 import queue
 import random
 import re
-import signal
 import subprocess
 import time
 
@@ -157,9 +156,8 @@ class Kills:
             f"{kind}: another worker", PATIENCE)
 
     def kill(self, kind):
-        old = self.bench.devices[kind].state()["worker"]
         begun = time.monotonic()
-        os.kill(old["pid"], signal.SIGKILL)
+        old = self.bench.devices[kind].kill_worker()
         self.killed[kind].append(old["pid"])
         new = self.wait_for_another(kind, old)
         expect(old["starts"] + 1, starts=new["worker"]["starts"])

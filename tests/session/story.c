@@ -236,6 +236,19 @@ int story_shell(char *output, size_t size, const char *format, ...)
     return WEXITSTATUS(status);
 }
 
+int story_run(const struct story *s, const char *arguments, char *output, size_t size)
+{
+    char dir[] = "/tmp/hostblob-test-XXXXXX";
+    int status;
+
+    assert_non_null(mkdtemp(dir));
+    status = story_shell(output, size, "cd %s && timeout 20 %s %s 2>&1", dir,
+                         getenv(s->cast.program), arguments);
+    if (rmdir(dir) != 0)
+        fail_msg("'%s' leaves something behind, and says: %s", arguments, output);
+    return status;
+}
+
 /* A story that is told by crosvm too is not told twice by it. */
 static void change_habit(struct story *s)
 {

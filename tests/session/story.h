@@ -59,6 +59,10 @@ void story_connect(struct story *s, const struct frontend_plan *plan);
 void story_leave(struct story *s);
 /* Leaves, and ends the program: status 0, in less than a second. */
 void story_end(struct story *s);
+/* Runs the program with one line of arguments, in an empty folder, in which it has to leave
+ * nothing; what it prints goes to 'output', of 'size' bytes. Its exit status: 124 after 20 seconds.
+ */
+int story_run(const struct story *s, const char *arguments, char *output, size_t size);
 
 /* What the front-end has against the back-end so far. */
 void story_assert_clean(struct story *s);

@@ -448,6 +448,7 @@ static unsigned kill_at_transfer(struct story *s, const struct journal_page *pag
     struct timespec begun, now;
     unsigned killed = 0;
     uint64_t life = 0;
+    pid_t worker;
 
     clock_gettime(CLOCK_MONOTONIC, &begun);
     do {
@@ -456,10 +457,11 @@ static unsigned kill_at_transfer(struct story *s, const struct journal_page *pag
         if (__atomic_load_n(&running->tag, __ATOMIC_ACQUIRE) != 0 && running->life != life &&
             running->type == VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D) {
             life = running->life;
-            kill((pid_t)daemon_process_number(&s->daemon, "/worker/pid"), SIGSTOP);
+            worker = story_worker(s);
+            kill(worker, SIGSTOP);
             if (__atomic_load_n(&running->tag, __ATOMIC_ACQUIRE) != 0)
                 killed++;
-            kill((pid_t)daemon_process_number(&s->daemon, "/worker/pid"), SIGKILL);
+            kill(worker, SIGKILL);
         }
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while (killed < times && now.tv_sec - begun.tv_sec < 5);

@@ -113,7 +113,7 @@ static void stream_some(struct media_fixture *f, uint32_t fourcc)
     media_post_events(f, 16, 608);
     while (frames < 30 && rounds++ < 10000) {
         media_loop_for(f, 5);
-        while (media_event(f, &event)) {
+        while (frames < 30 && media_event(f, &event)) {
             check_frame(f, &c, &event);
             if (first == 0)
                 first = time_of(&event) - event.buffer.sequence * (uint64_t)INTERVAL_NS;
@@ -146,7 +146,7 @@ static void stream_large(struct media_fixture *f, uint32_t fourcc)
     media_post_events(f, 16, 608);
     for (unsigned rounds = 0; frames < 12 && rounds < 10000; rounds++) {
         media_loop_for(f, 5);
-        while (media_event(f, &event)) {
+        while (frames < 12 && media_event(f, &event)) {
             struct v4l2_control flip = {.id = flips[frames / 3 % 4], .value = frames / 3 < 2};
 
             check_frame(f, &c, &event);
