@@ -105,7 +105,8 @@ static bool is_proved(const struct result *result)
 /* Of the medians: what comes between turns is no part of either. */
 static double ratio(const struct result *result)
 {
-    double each_ns = result->p50_us * 1000 / result->item->per_turn;
+    double each_ns = result->item->paced ? back_us(result) * 1000
+                                         : result->p50_us * 1000 / result->item->per_turn;
 
     return result->floor_ns > 0 && is_proved(result) ? each_ns / result->floor_ns : NAN;
 }

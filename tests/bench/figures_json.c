@@ -154,7 +154,7 @@ static struct json_object *parameters_of(const struct figures *figures, const st
         add_text(to, "backing", with->backing);
     if (with->path != NULL)
         add_text(to, "path", with->path);
-    if (with->live != 0 || item->floor == FLOOR_MAPPING)
+    if (item->letter == 'F')
         add_count(to, "live", with->live);
     if (item->floor == FLOOR_MAPPING) {
         add_text(to, "front_end", front_end_name(with->front_end));
@@ -176,6 +176,7 @@ void figures_json_result(const struct figures *figures, const struct result *res
     add_number(object, "backend_cpu_us", (double)result->back_ns / 1000);
     add_number(object, "client_cpu_us", (double)result->front_ns / 1000);
     add_count(object, "per_turn", result->item->per_turn);
+    json_object_object_add(object, "paced", json_object_new_boolean(result->item->paced));
     add_number(object, "min_us", result->least_us);
     add_number(object, "p50_us", result->p50_us);
     add_number(object, "p99_us", result->p99_us);

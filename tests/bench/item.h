@@ -62,7 +62,8 @@ struct item {
     enum floor_kind floor;
     unsigned per_turn; /* operations; 0: none are counted */
     bool lean;         /* nothing but the ring has to be watched */
-    bool slow;         /* left out of a quick look */
+    bool paced; /* by a clock: what it costs is the processor's time, not how long it takes */
+    bool slow;  /* left out of a quick look */
     /* Each gives 0 or -errno, with rig_trouble. prepare may say 'unsupported' instead. 'turn' gives
      * how many operations that was. */
     int (*prepare)(struct work *work);

@@ -156,8 +156,8 @@ static int turn_arena(struct work *work)
 #define FRAME(text, w, h, is_slow)                                                                 \
     {                                                                                              \
         .letter = 'H', .name = "media-frame", .device = ITEM_MEDIA, .per_turn = 1,                 \
-        .with = {.size = text, .width = w, .height = h}, .slow = is_slow,                          \
-        .prepare = prepare_frames, .turn = turn_frame, .prove = prove_frames                       \
+        .floor = FLOOR_RING, .paced = true, .with = {.size = text, .width = w, .height = h},       \
+        .slow = is_slow, .prepare = prepare_frames, .turn = turn_frame, .prove = prove_frames      \
     }
 #define QUEUE(text, w, h)                                                                          \
     {                                                                                              \
