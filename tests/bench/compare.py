@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -23,6 +24,7 @@ def read_options():
     parser.add_argument("--build", default="build-bench")
     parser.add_argument("--items")
     parser.add_argument("--seconds", type=float, default=0.15)
+    parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
@@ -32,6 +34,7 @@ def read_options():
 
 def main():
     options = read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # so that what was started ends, too
     build = options.build if os.path.isabs(options.build) else os.path.join(PROJECT, options.build)
     gpu, media, bench = build_programs(build)
     subjects, missing = find_subjects(gpu, media, not options.no_peers)
@@ -40,7 +43,7 @@ def main():
         with open(results, "w") as file:
             for subject in subjects:
                 file.write(json.dumps(dict(subject, kind="subject", subject=subject["name"])) + "\n")
-        Rounds(bench, subjects, options, results).measure_all()
+        options.rounds = Rounds(bench, subjects, options, results).measure_all()
         lines = read(results)
         figures = Figures(lines)
         with open(results, "w") as file: # with the marks

@@ -64,13 +64,20 @@ class Rounds:
         self.items = {subject["name"]: list_items(bench, subject["device"], wanted) for subject in subjects}
 
     def measure_all(self):
+        """As many rounds as are wanted, or as the time lets; gives how many."""
+        began = time.monotonic()
         for number in range(1, self.options.rounds + 1):
+            took = (time.monotonic() - began) / 60
+            if number > 1 and took + took / (number - 1) > self.options.minutes:
+                say(f"{number - 1} of {self.options.rounds} rounds fit into {self.options.minutes:g} minutes")
+                return number - 1
             for subject in self.subjects if number % 2 else reversed(self.subjects):
                 items = [item for item in self.items[subject["name"]] if number <= SELDOM.get(item, number)]
                 for command, chosen in by_command(subject, items):
                     self.measure(subject, command, number, chosen)
             if number == 1:
                 self.leave_out()
+        return self.options.rounds
 
     def measure(self, subject, back_end, number, items):
         command = [self.bench, "--device", subject["device"], "--subject", subject["name"], "--round",
@@ -84,9 +91,11 @@ class Rounds:
             try:
                 status = process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
                 status = f"none: ended after {PATIENCE} s"
+            finally: # also of what ends this program
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
             log.seek(0)
             output = log.read()
         say(f"round {number} of {self.options.rounds}: {subject['name']} ({time.monotonic() - began:.1f} s)"

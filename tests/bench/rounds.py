@@ -30,7 +30,8 @@ def quartile_spread(values):
 class Sample:
     """One work item of one subject in one round."""
 
-    def __init__(self, line):
+    def __init__(self, line, ring):
+        self.ring = ring # the floor of one command, in the same process
         self.round = line["round"]
         count = line.get("n") or 0
         self.cpu = line["backend_cpu_us"] / count if count and line.get("backend_cpu_us") is not None else None
@@ -55,7 +56,7 @@ class Series:
         return len(self.kept()) >= least
 
     def list(self, what):
-        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, or a value's name."""
+        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, cpu_to_ring, or a value."""
         found = []
         for sample in self.kept():
             if what in ("cpu", "wall", "floor"):
@@ -63,6 +64,8 @@ class Series:
             elif what in ("ratio", "cpu_ratio"):
                 above = sample.wall if what == "ratio" else sample.cpu
                 value = above / sample.floor if above is not None and sample.floor else None
+            elif what == "cpu_to_ring":
+                value = sample.cpu / sample.ring if sample.cpu is not None and sample.ring else None
             else:
                 value = sample.values.get(what)
             if value is not None:
@@ -83,8 +86,10 @@ class Figures:
         self.series = {} # by key, then by subject
         self.floors = {} # names and medians of floors, by key
         self.noisy = self.total = 0
-        floors = {} # all samples that share a floor
+        floors, ring = {}, None # all samples that share a floor
         for line in lines:
+            if line.get("kind") == "floor" and key_of(line) == ("ring", (("depth", 1),)):
+                ring = line["floor_us"]
             if line.get("kind") != "item":
                 continue
             series = self.series.setdefault(key_of(line), {}).setdefault(line["subject"], Series())
@@ -95,18 +100,20 @@ class Figures:
             elif line.get("failed"):
                 series.failed = line["failed"]
             else:
-                sample = Sample(line)
+                sample = Sample(line, ring)
                 series.samples.append(sample)
                 if sample.floor:
                     self.floors[key_of(line)] = line.get("floor")
                     floors.setdefault((line.get("floor"),) + key_of(line), []).append((sample, line))
+                elif sample.wall and ring:
+                    floors.setdefault("ring", []).append((sample, line))
         self.drop_noisy(floors)
 
     def drop_noisy(self, floors):
         for samples in floors.values():
-            best = min(sample.floor for sample, _ in samples)
+            best = min(sample.floor or sample.ring for sample, _ in samples)
             for sample, line in samples:
-                sample.noisy = line["dropped"] = sample.floor > NOISY * best
+                sample.noisy = line["dropped"] = (sample.floor or sample.ring) > NOISY * best
                 self.noisy += sample.noisy
                 self.total += 1
 

@@ -57,11 +57,12 @@ class Judge:
             return
         self.add(work, demand, None, limit, why=why or "there is no contrib to compare with")
 
-    def floor(self, work, demand, what, limit, item, subject="hostblob", **parameters):
-        """What the work takes, in proportion to the floor of the same round."""
+    def floor(self, work, demand, what, limit, item, subject="hostblob", share=1, **parameters):
+        """What the work takes, in proportion to the floor of the same round; share: so many at once."""
         series = self.figures.get(item, subject, **parameters)
         trouble = self.trouble(subject, series)
-        self.add(work, demand, None if trouble else series.median(what), limit, "{:.2f} x", trouble or "")
+        value = None if trouble else series.median(what)
+        self.add(work, demand, value / share if value is not None else None, limit, "{:.2f} x", trouble or "")
 
     def two(self, work, demand, what, limit, first, second):
         """One work item in proportion to another of the same back-end: (subject, item, parameters)."""
@@ -129,11 +130,12 @@ def mappings(judge):
 
 
 def media(judge):
+    # Four buffers, queued and handed back: with no picture drawn into them.
     judge.two("media frame by MMAP, CPU, 4K / 1080p", "<= 1.1 x", "cpu", 1.1,
-              ("hostblob-media", "media-frame", {"size": "4k"}), ("hostblob-media", "media-frame", {"size": "1080p"}))
+              ("hostblob-media", "media-queue", {"size": "4k"}), ("hostblob-media", "media-queue", {"size": "1080p"}))
     for size in ("1080p", "4k"):
-        judge.floor(f"media frame {size} by MMAP, CPU", "<= 10 x ring floor", "cpu_ratio", 10,
-                    "media-frame", "hostblob-media", size=size)
+        judge.floor(f"media frame {size.replace('k', 'K')} by MMAP, CPU", "<= 10 x ring floor", "cpu_to_ring", 10,
+                    "media-queue", "hostblob-media", share=4, size=size)
 
 
 def life(judge):

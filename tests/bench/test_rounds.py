@@ -97,10 +97,21 @@ class Targets(unittest.TestCase):
 
     def test_one_size_beside_another(self):
         for large, wanted in ((1.05, MET), (1.2, MISSED)):
-            lines = [item("hostblob-media", n, "media-frame", value, size=size) for n in range(5)
+            lines = [item("hostblob-media", n, "media-queue", value, size=size) for n in range(5)
                      for size, value in (("1080p", 1.0), ("4k", large))]
             self.assertEqual(verdict(lines, "media frame by MMAP, CPU, 4K / 1080p").verdict, wanted)
 
+
+    def test_media_frames_beside_the_ring(self):
+        for cpu, wanted in ((79.0, MET), (81.0, MISSED)): # four frames, of ten rings each, of 2.0
+            lines = [{"kind": "floor", "item": "ring", "parameters": {"depth": 1}, "floor_us": 2.0}]
+            lines += [item("hostblob-media", n, "media-queue", cpu, floor=0, size="4k") for n in range(5)]
+            self.assertEqual(verdict(lines, "media frame 4K by MMAP, CPU").verdict, wanted)
+
+    def test_what_has_no_floor_goes_by_the_ring(self):
+        ring = [{"kind": "floor", "item": "ring", "parameters": {"depth": 1}, "floor_us": us} for us in (1.0, 2.0)]
+        lines = [ring[0], item("hostblob", 1, "blob", 5.0, floor=0), ring[1], item("hostblob", 2, "blob", 5.0, floor=0)]
+        self.assertEqual([s.round for s in Figures(lines).get("blob", "hostblob").kept()], [1])
 
     def test_sums(self):
         for kb, wanted in ((3000, MET), (3001, MISSED)):
