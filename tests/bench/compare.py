@@ -11,7 +11,7 @@ import tempfile
 import table
 from machine import PROJECT, build_programs, say
 from measuring import Rounds, find_subjects
-from rounds import ENOUGH, Figures, read
+from rounds import Figures, read
 from targets import MISSED, UNTOLD, judge
 from telling import describe_run, print_all, reasons, write_report
 
@@ -48,7 +48,7 @@ def main():
         figures = Figures(lines)
         with open(results, "w") as file: # with the marks
             file.write("".join(json.dumps(line) + "\n" for line in lines))
-        verdicts = [] if options.quick else judge(figures, min(ENOUGH, options.rounds))
+        verdicts = [] if options.quick else judge(figures)
         tables = [rows for rows in (table.build(figures, subjects, device) for device in ("gpu", "media")) if rows]
         notes = describe_run(subjects, missing, options, figures, lines)
         why = reasons(figures)

@@ -5,7 +5,9 @@ from rounds import WALL, compare
 UNITS = {"us": "µs", "kb": "kB", "bytes": "bytes"}
 NO_FLOOR = "-"
 # What says how something was done, not what it costs: it is in the figures only.
-ASIDE = {"messages", "barriers", "tables", "seconds", "status", "dmabuf", "proved"}
+ASIDE = {"messages", "barriers", "tables", "seconds", "status", "dmabuf", "proved", "frame_bytes", "socket_bytes"}
+# What a peer is compared in.
+COSTS = ("_us", "rss_kb", "pss_kb", "bytes_per_resource")
 
 
 def number(value):
@@ -78,10 +80,14 @@ def value_cell(series, name, ours):
     none = why_none(series)
     if none:
         return none
+    if name.split("_")[0] in ("first", "second", "third") and name.endswith("_kb"):
+        ours = None # one process of some
     value, mine = series.median(name), ours.median(name) if ours else None
     if value is None:
         return "-"
-    to_peer = f"; hostblob {mine / value:.2f} x" if mine and value and ours is not series else ""
+    to_peer = ""
+    if name.endswith(COSTS) and mine and value > 0 and ours is not series:
+        to_peer = f"; hostblob {mine / value:.2f} x"
     return number(value) + to_peer
 
 
@@ -91,16 +97,15 @@ def item_rows(figures, key, subjects):
     having = {name: series for name, series in figures.series[key].items() if name in subjects}
     ours = having.get(subjects[0]) # of ours there is one for each device
     what = "wall" if key[0] in WALL else "cpu"
-    if any(series.list(what) for series in having.values()) or not any(
-            series.samples for series in having.values()):
+    samples = [sample for series in having.values() for sample in series.samples]
+    if not samples or any(getattr(sample, what) is not None for sample in samples):
         floor = figures.floor(key)
         rows.append([f"{label(key)}, {'time' if what == 'wall' else 'CPU'} µs",
                      f"{number(floor)} ({figures.floors[key]})" if floor else NO_FLOOR] +
                     [main_cell(having.get(subject), what, ours) for subject in subjects])
     names = []
-    for series in having.values():
-        for sample in series.samples:
-            names += [name for name in sample.values if name not in names and name not in ASIDE]
+    for sample in samples:
+        names += [name for name in sample.values if name not in names and name not in ASIDE]
     for name in names:
         words, _, unit = name.rpartition("_")
         shown = f"{words.replace('_', ' ')}, {UNITS[unit]}" if unit in UNITS else name.replace("_", " ")

@@ -18,8 +18,8 @@ class Verdict:
 
 
 class Judge:
-    def __init__(self, figures, least=ENOUGH):
-        self.figures, self.least, self.verdicts = figures, least, []
+    def __init__(self, figures):
+        self.figures, self.least, self.verdicts = figures, ENOUGH, []
 
     def trouble(self, name, series):
         """Why a series gives no verdict; None if it does."""
@@ -29,7 +29,9 @@ class Judge:
             return f"{name} failed: {series.failed}"
         if series.unsupported:
             return f"{name}: unsupported: {series.unsupported}"
-        if not series.steady(self.least):
+        if len(series.samples) < self.least:
+            return f"{name}: measured in {len(series.samples)} rounds, {self.least} are needed"
+        if len(series.kept()) < self.least:
             noisy = len(series.samples) - len(series.kept())
             return f"{name}: the floor was unsteady in {noisy} of {len(series.samples)} rounds"
         return None
@@ -86,9 +88,9 @@ class Judge:
         self.add(work, demand, value, limit, shown, "" if values else f"no figure called {' or '.join(names)}")
 
 
-def judge(figures, least=ENOUGH):
+def judge(figures):
     """All targets, in the order of the list."""
-    judge = Judge(figures, least)
+    judge = Judge(figures)
     commands(judge)
     pictures(judge)
     mappings(judge)
@@ -106,7 +108,7 @@ def commands(judge):
 def pictures(judge):
     for size in ("1080p", "4k"):
         for backing in ("linear", "scattered"):
-            judge.floor(f"transfer {size}, {backing}", "<= 1.03 x memcpy", "ratio", 1.03, "transfer",
+            judge.floor(f"transfer {size.replace('k', 'K')}, {backing}, CPU", "<= 1.03 x memcpy", "cpu_ratio", 1.03, "transfer",
                         size=size, backing=backing)
     judge.peer("transfer + flush 1080p, frames", ">= 2 x contrib", "wall", 2, "present", upside_down=True,
                size="1080p", path="pixels")

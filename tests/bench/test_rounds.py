@@ -21,8 +21,8 @@ def without(subject, name, **parameters):
             "n": 0, "wall_us": 0, "backend_cpu_us": 0, "unsupported": "no blobs"}
 
 
-def verdict(lines, work, least=5):
-    return next(v for v in judge(Figures(lines), least) if v.work == work)
+def verdict(lines, work):
+    return next(v for v in judge(Figures(lines)) if v.work == work)
 
 
 class Rounds(unittest.TestCase):
