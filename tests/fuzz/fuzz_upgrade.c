@@ -34,6 +34,7 @@ static struct {
     struct state_ends ends;
     struct journal journal; /* of the device that is handed over */
     int arena_fd;           /* likewise, owned; -1 */
+    bool damaged;           /* what it says is any stranger's */
     struct stats stats;     /* what was in it */
     bool wants_worker, wants_end;
     unsigned asked;   /* upgrades that are not answered */
@@ -476,7 +477,8 @@ static void make_device(struct reader *r, uint8_t setup)
     uint8_t byte = 0x5a;
 
     PEER_MUST(journal_create(&f.journal) == 0);
-    if (setup & 4)
+    f.damaged = setup & 4;
+    if (f.damaged)
         state_damage(&f.journal, r);
     f.stats = f.journal.page->stats;
     f.arena_fd = setup & 2 ? fd_memfd("arena", WINDOW) : -1;
@@ -542,7 +544,8 @@ static void end(void)
     check_served();
     door_finish(&f.door);
     check_untouched();
-    state_read_journal(f.journal.fd);
+    if (f.damaged)
+        state_read_journal(f.journal.fd);
     journal_finish(&f.journal);
     fd_close(&f.arena_fd);
     fd_close(&f.starter);
