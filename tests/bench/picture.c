@@ -9,6 +9,7 @@
 #include "tests/bench/clock.h"
 
 #define PATIENCE_MS 5000
+#define QUICK_PATIENCE_MS 1000
 #define VISIBLE 0xffffffu /* of a pixel: the fourth byte is nothing */
 
 /* In an order that is always the same. */
@@ -122,7 +123,8 @@ static bool shows(const struct picture *picture, uint32_t x, uint32_t y)
 int picture_await(const struct picture *picture)
 {
     struct rig *rig = &picture->work->rig;
-    int64_t end = clock_ns() + PATIENCE_MS * INT64_C(1000000);
+    int milliseconds = picture->work->options->quick ? QUICK_PATIENCE_MS : PATIENCE_MS;
+    int64_t end = clock_ns() + milliseconds * INT64_C(1000000);
 
     while (!shows(picture, 0, 0) || !shows(picture, picture->width - 1, picture->height - 1)) {
         int r = rig->display.fd >= 0 ? rig_attend(rig, rig->display.fd, 100) : -ECONNRESET;
