@@ -354,6 +354,8 @@ static void restore_kind(struct gpu *gpu, unsigned step, struct tally *tally)
 
         if (result == 0)
             continue;
+        if (result < 0 && gpu->device.host->cannot_resume != NULL)
+            gpu->device.host->cannot_resume(gpu->device.host, result);
         if (result < 0) {
             tally->bad++;
             log_stranger("The %s of %u cannot be brought back: %s.", steps[step].name,

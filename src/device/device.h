@@ -55,6 +55,13 @@ struct device_host {
     uint64_t life;                   /* this worker's number */
     /* Calls the driver of a queue if it wants to be called; after a batch of virtqueue_push. */
     void (*call)(struct device_host *host, unsigned queue);
+    /*
+     * Something that a worker before this one left cannot be brought back: 'error' is -errno. If
+     * the host lacks what it takes, this process ends and another tries, so it is to be asked
+     * before anything is given up; it returns where that would not help, or was tried often enough.
+     * Only while device_impl.resume runs. NULL: nobody would try again.
+     */
+    void (*cannot_resume)(struct device_host *host, int error);
     /* Tells the guest that the config space changed. */
     void (*config_changed)(struct device_host *host, const void *config, uint32_t size);
     /*

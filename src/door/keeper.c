@@ -20,6 +20,9 @@
 #define FORGIVEN_NS UINT64_C(500000000) /* one more in that time */
 #define BACK_OFF_FIRST_US UINT64_C(50000)
 #define BACK_OFF_MOST_US UINT64_C(5000000)
+/* Of what the first worker took to start, and some more, another may take. */
+#define START_TIMES 10u
+#define START_LEAST_US UINT64_C(3000000)
 #define LAST_WORDS_TRIES 8u
 #define KILL_AGAIN_US 100000u
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
@@ -199,9 +202,20 @@ static void take_ack(struct keeper *k, const struct link_message *m)
     k->handler->ack(k->data, m->serial, m->ack.result, m->ack.value);
 }
 
+/* The next worker has as much to do. The guest waits for it, who did not wait for the first. */
+static void learn_limit(struct keeper *k)
+{
+    uint64_t took = units_now_ns() / 1000 - k->started_us;
+    uint64_t limit = START_TIMES * took + START_LEAST_US;
+
+    if (!k->proven && limit < k->start_limit_us)
+        k->start_limit_us = limit;
+}
+
 static void take_message(struct keeper *k, const struct link_message *m, struct fd_list *fds)
 {
     if (m->type == LINK_HELLO && !k->ready) {
+        learn_limit(k);
         k->ready = k->proven = true;
         limit_set(k, 0);
         k->handler->hello(k->data, &m->hello);
@@ -266,6 +280,7 @@ int keeper_start(struct keeper *k)
     }
     k->running = true;
     k->starts++;
+    k->started_us = units_now_ns() / 1000;
     limit_set(k, k->start_limit_us);
     return 0;
 }

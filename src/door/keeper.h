@@ -39,6 +39,7 @@ struct keeper {
     int arena_fd;            /* borrowed, -1 if there is none */
     uint64_t limit_us;       /* for an answer */
     uint64_t start_limit_us; /* for hello: a worker first tries drivers, each with a limit */
+    uint64_t started_us;     /* when it was asked for */
     bool running;            /* one was asked for, and its end has not been told */
     pid_t pid;               /* 0: none runs, or it is not known yet */
     int fd;                  /* the link, owned; -1: none */

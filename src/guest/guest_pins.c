@@ -20,7 +20,7 @@ static int count_places(struct guest_memory *memory, const struct guest_piece *p
         uint64_t part;
 
         if (region == NULL)
-            return -EFAULT;
+            return guest_memory_starved(memory, gpa) ? -ENOMEM : -EFAULT;
         if (*count == GUEST_PINS_MAX)
             return -E2BIG;
         part = region->size - (gpa - region->gpa);

@@ -70,7 +70,7 @@ struct journal_page {
     struct device_census census;             /* worker */
     struct quota_numbers quotas[QUOTAS_MAX]; /* worker, in the order of the device's table */
     uint32_t loans_high;                     /* worker: no loan at or above this index */
-    uint32_t pad;
+    uint32_t resume_tries; /* worker: that ended because they could not bring all back */
     struct journal_loan loans[JOURNAL_LOANS];
 };
 

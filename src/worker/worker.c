@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "worker/worker_parts.h"
+
+#define RESUME_TRIES 3u /* by workers that the host lacked something for, one after the other */
 
 _Static_assert(DEVICE_MAX_QUEUES <= JOURNAL_RINGS, "the journal has room for every ring");
 _Static_assert(DEVICE_MAX_CONFIG == LINK_MAX_CONFIG, "the link carries a whole config space");
@@ -26,6 +29,27 @@ static void host_call(struct device_host *host, unsigned queue)
 
     if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]))
         worker_ring_call(&w->rings[queue]);
+}
+
+/* What is lacking may be there a moment later. */
+static bool is_want(int error)
+{
+    error = error > 0 ? -error : error;
+    return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EMFILE ||
+           error == -ENFILE || error == -EAGAIN;
+}
+
+/* The store is whole at any instant, and another worker begins with all that is in it. */
+static void host_cannot_resume(struct device_host *host, int error)
+{
+    struct worker *w = worker_of(host);
+
+    if (!is_want(error) || w->journal.page->resume_tries >= RESUME_TRIES)
+        return;
+    w->journal.page->resume_tries++;
+    log_error("Not all that the guest has can be brought back (%s): another worker tries.",
+              strerror(error < 0 ? -error : error));
+    _exit(EXIT_FAILURE);
 }
 
 static void host_config_changed(struct device_host *host, const void *config, uint32_t size)
@@ -72,6 +96,7 @@ static void lend(struct worker *w, const struct worker_options *options)
         .running = &w->journal.page->running,
         .life = w->journal.page->lives,
         .call = host_call,
+        .cannot_resume = host_cannot_resume,
         .config_changed = host_config_changed,
         .share_object = host_share_object,
         .unshare_object = host_unshare_object,

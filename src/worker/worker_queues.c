@@ -96,6 +96,7 @@ static void resume(struct worker *w)
 {
     w->resumed = true;
     w->device->impl->resume(w->device);
+    w->journal.page->resume_tries = 0;
     worker_shelf_settle(&w->shelf);
 }
 
