@@ -40,7 +40,7 @@ void __libc_free(void *old);
 
 static struct nth_page *page;
 static enum nth_role role = NTH_ROLES;
-static unsigned forks;
+static bool forked;
 static uintptr_t linker_begin, linker_end;
 static __thread bool inside;
 
@@ -116,8 +116,6 @@ static __attribute__((constructor)) void begin(int argc, char **argv)
             role = NTH_WORKER;
         else if (strncmp(argv[i], "--upgrade=", 10) == 0 && role != NTH_WORKER)
             role = NTH_BESIDE;
-        else if (strncmp(argv[i], "--starter=", 10) == 0)
-            forks = 1; /* the door is there already */
     page = at;
     atomic_store(&page->live[role], 0);
 }
@@ -393,6 +391,12 @@ int eventfd(unsigned value, int flags)
 int epoll_create1(int flags)
 {
     NEXT(epoll_create1);
+
+    /* The one child of the starter's that has a loop, and is no other program. */
+    if (forked && role == NTH_STARTER) {
+        role = NTH_DOOR;
+        atomic_store(&page->live[role], 0);
+    }
     return fails(NTH_OPEN, EMFILE) ? -1 : real(flags);
 }
 
@@ -518,13 +522,7 @@ pid_t fork(void)
     if (fails(NTH_CLONE, EAGAIN))
         return -1;
     pid = real();
-    if (pid > 0)
-        forks++;
-    /* The starter's first child is the door; the others are on their way to be something else. */
-    if (pid == 0 && role == NTH_STARTER && forks == 0) {
-        role = NTH_DOOR;
-        atomic_store(&page->live[role], 0);
-    }
+    forked = forked || pid == 0;
     return pid;
 }
 

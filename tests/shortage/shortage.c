@@ -18,7 +18,8 @@ static struct {
     bool count;
     int role, kind, phase; /* -1: all */
     uint64_t first, last, step, most;
-    double seconds; /* that may be used; 0: all that it takes */
+    uint64_t memory_most; /* allocations of a phase that begins with programs' starts; 0: all */
+    double seconds;       /* that may be used; 0: all that it takes */
 } wish = {.role = -1, .kind = -1, .phase = -1, .first = 1, .step = 1};
 
 static struct trial_sum total;
@@ -60,12 +61,14 @@ static void sweep(unsigned phase, unsigned role, unsigned kind, double end)
 {
     uint64_t count = trial_counted(role, kind);
     uint64_t last = wish.last != 0 && wish.last < count ? wish.last : count;
-    uint64_t step = wish.step;
+    uint64_t step = wish.step, most = wish.most;
     double began = trial_now();
 
     memset(&trial_sum, 0, sizeof(trial_sum));
-    if (wish.most != 0 && count / step > wish.most)
-        step = (count + wish.most - 1) / wish.most;
+    if (kind == NTH_MEMORY && phase != PHASE_VISIT && wish.memory_most != 0)
+        most = wish.memory_most;
+    if (most != 0 && count / step > most)
+        step = (count + most - 1) / most;
     for (uint64_t n = wish.first; !wish.count && n <= last && (end == 0 || trial_now() < end);
          n += step)
         phases[phase].try(role, kind, n);
@@ -113,6 +116,7 @@ static void take_options(int argc, char **argv)
         {"last", required_argument, NULL, 'l'},
         {"step", required_argument, NULL, 's'},
         {"most", required_argument, NULL, 'm'},
+        {"memory-most", required_argument, NULL, 'M'},
         {"times", required_argument, NULL, 't'},
         {"seconds", required_argument, NULL, 'e'},
         {"verbose", no_argument, NULL, 'v'},
@@ -145,6 +149,9 @@ static void take_options(int argc, char **argv)
             break;
         case 'm':
             wish.most = strtoull(optarg, NULL, 10);
+            break;
+        case 'M':
+            wish.memory_most = strtoull(optarg, NULL, 10);
             break;
         case 't':
             trial_wish.times = strtoull(optarg, NULL, 10);

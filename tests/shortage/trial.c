@@ -187,6 +187,7 @@ int trial_fresh(void)
     }
     usleep(20000);
     trial.worker = trial_worker();
+    trial.replaced = false;
     trial.starter_fds = daemon_process_fds(trial.daemon.program);
     trial.door_fds = daemon_process_fds(trial.daemon.pid);
     trial.worker_fds = daemon_process_fds(trial.worker);

@@ -31,6 +31,7 @@ struct trial {
     struct daemon_process daemon;
     bool runs;
     pid_t worker;
+    bool replaced; /* it is another than at first */
     int door_fds, worker_fds, starter_fds;
     int64_t door_live; /* allocations */
     unsigned faults;   /* that it has seen */

@@ -31,6 +31,7 @@ static int settle(struct visit *v)
     trial_page_clear();
     if (visit_begin(v, &trial.daemon, trial_wish.subject))
         trial_wish.subject->settle(v);
+    trial.worker = trial_worker();
     if (v->refused == 0)
         return 0;
     printf("BAD: without a fault: %s\n", v->first);
