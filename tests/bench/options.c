@@ -33,7 +33,7 @@ static const char help[] =
     "        What it is called in the figures (the command's name).\n"
     "  --items LIST\n"
     "        Only these, such as A,D or null,transfer; --list shows them. K, the soak, runs only\n"
-    "        if it is named.\n"
+    "        if it is named: for 10 minutes, or --seconds if they are more than 1.\n"
     "  --depth LIST\n"
     "        Of items that differ in how many commands are in the ring, only these: 1,64.\n"
     "  --rounds N\n"
