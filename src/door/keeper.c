@@ -81,10 +81,15 @@ static int on_limit(sd_event_source *source, uint64_t now, void *data)
     return 0;
 }
 
+/* The first tries come soon: the guest waits. */
 static void start_later(struct keeper *k, int error)
 {
-    log_error("The worker cannot be started: %s. Trying again.", strerror(-error));
-    sd_event_source_set_time_relative(k->again, BACK_OFF_MOST_US);
+    uint64_t wait_us = k->failures < 7 ? BACK_OFF_FIRST_US << k->failures : BACK_OFF_MOST_US;
+
+    k->failures++;
+    log_error("The worker cannot be started: %s. Trying again in %u ms.", strerror(-error),
+              (unsigned)(wait_us / 1000));
+    sd_event_source_set_time_relative(k->again, wait_us);
     sd_event_source_set_enabled(k->again, SD_EVENT_ONESHOT);
 }
 
@@ -132,6 +137,7 @@ static void on_started(void *data, int pid)
 
     if (pid > 0) {
         k->pid = pid;
+        k->failures = 0;
         return;
     }
     hang_up(k);

@@ -50,6 +50,7 @@ struct keeper {
     bool resting;            /* it is killed, and no other is started for now */
     uint32_t serial;
     unsigned unanswered;
+    unsigned failures;    /* to start one, in a row */
     unsigned deaths;      /* that are not forgiven yet: time does that */
     uint64_t forgiven_ns; /* until when it has */
     unsigned starts;

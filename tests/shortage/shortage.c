@@ -178,7 +178,8 @@ int main(int argc, char **argv)
 
     take_options(argc, argv);
     signal(SIGPIPE, SIG_IGN);
-    frontend_patience = 8000; /* more than a worker gets from the door */
+    /* More than a worker gets from the door; and what fails often is tried again ever later. */
+    frontend_patience = trial_wish.times > 1 ? 40000 : 8000;
     if (trial_wish.subject == NULL || trial_page_make() < 0 || wish.step == 0 || wish.first == 0 ||
         getenv("HOSTBLOB_NTH_LIBRARY") == NULL) {
         fprintf(stderr, "start it with tests/nth\n");
