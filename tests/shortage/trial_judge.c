@@ -30,17 +30,16 @@ bool trial_blames_library(void)
     return false;
 }
 
-/* The first of the stack that is not libc. A codec's library may crash where it gets no memory, as
- * libseccomp does: that costs a worker, and nothing else. */
+/* Whether the first of the stack that is not libc is a library that may crash, or abort, where it
+ * gets no memory, as libseccomp and what codecs load do: that costs a worker, and nothing else. */
 static bool library_crashed(void)
 {
     if (trial_blames_library())
         return true;
     for (unsigned i = 0; i < NTH_FRAMES && trial_page->where[i][0] != '\0'; i++)
         if (strncmp(trial_page->where[i], "libc.so", 7) != 0)
-            return strncmp(trial_page->where[i], "libav", 5) == 0 ||
-                   strncmp(trial_page->where[i], "libsw", 5) == 0 ||
-                   strncmp(trial_page->where[i], "libx264", 7) == 0;
+            return strncmp(trial_page->where[i], "lib", 3) == 0 &&
+                   strncmp(trial_page->where[i], "libsystemd", 10) != 0;
     return false;
 }
 
