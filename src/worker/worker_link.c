@@ -199,6 +199,8 @@ int worker_on_link(sd_event_source *source, int fd, uint32_t events, void *data)
     if (n <= 0)
         return sd_event_exit(w->loop, n == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     reason = link_check(&m, (uint32_t)n, fds.count, LINK_DOOR);
+    if (reason == NULL && takers[m.type] == NULL)
+        reason = "nobody waits for it"; /* what was left on the shelf, a second time */
     if (reason != NULL) {
         log_error("The door's message %u is refused: %s.", m.type, reason);
         sd_event_exit(w->loop, EXIT_FAILURE);
