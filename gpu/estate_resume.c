@@ -139,9 +139,18 @@ static struct buffer *restore_buffer(struct resource *resource,
     return buffer;
 }
 
-static int restore_memory(struct resource *resource, const struct estate_resource *record)
+/* Returns where nobody else is to try it: another worker may have what this one lacks. */
+static void tell_want(struct gpu *gpu, int error)
+{
+    if (gpu->device.host->cannot_resume != NULL)
+        gpu->device.host->cannot_resume(gpu->device.host, error);
+}
+
+static int restore_memory(struct gpu *gpu, struct resource *resource,
+                          const struct estate_resource *record)
 {
     struct buffer *buffer;
+    int error;
 
     if (record->has_picture)
         return restore_picture(resource, record);
@@ -153,9 +162,11 @@ static int restore_memory(struct resource *resource, const struct estate_resourc
     if (resource_charge(resource, GPU_QUOTA_MEMORY, record->size) < 0)
         return -ENOMEM;
     buffer = restore_buffer(resource, record);
+    error = buffer == NULL ? errno : 0;
     if (buffer == NULL) {
+        tell_want(gpu, -error);
         log_stranger("The bytes of blob %u are lost with the worker: %s.", resource->node.id,
-                     strerror(errno));
+                     strerror(error));
         return 0;
     }
     resource_set_buffer(resource, buffer);
@@ -183,7 +194,7 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
     if (resource->renderer != NULL)
         resource->known = 1u << resource->renderer->index;
     tally->lost += record.keeper != 0 && resource->renderer == NULL;
-    result = restore_memory(resource, &record);
+    result = restore_memory(gpu, resource, &record);
     if (result < 0 || (resource->buffer != NULL && resource->buffer->size < resource->size)) {
         shelf_drop(gpu->estate.shelf, record.key);
         resource_destroy(resource);
@@ -354,9 +365,8 @@ static void restore_kind(struct gpu *gpu, unsigned step, struct tally *tally)
 
         if (result == 0)
             continue;
-        if (result < 0 && gpu->device.host->cannot_resume != NULL)
-            gpu->device.host->cannot_resume(gpu->device.host, result);
         if (result < 0) {
+            tell_want(gpu, result);
             tally->bad++;
             log_stranger("The %s of %u cannot be brought back: %s.", steps[step].name,
                          store_id(store, handle), strerror(-result));
