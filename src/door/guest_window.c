@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #define NO_TICKET 0u
+#define UNMAP_TRIES 8u
 
 /* One request under way. It names the mapping by its range and serial: the mapping may be gone
  * before the answer, and another in its place. */
@@ -122,15 +123,25 @@ static void unmapped(void *data, int result)
     finish_request(r, result == -EIO ? 0 : result);
 }
 
-static void unmap(struct guest_window *w, struct shm_mapping *m, uint64_t ticket)
+/* What is not taken out stands in the way: it is worth some tries. */
+static int ask_to_unmap(struct guest_window *w, const struct shm_mapping *m, uint64_t ticket)
 {
     struct vhost_user_mmap mmap = mmap_of(w, m->range.start, m->range.size, 0, 0);
+    int result = -ENOMEM;
+
+    for (unsigned i = 0; i < UNMAP_TRIES && result == -ENOMEM; i++)
+        result = send_mmap(w, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, -1, unmapped,
+                           request_create(w, m, ticket));
+    return result;
+}
+
+static void unmap(struct guest_window *w, struct shm_mapping *m, uint64_t ticket)
+{
     int result;
 
     shm_ledger_leaving(m, ticket);
     m->doubtful = false;
-    result = send_mmap(w, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, -1, unmapped,
-                       request_create(w, m, ticket));
+    result = ask_to_unmap(w, m, ticket);
     if (result < 0) {
         /* Without a channel the front-end cannot be reached: it keeps its own reference until it
          * resets. */
@@ -237,7 +248,7 @@ static int map(struct guest_window *w, const struct shm_wish *wish, int fd)
 }
 
 /* Whether the wish is for what the worker before this one had mapped already. What else of it is in
- * the way is taken out: another try finds the place free. */
+ * the way is taken out, and what nobody owns and could not be: another try finds the place free. */
 static bool inherit(struct guest_window *w, const struct shm_wish *wish, int fd)
 {
     struct range *range;
@@ -252,7 +263,7 @@ static bool inherit(struct guest_window *w, const struct shm_wish *wish, int fd)
     for (range = range_set_overlap(&w->ledger.set, wish->offset, wish->size);
          range != NULL && range->start < wish->offset + wish->size; range = range_set_next(range)) {
         m = (struct shm_mapping *)(void *)range;
-        if (m->bequeathed && m->state == SHM_MAPPED && !m->orphan) {
+        if ((m->bequeathed && m->state == SHM_MAPPED && !m->orphan) || (m->orphan && m->doubtful)) {
             m->orphan = true;
             unmap(w, m, NO_TICKET);
         }
