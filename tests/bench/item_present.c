@@ -11,6 +11,8 @@
  * "pixels": a resource, to which each frame is transferred before it is flushed. "blob": a blob of
  * the guest's own memory, of which a frame is only flushed.
  */
+#define DISPLAY_PATIENCE_MS 1000u /* until the back-end has spoken there for the first time */
+
 static struct picture picture; /* of the item at work */
 
 enum note { NOTE_BYTES, NOTE_TURNS };
@@ -70,12 +72,21 @@ static int place_frame(struct work *work)
     return 0;
 }
 
+/* It may well answer commands before it asks. */
+static bool await_display(struct rig *rig)
+{
+    for (unsigned waited = 0; !rig->display.asked && waited < DISPLAY_PATIENCE_MS; waited += 10)
+        if (rig_attend(rig, -1, 10) != -ETIMEDOUT)
+            break;
+    return rig->display.asked;
+}
+
 static int prepare(struct work *work)
 {
     bool blob = is_blob(work);
     int r;
 
-    if (!work->rig.display.asked)
+    if (!await_display(&work->rig))
         return item_unsupported(work, "it does not speak on the display socket");
     if (blob && !(work->rig.frontend.features & VHOST_USER_BIT(VIRTIO_GPU_F_RESOURCE_BLOB)))
         return item_unsupported(work, "it has no blobs (VIRTIO_GPU_F_RESOURCE_BLOB)");
