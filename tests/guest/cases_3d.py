@@ -49,25 +49,38 @@ def virgl_outputs(bench):
         raise Failure(f"modetest flips at {rates} Hz: {' / '.join(lines[-4:])}")
 
 
+# At the top of modetest's pattern: the bars of SMPTE, grey to blue.
+BARS = [(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192), (192, 0, 0),
+        (0, 0, 192)]
+
+
+def bars_of(bench, outputs):
+    """The bars that the outputs show, side by side, and their sizes; or why there is no picture."""
+    try:
+        pictures = [bench.screenshot(output, f"modetest-{output}.png") for output in range(outputs)]
+    except Failure as why:
+        return str(why)
+    row = b"".join(picture.rows[10] for picture in pictures)
+    middles = [(2 * bar + 1) * len(row) // 3 // 14 for bar in range(7)]
+    return ([tuple(row[3 * x:3 * x + 3]) for x in middles],
+            [f"{picture.width}x{picture.height}" for picture in pictures])
+
+
 @virgl.case
 def virgl_pictures(bench):
     """Screenshots: modetest's pattern on every output, and kmscube's cube on the first."""
     bench.own("screenshots")
     outputs = connectors(bench)
     words = " ".join(f"-s {connector}:{mode}" for connector, mode in outputs)
+    wanted = (BARS, [mode for _, mode in outputs])
     # What it waits for at the end, on its standard input, never comes.
-    pattern = bench.start("pattern", f"sh -c \"sleep 100 | modetest -M virtio_gpu {words}\"")
-    time.sleep(3)
-    row = b""
-    for output, (_, mode) in enumerate(outputs):
-        picture = bench.screenshot(output, f"modetest-{output}.png")
+    pattern = bench.start("pattern", f"sh -c \"sleep 1000 | modetest -M virtio_gpu {words}\"")
+    end = time.monotonic() + 60
+    while (found := bars_of(bench, len(outputs))) != wanted and time.monotonic() < end:
+        time.sleep(0.2)
+    expect(wanted, bars_and_sizes=found)
+    for output in range(len(outputs)):
         bench.keep_picture(f"modetest-{output}.png")
-        expect(mode, size=f"{picture.width}x{picture.height}")
-        row += picture.rows[10]
-    # One picture for all outputs, side by side: at its top the bars of SMPTE, grey to blue.
-    middles = [(2 * bar + 1) * len(row) // 3 // 14 for bar in range(7)]
-    expect([(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192),
-            (192, 0, 0), (0, 0, 192)], bars=[tuple(row[3 * x:3 * x + 3]) for x in middles])
     bench.run("pkill modetest; pkill sleep", good=False)
     pattern.exit()
     picture_of(bench, "kmscube", "kmscube -c 100000")
@@ -75,9 +88,9 @@ def virgl_pictures(bench):
 
 def picture_of(bench, name, command, program=None):
     """out/NAME.png: what the first output shows while the command draws."""
-    drawing = bench.start(name, f"sh -c \"sleep 100 | {command}\"")
+    drawing = bench.start(name, f"sh -c \"sleep 1000 | {command}\"")
     colours = 0
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while colours < 200 and time.monotonic() < end:
         colours = bench.screenshot(0, f"{name}.png").colours()
     bench.keep_picture(f"{name}.png")
