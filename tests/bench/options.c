@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SECONDS 0.3
-#define QUICK_SECONDS 0.02
+#define QUICK_SECONDS 0.01
 
 static const char help[] =
     "hostblob-bench: measures a vhost-user GPU or media back-end, ours or another.\n"
