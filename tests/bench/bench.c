@@ -48,7 +48,7 @@ static unsigned each_item(const struct options *options,
 static void list_item(const struct item *item, void *data)
 {
     static const char *const devices[] = {"gpu", "media", "any"};
-    char name[64];
+    char name[FIGURES_NAME];
 
     figures_name(item, name);
     printf("%c %-5s %s\n", item->letter, devices[item->device], name);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,22 +49,43 @@ int figures_add(struct figures *figures, const struct result *result)
     return 0;
 }
 
-void figures_name(const struct item *item, char text[static 64])
+/* Adds to what is there; what does not fit is left out. */
+static void add_word(char text[static FIGURES_NAME], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_word(char text[static FIGURES_NAME], const char *format, ...)
+{
+    size_t have = strlen(text);
+    va_list args;
+    int size;
+
+    va_start(args, format);
+    size = vsnprintf(text + have, FIGURES_NAME - have, format, args);
+    va_end(args);
+    if (size < 0 || (size_t)size >= FIGURES_NAME - have)
+        text[have] = '\0';
+}
+
+void figures_name(const struct item *item, char text[static FIGURES_NAME])
 {
     const struct item_parameters *with = &item->with;
-    char depth[16] = "", live[24] = "", entries[24] = "";
 
+    text[0] = '\0';
+    add_word(text, "%s", item->name);
     if (with->depth != 0)
-        snprintf(depth, sizeof(depth), " x%u", with->depth);
-    if (with->live != 0)
-        snprintf(live, sizeof(live), " of %u", with->live);
+        add_word(text, " x%u", with->depth);
+    if (with->size != NULL)
+        add_word(text, " %s", with->size);
     if (with->entries != 0)
-        snprintf(entries, sizeof(entries), " %u pieces", with->entries);
-    snprintf(text, 64, "%s%s%s%s%s%s%s%s%s%s%s%s", item->name, depth, with->size != NULL ? " " : "",
-             with->size != NULL ? with->size : "", entries, live, with->backing != NULL ? " " : "",
-             with->backing != NULL ? with->backing : "", with->path != NULL ? " " : "",
-             with->path != NULL ? with->path : "", item->floor == FLOOR_MAPPING ? " " : "",
-             item->floor == FLOOR_MAPPING ? front_end_name(with->front_end) : "");
+        add_word(text, " %u pieces", with->entries);
+    if (with->live != 0)
+        add_word(text, " of %u", with->live);
+    if (with->backing != NULL)
+        add_word(text, " %s", with->backing);
+    if (with->path != NULL)
+        add_word(text, " %s", with->path);
+    if (item->floor == FLOOR_MAPPING)
+        add_word(text, " %s", front_end_name(with->front_end));
 }
 
 /* A figure of a result; NAN where there is none. */
@@ -177,7 +200,7 @@ static void print_item(FILE *to, const struct figures *figures, const struct res
 {
     const struct item *item = last->item;
     double spread = NAN;
-    char name[64];
+    char name[FIGURES_NAME];
 
     figures_name(item, name);
     fprintf(to, "%c %-34s", item->letter, name);

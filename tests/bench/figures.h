@@ -52,7 +52,9 @@ int figures_report(struct figures *figures);
 /* figures_json.c. What figures_round and figures_add write. */
 void figures_json_round(const struct figures *figures, unsigned round, int argc, char **argv);
 void figures_json_result(const struct figures *figures, const struct result *result);
-/* What the item differs in from others of its name: "64", "1080p scattered". */
-void figures_name(const struct item *item, char text[static 64]);
+#define FIGURES_NAME 96u /* bytes */
+/* The item, and what it differs in from others of its name: "null x64", "transfer 1080p
+ * scattered". */
+void figures_name(const struct item *item, char text[static FIGURES_NAME]);
 
 #endif
