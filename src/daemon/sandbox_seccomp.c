@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/sandbox_parts.h"
 
+#define BUILD_SECONDS 5u /* it takes milliseconds */
 #define SIGSYS_STATUS (128 + SIGSYS)
 
 /* Names the system call, for whoever asked by --sandbox-log, and ends as the kernel would have. */
@@ -123,6 +124,17 @@ static scmp_filter_ctx make_filter(const struct sandbox_plan *plan, int *error)
     return NULL;
 }
 
+/* libseccomp (2.5.4) may run in circles when it got no memory. */
+static void on_alarm(int number)
+{
+    static const char text[] = "error: The sandbox cannot be built: libseccomp does not come to an "
+                               "end, as it does where there is no memory.\n";
+
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        _exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
+}
+
 int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
 {
     struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};
@@ -130,13 +142,18 @@ int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
     int r;
 
     *what = "seccomp";
+    signal(SIGALRM, on_alarm);
+    alarm(BUILD_SECONDS);
     filter = make_filter(plan, &r);
-    if (filter == NULL)
+    if (filter == NULL) {
+        alarm(0);
         return r;
+    }
     if (plan->log)
         sigaction(SIGSYS, &action, NULL);
     errno = 0;
     r = believe(seccomp_load(filter));
+    alarm(0);
     seccomp_release(filter);
     return r;
 }
