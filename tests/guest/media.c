@@ -263,6 +263,7 @@ int main(int argc, char **argv)
     };
     int option;
 
+    setvbuf(stdout, NULL, _IOLBF, 0); /* who is killed has said what it said */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);

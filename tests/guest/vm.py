@@ -195,11 +195,12 @@ class Machine:
         command += ["-accel", "kvm"] if accelerator == "kvm" else ["-accel", "tcg,thread=multi"]
         for name in self.channels:
             command += ["-chardev", f"socket,id={name},path={self.path(name)}"]
-        command += ["-serial", "chardev:console", "-serial", "chardev:guest",
+        command += ["-serial", "chardev:console",
                     "-object", "monitor-qmp,id=monitor,chardev=qmp",
                     "-chardev", f"file,id=bulk,path={self.path('bulk')}",
                     "-device", "virtio-serial-pci",
                     "-device", "virtserialport,chardev=bulk,name=bulk",
+                    "-device", "virtserialport,chardev=guest,name=host",
                     "-kernel", self.kernel, "-initrd", self.initramfs,
                     "-append", "console=ttyS0 quiet panic=5"]
         for number, (kind, path, *front) in enumerate(devices):
