@@ -10,6 +10,7 @@
  * they say of it is little, and is counted.
  */
 struct unharmed {
+    uint64_t taken_ns;
     pid_t door, worker;
     int door_fds, worker_fds;
     long worker_kilobytes;
