@@ -203,6 +203,7 @@ static bool judge_upgrade(struct visit *v, struct person *person)
     trial.daemon.pid = door;
     trial_sum.replaced += door != before;
     note_program(door != before);
+    trial.replaced = trial.worker != trial_worker();
     trial.worker = trial_worker();
     if (trial_wish.verbose)
         printf("    %s, %s%s\n", door != before ? "upgraded" : "not upgraded", person->text,
