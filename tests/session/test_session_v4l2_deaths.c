@@ -143,11 +143,7 @@ static void a_worker_dies_of_a_capture(void **state)
     uint32_t last = 0;
 
     open_node(s, "HOSTBLOB_V4L2_CAPTURE");
-    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
-    use_input(s, &stream, 0);
-    stream.fourcc = V4L2_PIX_FMT_YUYV;
-    stream.width = 640;
-    stream.height = 360;
+    open_webcam(s, &stream);
     begin(s, &stream, 4, 0);
     memset(with_host, true, sizeof(with_host));
     for (unsigned i = 0; i < MANY; i++) {
@@ -189,11 +185,7 @@ static void a_program_is_exchanged_amid_a_capture(void **state)
     uint32_t last = 0;
 
     open_node(s, "HOSTBLOB_V4L2_CAPTURE");
-    open_stream(s, &stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
-    use_input(s, &stream, 0);
-    stream.fourcc = V4L2_PIX_FMT_YUYV;
-    stream.width = 640;
-    stream.height = 360;
+    open_webcam(s, &stream);
     begin(s, &stream, 4, 0);
     memset(with_host, true, sizeof(with_host));
     for (unsigned turn = 0; turn < 2; turn++) {

@@ -293,14 +293,19 @@ static inline void use_input(struct story *s, const struct stream *stream, uint3
     assert_int_equal(ask(s, stream, VIDIOC_S_INPUT, &input), 0);
 }
 
-/* Opens the node's webcam for 640x360 in YUYV, which begin() sets. */
+/* Opens the node's webcam for 640x360 in YUYV, 30 times a second: by itself it is far slower. */
 static inline void open_webcam(struct story *s, struct stream *stream)
 {
+    struct v4l2_streamparm parm = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+                                   .parm.capture.timeperframe = {1, 30}};
+
     open_stream(s, stream, V4L2_BUF_TYPE_VIDEO_CAPTURE);
     stream->fourcc = V4L2_PIX_FMT_YUYV;
     stream->width = 640;
     stream->height = 360;
     use_input(s, stream, 0);
+    set_format(s, stream);
+    assert_int_equal(ask(s, stream, VIDIOC_S_PARM, &parm), 0);
 }
 
 #define WHITE 6 /* of the menu "Test Pattern" */
