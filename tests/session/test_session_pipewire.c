@@ -339,10 +339,7 @@ static void another_program_goes_on(void **state)
     struct story *s = story(state);
     struct viewer stream;
 
-    desktop_start_daemon(false);
-    desktop_start_camera("YUY2", "memfd", "320", "240");
-    viewer_start(s, "our-camera");
-    viewer_await_log(s, "(our-camera)");
+    begin(s, "YUY2", "our-camera");
     assert_int_equal(viewer_begin(s, &stream, 640, 480), 0);
     viewer_await_picture(s, &stream, 0, 0);
     for (unsigned i = 0; i < 2; i++) {

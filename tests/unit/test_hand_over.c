@@ -168,7 +168,7 @@ static void run(void)
     }
 }
 
-/* Until the upgrade is over, or so many milliseconds have passed. */
+/* Until the upgrade is over. */
 static void await_result(void)
 {
     uint64_t end = units_now_ns() + PATIENCE_MS * UINT64_C(1000000);

@@ -384,7 +384,6 @@ int main(void)
         FILE_TEST(test_y4m),          FILE_TEST(test_what_it_offers),
         FILE_TEST(test_formats),      FILE_TEST(test_formats_multi),
         FILE_TEST(test_other_chroma), FILE_TEST(test_raw),
-
         FILE_TEST(test_growing),      FILE_TEST(test_slow_guest),
         FILE_TEST(test_replaced),     FILE_TEST(test_ends_at_any_time),
         FILE_TEST(test_refusals),     cmocka_unit_test(test_largest_size),
