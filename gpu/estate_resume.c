@@ -139,13 +139,6 @@ static struct buffer *restore_buffer(struct resource *resource,
     return buffer;
 }
 
-/* Returns where nobody else is to try it: another worker may have what this one lacks. */
-static void tell_want(struct gpu *gpu, int error)
-{
-    if (gpu->device.host->cannot_resume != NULL)
-        gpu->device.host->cannot_resume(gpu->device.host, error);
-}
-
 static int restore_memory(struct gpu *gpu, struct resource *resource,
                           const struct estate_resource *record)
 {
@@ -164,7 +157,7 @@ static int restore_memory(struct gpu *gpu, struct resource *resource,
     buffer = restore_buffer(resource, record);
     error = buffer == NULL ? errno : 0;
     if (buffer == NULL) {
-        tell_want(gpu, -error);
+        device_cannot_resume(gpu->device.host, -error);
         log_stranger("The bytes of blob %u are lost with the worker: %s.", resource->node.id,
                      strerror(error));
         return 0;
@@ -366,7 +359,7 @@ static void restore_kind(struct gpu *gpu, unsigned step, struct tally *tally)
         if (result == 0)
             continue;
         if (result < 0) {
-            tell_want(gpu, result);
+            device_cannot_resume(gpu->device.host, result);
             tally->bad++;
             log_stranger("The %s of %u cannot be brought back: %s.", steps[step].name,
                          store_id(store, handle), strerror(-result));

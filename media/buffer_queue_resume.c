@@ -111,7 +111,6 @@ static void all_back(struct buffer_queue *queue, unsigned *lost)
 
 int buffer_queue_resume(struct buffer_queue *queue, unsigned *lost)
 {
-    struct device_host *host = queue->events->host;
     int r = 0;
 
     *lost = 0;
@@ -125,8 +124,7 @@ int buffer_queue_resume(struct buffer_queue *queue, unsigned *lost)
     if (queue->resume_streams)
         r = buffer_queue_start(queue);
     if (r != 0) {
-        if (host->cannot_resume != NULL)
-            host->cannot_resume(host, r);
+        device_cannot_resume(queue->events->host, r);
         estate_queue(queue);
         all_back(queue, lost);
     }

@@ -232,8 +232,7 @@ static void restore_all(struct media *media, struct estate_tally *tally)
 
             if (r == 0)
                 continue;
-            if (media->device.host->cannot_resume != NULL)
-                media->device.host->cannot_resume(media->device.host, r);
+            device_cannot_resume(media->device.host, r);
             log_stranger("A %s that was left (%u) cannot be: error %d.", restorers[i].name,
                          store_id(store, handle), -r);
             tally->bad++;

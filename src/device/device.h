@@ -80,6 +80,14 @@ struct device_host {
                          device_object_done *done, void *data);
 };
 
+/* Has another worker try what this one cannot bring back, if there may be one: see cannot_resume.
+ */
+static inline void device_cannot_resume(struct device_host *host, int error)
+{
+    if (host->cannot_resume != NULL)
+        host->cannot_resume(host, error);
+}
+
 /* What the door answers the front-end for it. Fixed for the device's life. */
 struct device_facts {
     uint64_t features; /* the device type's own virtio bits; the ring's are added by the worker */
