@@ -74,6 +74,12 @@ int fd_set_inherited(int fd)
     return 0;
 }
 
+bool fd_is_want(int error)
+{
+    return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EMFILE ||
+           error == -ENFILE || error == -EAGAIN;
+}
+
 #define WANT_TRIES 8u
 
 /* The kernel has no memory for it just now, and nothing was sent or taken: what is not said here

@@ -31,6 +31,9 @@ void fd_close(int *fd);
 int fd_duplicate(int fd);
 /* Sets O_NONBLOCK. Returns 0 or -errno. */
 int fd_set_nonblock(int fd);
+/* Whether something failed with 'error' (-errno) because the host has too little of something just
+ * now: what is lacking may be there a moment later. */
+bool fd_is_want(int error);
 /* Clears close-on-exec, for a descriptor that a program to be started inherits. 0 or -errno. */
 int fd_set_inherited(int fd);
 

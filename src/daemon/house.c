@@ -73,9 +73,7 @@ void house_clear(struct house *h)
 
 bool house_patience(int error, unsigned *tries)
 {
-    if ((error != -ENOMEM && error != -ENOBUFS && error != -EMFILE && error != -ENFILE &&
-         error != -ENOSPC && error != -EAGAIN) ||
-        ++*tries > PATIENCE_TRIES)
+    if (!fd_is_want(error) || ++*tries > PATIENCE_TRIES)
         return false;
     usleep(PATIENCE_US);
     return true;
@@ -83,11 +81,13 @@ bool house_patience(int error, unsigned *tries)
 
 void house_tell(struct house *h, const struct starter_message *m)
 {
-    ssize_t n = sizeof(*m);
     unsigned tries = 0;
+    ssize_t n;
 
+    if (h->line < 0)
+        return;
     do
-        n = h->line >= 0 ? fd_send(h->line, m, sizeof(*m), NULL, 0) : (ssize_t)sizeof(*m);
+        n = fd_send(h->line, m, sizeof(*m), NULL, 0);
     while (n < 0 && house_patience((int)n, &tries));
     /* One that has hung up is ending, and may do so in its own way. One that does not read would
      * never hear of a worker's end. */

@@ -197,8 +197,8 @@ static void read_line(struct starting *s, struct house *h)
         log_stranger("The program for the upgrade does not say first what language it speaks.");
     else if (n == sizeof(m))
         take_wish(s, h, &m, &fds);
-    else if (n != -EAGAIN && n != -EINTR && n != -ENOMEM) /* it is there still, then */
-        fd_close(&h->line);                               /* its end is told by SIGCHLD */
+    else if (n != -EAGAIN)  /* it is there still, then */
+        fd_close(&h->line); /* its end is told by SIGCHLD */
     fd_list_finish(&fds);
 }
 

@@ -31,24 +31,17 @@ static void host_call(struct device_host *host, unsigned queue)
         worker_ring_call(&w->rings[queue]);
 }
 
-/* What is lacking may be there a moment later. */
-static bool is_want(int error)
-{
-    error = error > 0 ? -error : error;
-    return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EMFILE ||
-           error == -ENFILE || error == -EAGAIN;
-}
-
 /* The store is whole at any instant, and another worker begins with all that is in it. */
 static void host_cannot_resume(struct device_host *host, int error)
 {
     struct worker *w = worker_of(host);
 
-    if (!is_want(error) || w->journal.page->resume_tries >= RESUME_TRIES)
+    error = error > 0 ? -error : error;
+    if (!fd_is_want(error) || w->journal.page->resume_tries >= RESUME_TRIES)
         return;
     w->journal.page->resume_tries++;
     log_error("Not all that the guest has can be brought back (%s): another worker tries.",
-              strerror(error < 0 ? -error : error));
+              strerror(-error));
     _exit(EXIT_FAILURE);
 }
 
