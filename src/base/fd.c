@@ -80,8 +80,6 @@ bool fd_is_want(int error)
            error == -ENFILE || error == -EAGAIN;
 }
 
-#define WANT_TRIES 8u
-
 /* The kernel has no memory for it just now, and nothing was sent or taken: what is not said here
  * nobody says later, so it is tried again, a few times. */
 static bool wants_again(ssize_t result, unsigned *tries)
@@ -89,7 +87,7 @@ static bool wants_again(ssize_t result, unsigned *tries)
     if (result >= 0)
         return false;
     if (errno == ENOBUFS || errno == ENOMEM)
-        return ++*tries < WANT_TRIES;
+        return ++*tries < FD_WANT_TRIES;
     return errno == EINTR;
 }
 

@@ -34,6 +34,8 @@ int fd_set_nonblock(int fd);
 /* Whether something failed with 'error' (-errno) because the host has too little of something just
  * now: what is lacking may be there a moment later. */
 bool fd_is_want(int error);
+/* So often is tried what takes the kernel some memory, and what nobody would try later. */
+#define FD_WANT_TRIES 8u
 /* Clears close-on-exec, for a descriptor that a program to be started inherits. 0 or -errno. */
 int fd_set_inherited(int fd);
 

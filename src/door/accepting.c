@@ -7,9 +7,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/fd.h"
 #include "base/log.h"
-
-#define TRIES 8u
 
 static void resume_later(struct accepting *accepting)
 {
@@ -44,7 +43,11 @@ static int begin(struct accepting *accepting, sd_event *loop, int fd, sd_event_i
     *accepting = (struct accepting){.fd = fd, .handler = handler, .data = data};
     r = sd_event_add_time_relative(loop, &accepting->resumes, CLOCK_MONOTONIC, 0, 0, on_resume,
                                    accepting);
-    return r < 0 ? r : sd_event_source_set_enabled(accepting->resumes, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(accepting->resumes, SD_EVENT_OFF);
+    if (r < 0)
+        accepting_finish(accepting);
+    return r;
 }
 
 int accepting_init(struct accepting *accepting, sd_event *loop, int fd,
@@ -64,7 +67,7 @@ int accepting_insist(struct accepting *accepting, sd_event *loop, int fd,
 {
     int r = -ENOMEM;
 
-    for (unsigned i = 0; i < TRIES && r < 0; i++)
+    for (unsigned i = 0; i < FD_WANT_TRIES && r < 0; i++)
         r = begin(accepting, loop, fd, handler, data);
     if (r >= 0 && listen_now(accepting) < 0)
         resume_later(accepting);

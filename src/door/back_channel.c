@@ -12,9 +12,9 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "door/listening.h"
 
-#define NOT_SENT 0u /* the 'request' that only waits for those before it */
-#define LISTEN_TRIES 8u
+#define NOT_SENT 0u       /* the 'request' that only waits for those before it */
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
 static const uint8_t nobodys_uuid[16] = "hostblob-barrier";
@@ -361,11 +361,8 @@ bool back_channel_rests(const struct back_channel *ch)
 
 void back_channel_deafen(struct back_channel *ch, bool deaf)
 {
-    int r = ch->io != NULL ? -ENOMEM : 0;
+    int r = ch->io != NULL ? listening_set(ch->io, !deaf) : 0;
 
-    /* To be waited for takes the kernel some memory. */
-    for (unsigned i = 0; i < LISTEN_TRIES && r < 0; i++)
-        r = sd_event_source_set_enabled(ch->io, deaf ? SD_EVENT_OFF : SD_EVENT_ON);
     if (r < 0)
         fail_soon(ch, r);
 }

@@ -7,8 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
-
-#define LISTEN_TRIES 8u
+#include "door/listening.h"
 
 /* Says it once; the owner finishes the connection, so nothing may touch it afterwards. */
 static void connection_break(struct connection *c, const char *reason)
@@ -128,11 +127,8 @@ void connection_finish(struct connection *c)
 
 void connection_hold(struct connection *c, bool hold)
 {
-    int r = -ENOMEM;
+    int r = c->broken ? 0 : listening_set(c->io, !hold);
 
-    /* To be waited for takes the kernel some memory. */
-    for (unsigned i = 0; i < LISTEN_TRIES && r < 0; i++)
-        r = c->broken ? 0 : sd_event_source_set_enabled(c->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
     /* Nothing would ever be read again. */
     if (r < 0 && !hold) {
         log_error("The front-end cannot be listened to: %s.", strerror(-r));

@@ -9,7 +9,6 @@
 #include "base/log.h"
 
 #define NO_TICKET 0u
-#define UNMAP_TRIES 8u
 
 /* One request under way. It names the mapping by its range and serial: the mapping may be gone
  * before the answer, and another in its place. */
@@ -129,7 +128,7 @@ static int ask_to_unmap(struct guest_window *w, const struct shm_mapping *m, uin
     struct vhost_user_mmap mmap = mmap_of(w, m->range.start, m->range.size, 0, 0);
     int result = -ENOMEM;
 
-    for (unsigned i = 0; i < UNMAP_TRIES && result == -ENOMEM; i++)
+    for (unsigned i = 0; i < FD_WANT_TRIES && result == -ENOMEM; i++)
         result = send_mmap(w, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, -1, unmapped,
                            request_create(w, m, ticket));
     return result;

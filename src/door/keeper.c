@@ -23,7 +23,6 @@
 /* Of what the first worker took to start, and some more, another may take. */
 #define START_TIMES 10u
 #define START_LEAST_US UINT64_C(3000000)
-#define LAST_WORDS_TRIES 8u
 #define KILL_AGAIN_US 100000u
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
 
@@ -156,7 +155,7 @@ static void take_last_words(struct keeper *k)
 
     while (k->fd >= 0) {
         n = fd_receive(k->fd, &m, sizeof(m), &fds);
-        if (n == -EAGAIN && ++tries < LAST_WORDS_TRIES)
+        if (n == -EAGAIN && ++tries < FD_WANT_TRIES)
             continue; /* there may have been no memory */
         if (n <= 0)
             break;
