@@ -188,22 +188,11 @@ static int start_thread(struct av_reader *r)
     return -n;
 }
 
-/* Says how it went. */
-static int opened(struct frame_reader *reader, int n)
-{
-    const struct av_reader *r = av_of(reader);
-
-    reader->why[0] = '\0';
-    if (n != 0)
-        say(reader->why, frame_input_reason(n));
-    reader->stream = frame_input_is_stream(&r->input);
-    reader->connects = r->input.kind == FRAME_INPUT_SOCKET;
-    return n;
-}
-
 static int av_reach(struct frame_reader *reader)
 {
-    return opened(reader, frame_input_reach(&av_of(reader)->input));
+    struct frame_input *input = &av_of(reader)->input;
+
+    return frame_reader_opened(reader, input, frame_input_reach(input));
 }
 
 static int av_open(struct frame_reader *reader)
@@ -212,7 +201,7 @@ static int av_open(struct frame_reader *reader)
     int n;
 
     end_thread(r);
-    n = opened(reader, frame_input_open(&r->input));
+    n = frame_reader_opened(reader, &r->input, frame_input_open(&r->input));
     if (n == 0) {
         n = start_thread(r);
         if (n != 0)

@@ -7,6 +7,7 @@
 
 #include <linux/videodev2.h>
 
+#include "media/frame_input.h"
 #include "media/picture.h"
 
 /*
@@ -68,6 +69,10 @@ struct frame_reader {
     uint64_t round; /* frames from the beginning to the end of a loop, once it was there; else 0 */
     char why[FRAME_READER_TEXT]; /* part of a sentence about "it"; "" if there is nothing to say */
 };
+
+/* For an implementation whose input was opened or reached, with the result 'r', which it returns:
+ * notes what it is, and why it cannot be read. */
+int frame_reader_opened(struct frame_reader *reader, const struct frame_input *input, int r);
 
 /* What is to be read, and how. */
 struct frame_reader_options {

@@ -50,28 +50,19 @@ static void begin(struct raw_reader *raw)
     raw->frames = 0;
 }
 
-/* Says how it went. */
-static int opened(struct frame_reader *reader, int r)
-{
-    const struct raw_reader *raw = raw_of(reader);
-
-    reader->why[0] = '\0';
-    if (r != 0)
-        snprintf(reader->why, sizeof(reader->why), "%s", frame_input_reason(r));
-    reader->stream = frame_input_is_stream(&raw->input);
-    reader->connects = raw->input.kind == FRAME_INPUT_SOCKET;
-    return r;
-}
-
 static int raw_reach(struct frame_reader *reader)
 {
-    return opened(reader, frame_input_reach(&raw_of(reader)->input));
+    struct frame_input *input = &raw_of(reader)->input;
+
+    return frame_reader_opened(reader, input, frame_input_reach(input));
 }
 
 static int raw_open(struct frame_reader *reader)
 {
+    struct frame_input *input = &raw_of(reader)->input;
+
     begin(raw_of(reader));
-    return opened(reader, frame_input_open(&raw_of(reader)->input));
+    return frame_reader_opened(reader, input, frame_input_open(input));
 }
 
 /* The bytes have come to an end, in the middle of something or not. */
