@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,26 +264,27 @@ int daemon_process_fds(pid_t pid)
     return count;
 }
 
-int daemon_process_await_fds(pid_t pid, int expected, int milliseconds)
+/* Waits until a process has from 'least' to 'most'. */
+static int await_fds(pid_t pid, int least, int most, int milliseconds)
 {
     int have = daemon_process_fds(pid);
 
-    for (int waited = 0; have != expected && waited < milliseconds * 1000; waited += STEP_US) {
+    for (int waited = 0; (have < least || have > most) && waited < milliseconds * 1000;
+         waited += STEP_US) {
         usleep(STEP_US);
         have = daemon_process_fds(pid);
     }
     return have;
 }
 
+int daemon_process_await_fds(pid_t pid, int expected, int milliseconds)
+{
+    return await_fds(pid, expected, expected, milliseconds);
+}
+
 int daemon_process_await_few_fds(pid_t pid, int most, int milliseconds)
 {
-    int have = daemon_process_fds(pid);
-
-    for (int waited = 0; have > most && waited < milliseconds * 1000; waited += STEP_US) {
-        usleep(STEP_US);
-        have = daemon_process_fds(pid);
-    }
-    return have;
+    return await_fds(pid, INT_MIN, most, milliseconds);
 }
 
 bool daemon_process_alive(pid_t pid)

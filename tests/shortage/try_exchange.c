@@ -266,15 +266,15 @@ void try_upgrade(unsigned role, unsigned kind, uint64_t n)
     if (trial_wish.verbose)
         trial_title(PHASE_UPGRADE, role, kind, n);
     good = judge_upgrade(&v, &person);
-    if (!good)
-        trial_title(PHASE_UPGRADE, role, kind, n);
     if (good && daemon_process_stop(&trial.daemon, 5000) != 0) {
         trial_complain("it does not end in order");
-        trial_title(PHASE_UPGRADE, role, kind, n);
+        good = false;
     } else if (good && !trial_folder_is_clean()) {
         trial_complain("its sockets are left");
-        trial_title(PHASE_UPGRADE, role, kind, n);
+        good = false;
     }
+    if (!good)
+        trial_title(PHASE_UPGRADE, role, kind, n);
     person_finish(&person);
     trial_drop(trial_sum.bad != bad && trial_wish.verbose);
 }
