@@ -123,12 +123,36 @@ static void frames_go_into_the_guests_pages(void **state)
 
 /* ---- a worker that dies ---- */
 
-static void expect_in_turn(struct story *s, struct stream *stream, bool *with_host,
-                           struct virtio_media_event_dqbuf *event)
+/* A stream whose buffers are with the host or with us: each comes back once. */
+struct turns {
+    bool with_host[MOST_BUFFERS];
+    unsigned frames, failed; /* that came; of them, as errors */
+    uint32_t last;           /* the number of the last one */
+};
+
+static void begin_turns(struct story *s, struct stream *stream, struct turns *turns)
 {
-    await(s, stream, event);
-    assert_true(with_host[event->buffer.index]); /* each comes once */
-    with_host[event->buffer.index] = false;
+    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
+    open_webcam(s, stream);
+    begin(s, stream, 4, 0);
+    *turns = (struct turns){.frames = 0};
+    memset(turns->with_host, true, sizeof(turns->with_host));
+}
+
+/* Takes a frame, and queues its buffer again. */
+static void take_turn(struct story *s, struct stream *stream, struct turns *turns)
+{
+    struct virtio_media_event_dqbuf event;
+
+    await(s, stream, &event);
+    assert_true(turns->with_host[event.buffer.index]);
+    turns->with_host[event.buffer.index] = false;
+    turns->failed += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
+    assert_true(turns->frames++ == 0 || (int32_t)(event.buffer.sequence - turns->last) >= 0);
+    turns->last = event.buffer.sequence;
+    assert_int_equal(event.buffer.bytesused, stream->size[0]);
+    queue(s, stream, event.buffer.index);
+    turns->with_host[event.buffer.index] = true;
 }
 
 /* The host's driver has the stream, and does not notice. */
@@ -136,32 +160,21 @@ static void a_worker_dies_of_a_capture(void **state)
 {
     struct story *s = story(state);
     struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-    struct virtio_media_event_dqbuf event;
-    bool with_host[MOST_BUFFERS];
-    unsigned failed = 0, deaths = 0;
+    unsigned deaths = 0;
     struct stream stream;
-    uint32_t last = 0;
+    struct turns turns;
 
-    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
-    open_webcam(s, &stream);
-    begin(s, &stream, 4, 0);
-    memset(with_host, true, sizeof(with_host));
+    begin_turns(s, &stream, &turns);
     for (unsigned i = 0; i < MANY; i++) {
         if (i % 60 == 30) {
             kill(story_worker(s), SIGKILL); /* it has all buffers, and is idle or not */
             deaths++;
         }
-        expect_in_turn(s, &stream, with_host, &event);
-        failed += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
-        assert_true(i == 0 || (int32_t)(event.buffer.sequence - last) >= 0);
-        last = event.buffer.sequence;
-        assert_int_equal(event.buffer.bytesused, stream.size[0]);
-        queue(s, &stream, event.buffer.index);
-        with_host[event.buffer.index] = true;
+        take_turn(s, &stream, &turns);
     }
     print_message("@@ %u frames over %u deaths, %u came back as errors, the last is number %u\n",
-                  MANY, deaths, failed, last);
-    assert_true(failed <= deaths);
+                  MANY, deaths, turns.failed, turns.last);
+    assert_true(turns.failed <= deaths);
     assert_int_equal(ask(s, &stream, VIDIOC_G_FMT, &format), 0);
     assert_int_equal(format.fmt.pix.width, 640);
     end(s, &stream);
@@ -178,35 +191,22 @@ static void a_worker_dies_of_a_capture(void **state)
 static void a_program_is_exchanged_amid_a_capture(void **state)
 {
     struct story *s = story(state);
-    struct virtio_media_event_dqbuf event;
-    bool with_host[MOST_BUFFERS];
-    unsigned failed = 0, frames = 0;
     struct stream stream;
-    uint32_t last = 0;
+    struct turns turns;
 
-    open_node(s, "HOSTBLOB_V4L2_CAPTURE");
-    open_webcam(s, &stream);
-    begin(s, &stream, 4, 0);
-    memset(with_host, true, sizeof(with_host));
+    begin_turns(s, &stream, &turns);
     for (unsigned turn = 0; turn < 2; turn++) {
         pid_t pid = upgrade_begin(s, "--seconds=100");
-        unsigned after = 0;
-        int status = -1;
+        bool made = false;
 
-        while (after < 5) {
-            after += status >= 0 || upgrade_is_done(s, pid, &status);
-            expect_in_turn(s, &stream, with_host, &event);
-            failed += (event.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
-            assert_true(frames++ == 0 || (int32_t)(event.buffer.sequence - last) >= 0);
-            last = event.buffer.sequence;
-            queue(s, &stream, event.buffer.index);
-            with_host[event.buffer.index] = true;
+        for (unsigned after = 0; after < 5; after += made) {
+            made = made || upgrade_is_made(s, pid);
+            take_turn(s, &stream, &turns);
         }
-        if (status != 0)
-            fail_msg("hostblob upgrade said: %s", upgrade_said);
     }
-    print_message("@@ %u frames over 2 upgrades, %u came back as errors\n", frames, failed);
-    assert_true(failed <= 2);
+    print_message("@@ %u frames over 2 upgrades, %u came back as errors\n", turns.frames,
+                  turns.failed);
+    assert_true(turns.failed <= 2);
     end(s, &stream);
     media_guest_close(&s->frontend, stream.session);
     story_await(s, "/device/sessions", 0);

@@ -4,18 +4,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 char upgrade_said[4096];
-
-int64_t upgrade_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
 
 /* Where it writes what it says. */
 static int said_fd(void)
@@ -57,6 +48,17 @@ bool upgrade_is_done(struct story *s, pid_t pid, int *status)
     n = pread(said_fd(), upgrade_said, sizeof(upgrade_said) - 1, 0);
     upgrade_said[n > 0 ? n : 0] = '\0';
     s->daemon.pid = (pid_t)daemon_process_number(&s->daemon, "/door/pid");
+    return true;
+}
+
+bool upgrade_is_made(struct story *s, pid_t pid)
+{
+    int status;
+
+    if (!upgrade_is_done(s, pid, &status))
+        return false;
+    if (status != 0)
+        fail_msg("hostblob upgrade said: %s", upgrade_said);
     return true;
 }
 

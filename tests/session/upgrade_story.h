@@ -8,12 +8,12 @@
 /* What it said last. */
 extern char upgrade_said[4096];
 
-/* ns of a clock that only goes on. */
-int64_t upgrade_now_ns(void);
 /* Asks for it, with one more option. */
 pid_t upgrade_begin(struct story *s, const char *option);
 /* Whether it has ended: then *status is its exit status, and the story knows the new door. */
 bool upgrade_is_done(struct story *s, pid_t pid, int *status);
+/* Whether it has ended; it must have been made then. */
+bool upgrade_is_made(struct story *s, pid_t pid);
 /* All of it, while the front-end does nothing but answer. Returns the exit status. */
 int upgrade(struct story *s, const char *option);
 /* All of it, which is made: another door and another worker serve. */
