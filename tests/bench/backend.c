@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/bench/clock.h"
+#include "tests/frontend/daemon_process.h"
 
 #define WORDS 64u /* of a command */
 #define STEP_US 200
@@ -32,20 +32,7 @@ static bool listens_itself(const struct options *options)
 
 int backend_connect(const struct backend *backend)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd, error;
-
-    if (strlen(backend->path) >= sizeof(address.sun_path))
-        return -ENAMETOOLONG;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    strcpy(address.sun_path, backend->path);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    error = -errno;
-    close(fd);
-    return error;
+    return daemon_process_connect_to(backend->path);
 }
 
 /* The words of the command, with the socket's path where it is asked for. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/bench/backend.h"
+#include "tests/frontend/daemon_process.h"
 
 /* What /proc says of a back-end's processes. One that ends meanwhile counts for nothing. */
 
@@ -148,21 +149,6 @@ static void add_memory(pid_t pid, struct backend_state *state)
         state->each[state->listed++] = (struct backend_part){rss, pss};
 }
 
-static long count_fds(pid_t pid)
-{
-    char path[32];
-    long count = 0;
-    DIR *fds;
-
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-    fds = opendir(path);
-    for (struct dirent *entry; fds != NULL && (entry = readdir(fds)) != NULL;)
-        count += entry->d_name[0] != '.';
-    if (fds != NULL)
-        closedir(fds);
-    return count;
-}
-
 void backend_look(struct backend *backend, struct backend_state *state)
 {
     backend_find(backend);
@@ -170,9 +156,10 @@ void backend_look(struct backend *backend, struct backend_state *state)
     state->cpu_ns = backend_cpu_ns(backend);
     for (unsigned i = 0; i < backend->count; i++) {
         pid_t pid = backend->processes[i];
+        int fds = daemon_process_fds(pid);
 
         state->tasks += each_task(pid, "status", add_switches, &state->wakeups);
         add_memory(pid, state);
-        state->fds += count_fds(pid);
+        state->fds += fds > 0 ? fds : 0;
     }
 }

@@ -33,76 +33,72 @@ int blob_begin(struct work *work)
     return gpu_command(work, &command, sizeof(command), "CTX_CREATE");
 }
 
-void blob_fill_create(void *at, uint32_t resource, uint64_t size)
+int blob_place_create(struct work *work, unsigned slot, uint32_t resource, uint64_t size)
 {
-    *(struct virtio_gpu_resource_create_blob *)at = (struct virtio_gpu_resource_create_blob){
+    struct virtio_gpu_resource_create_blob *command =
+        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
+                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
+
+    if (command == NULL)
+        return -ENOSPC;
+    *command = (struct virtio_gpu_resource_create_blob){
         .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = BLOB_CONTEXT},
         .resource_id = resource,
         .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
         .blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
         .size = size,
     };
+    return 0;
 }
 
-void blob_fill_map(void *at, uint32_t resource, uint64_t offset)
+int blob_place_map(struct work *work, unsigned slot, uint32_t resource, uint64_t offset)
 {
-    *(struct virtio_gpu_resource_map_blob *)at = (struct virtio_gpu_resource_map_blob){
-        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
-        .resource_id = resource,
-        .offset = offset,
-    };
-}
-
-void blob_fill_unmap(void *at, uint32_t resource)
-{
-    *(struct virtio_gpu_resource_unmap_blob *)at = (struct virtio_gpu_resource_unmap_blob){
-        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, .resource_id = resource};
-}
-
-void blob_fill_unref(void *at, uint32_t resource)
-{
-    *(struct virtio_gpu_resource_unref *)at = (struct virtio_gpu_resource_unref){
-        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNREF, .resource_id = resource};
-}
-
-static void *place_create(struct work *work, unsigned slot, uint32_t resource, uint64_t size)
-{
-    void *at = volley_place(&work->rig.volley, slot, sizeof(struct virtio_gpu_resource_create_blob),
-                            0, 0, sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
-
-    if (at != NULL)
-        blob_fill_create(at, resource, size);
-    return at;
-}
-
-static void *place_map(struct work *work, unsigned slot, uint32_t resource, uint64_t offset)
-{
-    void *at =
-        volley_place(&work->rig.volley, slot, sizeof(struct virtio_gpu_resource_map_blob), 0, 0,
+    struct virtio_gpu_resource_map_blob *command =
+        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
                      sizeof(struct virtio_gpu_resp_map_info), VIRTIO_GPU_RESP_OK_MAP_INFO);
 
-    if (at != NULL)
-        blob_fill_map(at, resource, offset);
-    return at;
+    if (command == NULL)
+        return -ENOSPC;
+    *command = (struct virtio_gpu_resource_map_blob){
+        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, .resource_id = resource, .offset = offset};
+    return 0;
+}
+
+int blob_place_unmap(struct work *work, unsigned slot, uint32_t resource)
+{
+    struct virtio_gpu_resource_unmap_blob *command =
+        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
+                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
+
+    if (command == NULL)
+        return -ENOSPC;
+    *command = (struct virtio_gpu_resource_unmap_blob){
+        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, .resource_id = resource};
+    return 0;
+}
+
+int blob_place_unref(struct work *work, unsigned slot, uint32_t resource)
+{
+    struct virtio_gpu_resource_unref *command =
+        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
+                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
+
+    if (command == NULL)
+        return -ENOSPC;
+    *command = (struct virtio_gpu_resource_unref){.hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNREF,
+                                                  .resource_id = resource};
+    return 0;
 }
 
 int blob_place(struct work *work, uint32_t resource, uint64_t size, uint64_t offset)
 {
-    const size_t answer = sizeof(struct virtio_gpu_ctrl_hdr);
-    struct volley *volley = &work->rig.volley;
-    void *unmap, *unref;
+    int r = blob_place_create(work, 0, resource, size);
 
-    if (place_create(work, 0, resource, size) == NULL ||
-        place_map(work, 1, resource, offset) == NULL)
-        return -ENOSPC;
-    unmap = volley_place(volley, 2, sizeof(struct virtio_gpu_resource_unmap_blob), 0, 0, answer,
-                         GPU_OK);
-    unref = volley_place(volley, 3, sizeof(struct virtio_gpu_resource_unref), 0, 0, answer, GPU_OK);
-    if (unmap == NULL || unref == NULL)
-        return -ENOSPC;
-    blob_fill_unmap(unmap, resource);
-    blob_fill_unref(unref, resource);
-    return 0;
+    if (r == 0)
+        r = blob_place_map(work, 1, resource, offset);
+    if (r == 0)
+        r = blob_place_unmap(work, 2, resource);
+    return r == 0 ? blob_place_unref(work, 3, resource) : r;
 }
 
 /* One kind of command for all of them. */
@@ -111,15 +107,14 @@ static int64_t fire_many(struct work *work, uint32_t first, unsigned count, uint
 {
     for (unsigned done = 0; done < count;) {
         unsigned some = count - done < AT_ONCE ? count - done : AT_ONCE;
-        int r;
+        int r = 0;
 
-        for (unsigned i = 0; i < some; i++) {
-            uint64_t at = offset + (uint64_t)(done + i) * PAGE;
-
-            if ((map ? place_map(work, i, first + done + i, at)
-                     : place_create(work, i, first + done + i, PAGE)) == NULL)
-                return -ENOSPC;
-        }
+        for (unsigned i = 0; r == 0 && i < some; i++)
+            r = map ? blob_place_map(work, i, first + done + i,
+                                     offset + (uint64_t)(done + i) * PAGE)
+                    : blob_place_create(work, i, first + done + i, PAGE);
+        if (r < 0)
+            return r;
         r = volley_fire(&work->rig.volley, 0, some);
         if (r < 0)
             return r == -EPROTO ? (int64_t)work->rig.volley.got : r;

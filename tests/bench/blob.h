@@ -12,11 +12,11 @@
 /* Makes the context; says 'unsupported' if the back-end has no window, no blobs, or no kind of
  * context in which this program knows how to make one. 0 or -errno. */
 int blob_begin(struct work *work);
-/* Fill in prepared commands. */
-void blob_fill_create(void *at, uint32_t resource, uint64_t size);
-void blob_fill_map(void *at, uint32_t resource, uint64_t offset);
-void blob_fill_unmap(void *at, uint32_t resource);
-void blob_fill_unref(void *at, uint32_t resource);
+/* Prepare commands in a slot. 0 or -ENOSPC. */
+int blob_place_create(struct work *work, unsigned slot, uint32_t resource, uint64_t size);
+int blob_place_map(struct work *work, unsigned slot, uint32_t resource, uint64_t offset);
+int blob_place_unmap(struct work *work, unsigned slot, uint32_t resource);
+int blob_place_unref(struct work *work, unsigned slot, uint32_t resource);
 /* The four of them, each in the slot of its own: 0 makes, 1 maps, 2 unmaps, 3 destroys it. */
 int blob_place(struct work *work, uint32_t resource, uint64_t size, uint64_t offset);
 /* Makes 'count' blobs of a page, with the numbers from 'first' on, as many at once as fit into the

@@ -147,6 +147,13 @@ static int compare(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
+/* Sorts them; there is one at least. */
+static double middle_of(double *values, unsigned count)
+{
+    qsort(values, count, sizeof(*values), compare);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
 /* The median over the rounds of an item; 'spread' (or NULL) is what the furthest is away from it.
  * NAN when no round counts. */
 static double median(const struct figures *figures, const struct item *item, figure *of, bool quiet,
@@ -164,8 +171,7 @@ static double median(const struct figures *figures, const struct item *item, fig
     }
     if (count == 0)
         return NAN;
-    qsort(values, count, sizeof(*values), compare);
-    middle = (values[(count - 1) / 2] + values[count / 2]) / 2;
+    middle = middle_of(values, count);
     if (spread != NULL)
         *spread = fmax(values[count - 1] - middle, middle - values[0]) / middle;
     return middle;
@@ -189,9 +195,7 @@ static void print_values(FILE *to, const struct figures *figures, const struct r
         for (unsigned i = 0; i < figures->count && count < 1000; i++)
             if (figures->results[i].item == last->item && v < figures->results[i].value_count)
                 values[count++] = figures->results[i].values[v].value;
-        qsort(values, count, sizeof(*values), compare);
-        fprintf(to, "%s%s %.6g", v > 0 ? ", " : "", last->values[v].name,
-                (values[(count - 1) / 2] + values[count / 2]) / 2);
+        fprintf(to, "%s%s %.6g", v > 0 ? ", " : "", last->values[v].name, middle_of(values, count));
     }
     fprintf(to, "\n");
 }

@@ -156,9 +156,8 @@ static struct json_object *parameters_of(const struct figures *figures, const st
         add_text(to, "path", with->path);
     if (item->letter == 'F')
         add_count(to, "live", with->live);
-    if (item->floor == FLOOR_MAPPING) {
+    if (item->floor == FLOOR_MAPPING)
         add_text(to, "front_end", front_end_name(with->front_end));
-    }
     return to;
 }
 

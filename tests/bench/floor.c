@@ -56,13 +56,6 @@ void floor_end(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
-
-    return one < other ? -1 : one > other;
-}
-
 double floor_time(int (*turn)(void *data), void *data, double seconds)
 {
     static uint32_t times[MOST_TIMES];
@@ -75,11 +68,11 @@ double floor_time(int (*turn)(void *data), void *data, double seconds)
 
         r = turn(data);
         now = clock_ns();
-        times[count++] = now - before < UINT32_MAX ? (uint32_t)(now - before) : UINT32_MAX;
+        times[count++] = clock_span(before, now);
     }
     if (r < 0)
         return r;
-    qsort(times, count, sizeof(*times), compare);
+    clock_sort(times, count);
     return times[count / 2];
 }
 

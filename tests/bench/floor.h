@@ -47,6 +47,9 @@ double floor_ring(const struct options *options, unsigned depth, double seconds)
 double floor_message(const struct options *options, uint64_t size, double seconds);
 double floor_copy(const struct options *options, uint32_t width, uint32_t height, bool scattered,
                   double seconds);
+/* The numbers of 'count' pages in disorder, which is always the same: that of the scattered
+ * pictures, whose transfer is held against this floor. */
+void floor_shuffle(uint32_t *pages, uint32_t count);
 /* Times 'turn' over and over for so long: the median in ns, or the -errno that it gave. */
 double floor_time(int (*turn)(void *data), void *data, double seconds);
 /* Runs 'child' in another process on the back-end's processor; it must not return. -errno. */

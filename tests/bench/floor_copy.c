@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "protocol/memory_stream.h"
 #include "tests/bench/floor.h"
 
 /*
@@ -15,20 +16,13 @@
  */
 #define PAGE 4096u
 
-/* The places of the pages, in an order that is always the same. */
-static void shuffle(uint32_t *pages, uint32_t count)
+void floor_shuffle(uint32_t *pages, uint32_t count)
 {
-    uint64_t random = 88172645463325252ull;
-
     for (uint32_t i = 0; i < count; i++)
         pages[i] = i;
     for (uint32_t i = count; i > 1; i--) {
-        uint32_t other, kept = pages[i - 1];
+        uint32_t other = (uint32_t)(memory_stream_word(7, i) % i), kept = pages[i - 1];
 
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        other = (uint32_t)(random % i);
         pages[i - 1] = pages[other];
         pages[other] = kept;
     }
@@ -69,7 +63,7 @@ double floor_copy(const struct options *options, uint32_t width, uint32_t height
 
     sched_getaffinity(0, sizeof(before), &before);
     if (from != MAP_FAILED && to != MAP_FAILED && pages != NULL) {
-        shuffle(pages, (uint32_t)(whole / PAGE));
+        floor_shuffle(pages, (uint32_t)(whole / PAGE));
         memset(from, 0x5a, whole);
         floor_pin(options->back_end_cpu);
         copy(&picture); /* what is touched the first time costs more */

@@ -36,11 +36,6 @@ static bool find_room(struct work *work)
     return false;
 }
 
-static unsigned messages(const struct work *work)
-{
-    return work->rig.frontend.counts.maps + work->rig.frontend.counts.unmaps;
-}
-
 static int fire_all(struct work *work, unsigned first, unsigned count)
 {
     for (unsigned slot = first; slot < first + count; slot++) {
@@ -84,12 +79,12 @@ static int prepare_map(struct work *work)
 
     if (r < 0 || work->unsupported[0] != '\0')
         return r;
-    before = messages(work);
+    before = rig_messages(&work->rig);
     r = fire_all(work, 0, 3);
-    if (r == 0 && messages(work) == before)
+    if (r == 0 && rig_messages(&work->rig) == before)
         return item_unsupported(work,
                                 "its buffers lie in memory that is mapped already: see arena");
-    work->notes[NOTE_MAPS] = messages(work);
+    work->notes[NOTE_MAPS] = rig_messages(&work->rig);
     work->notes[NOTE_BARRIERS] = work->rig.frontend.counts.barriers;
     work->notes[NOTE_TABLES] = work->rig.frontend.counts.tables;
     return r;
@@ -107,10 +102,11 @@ static int prove_map(struct work *work)
     const struct frontend_counts *counts = &work->rig.frontend.counts;
     double turns = work->turns;
 
-    item_value(work, "messages", (double)(messages(work) - work->notes[NOTE_MAPS]) / turns);
+    item_value(work, "messages",
+               (double)(rig_messages(&work->rig) - work->notes[NOTE_MAPS]) / turns);
     item_value(work, "barriers", (double)(counts->barriers - work->notes[NOTE_BARRIERS]) / turns);
     item_value(work, "tables", (double)(counts->tables - work->notes[NOTE_TABLES]) / turns);
-    return messages(work) - work->notes[NOTE_MAPS] == 2 * work->turns
+    return rig_messages(&work->rig) - work->notes[NOTE_MAPS] == 2 * work->turns
                ? 0
                : rig_trouble(&work->rig, -EPROTO, "not every turn was a map and an unmap");
 }
@@ -131,30 +127,23 @@ static int prepare_arena(struct work *work)
 
     if (r < 0 || work->unsupported[0] != '\0')
         return r;
-    before = messages(work);
+    before = rig_messages(&work->rig);
     r = fire_all(work, 0, 4);
     if (r < 0)
         return r;
-    if (messages(work) != before)
+    if (rig_messages(&work->rig) != before)
         return item_unsupported(work, "it maps each buffer by itself: see map");
     made = blob_make_many(work, MEASURED, pairs, 0, true, false);
     if (made != 0)
         return rig_trouble(&work->rig, -EPROTO, "RESOURCE_CREATE_BLOB is answered 0x%x",
                            (unsigned)made);
-    for (unsigned i = 0; i < pairs; i++) {
-        struct volley *volley = &work->rig.volley;
-        void *map =
-            volley_place(volley, 2 * i, sizeof(struct virtio_gpu_resource_map_blob), 0, 0,
-                         sizeof(struct virtio_gpu_resp_map_info), VIRTIO_GPU_RESP_OK_MAP_INFO);
-        void *unmap = volley_place(volley, 2 * i + 1, sizeof(struct virtio_gpu_resource_unmap_blob),
-                                   0, 0, sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
-
-        if (map == NULL || unmap == NULL)
-            return -ENOSPC;
-        blob_fill_map(map, MEASURED + i, work->notes[NOTE_OFFSET] + (uint64_t)i * PAGE);
-        blob_fill_unmap(unmap, MEASURED + i);
+    for (unsigned i = 0; r == 0 && i < pairs; i++) {
+        r = blob_place_map(work, 2 * i, MEASURED + i,
+                           work->notes[NOTE_OFFSET] + (uint64_t)i * PAGE);
+        if (r == 0)
+            r = blob_place_unmap(work, 2 * i + 1, MEASURED + i);
     }
-    return 0;
+    return r;
 }
 
 static int turn_arena(struct work *work)

@@ -4,6 +4,7 @@
 
 #include "protocol/virtio_media.h"
 #include "tests/bench/gpu.h"
+#include "tests/frontend/media_guest.h"
 
 /*
  * Commands that hardly do anything, so that what is seen is the way there and back.
@@ -66,21 +67,14 @@ static int prepare_pictures(struct work *work)
     return 0;
 }
 
-static int open_session(struct work *work)
-{
-    struct virtio_media_cmd_header open = {.cmd = VIRTIO_MEDIA_CMD_OPEN};
-    struct virtio_media_resp_open answer = {0};
-    int64_t r = rig_command(&work->rig, &open, sizeof(open), &answer, sizeof(answer));
-
-    work->session = answer.session_id;
-    return r == 0 ? 0 : rig_trouble(&work->rig, -EPROTO, "OPEN is answered %lld", (long long)r);
-}
-
 static int prepare_ioctl(struct work *work)
 {
-    int r = open_session(work);
+    int r = media_guest_open(&work->rig.frontend, &work->session);
 
-    for (unsigned slot = 0; r == 0 && slot < work->with.depth; slot++) {
+    if (r != 0)
+        return rig_trouble(&work->rig, -EPROTO, "OPEN is answered %d", r);
+
+    for (unsigned slot = 0; slot < work->with.depth; slot++) {
         struct virtio_media_cmd_ioctl *head =
             volley_place(&work->rig.volley, slot, sizeof(*head), 0, 0,
                          sizeof(struct virtio_media_resp_header) + sizeof(int), 0);
@@ -91,7 +85,7 @@ static int prepare_ioctl(struct work *work)
                                                 .session_id = work->session,
                                                 .code = _IOC_NR(VIDIOC_G_INPUT)};
     }
-    if (r == 0 && volley_fire(&work->rig.volley, 0, 1) == -EPROTO)
+    if (volley_fire(&work->rig.volley, 0, 1) == -EPROTO)
         return item_unsupported(work, "it has no inputs: VIDIOC_G_INPUT is answered %u",
                                 work->rig.volley.got);
     return r;

@@ -14,11 +14,6 @@
  */
 static struct stream stream; /* of the item at work */
 
-static unsigned messages(const struct work *work)
-{
-    return work->rig.frontend.counts.maps + work->rig.frontend.counts.unmaps;
-}
-
 static int prepare_frames(struct work *work)
 {
     int r = stream_open(&stream, work);
@@ -120,9 +115,9 @@ static int prepare_either(struct work *work, bool *by_messages)
 
     if (r < 0 || work->unsupported[0] != '\0')
         return r;
-    before = messages(work);
+    before = rig_messages(&work->rig);
     r = turn_map(work);
-    *by_messages = messages(work) != before;
+    *by_messages = rig_messages(&work->rig) != before;
     return r < 0 ? r : 0;
 }
 

@@ -36,18 +36,11 @@ int item_take_memory(struct work *work, uint64_t size)
     return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
-
-    return one < other ? -1 : one > other;
-}
-
 static void note_times(struct result *result, uint32_t *times, size_t count)
 {
     if (count == 0)
         return;
-    qsort(times, count, sizeof(*times), compare);
+    clock_sort(times, count);
     result->least_us = times[0] / 1e3;
     result->p50_us = times[count / 2] / 1e3;
     result->p99_us = times[(count - 1) * 99 / 100] / 1e3;
@@ -72,7 +65,7 @@ static int take_turns(struct work *work, struct result *result, uint32_t *times)
         now = clock_ns();
         result->operations += r > 0 ? (unsigned)r : 0;
         if (count < MOST_TIMES)
-            times[count++] = now - before < UINT32_MAX ? (uint32_t)(now - before) : UINT32_MAX;
+            times[count++] = clock_span(before, now);
         work->turns++;
     }
     volley_lean(false);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
+
 #define SECONDS 0.3
 #define QUICK_SECONDS 0.01
 
@@ -121,24 +123,15 @@ static int mistake(const char *what, const char *value)
     return 3;
 }
 
-/* A whole number between 'least' and 'most'; false if 'text' is none. */
-static bool number(const char *text, long least, long most, long *value)
-{
-    char *end;
-
-    *value = strtol(text, &end, 10);
-    return end != text && *end == '\0' && *value >= least && *value <= most;
-}
-
 static bool cpu_number(const char *text, int *cpu)
 {
     cpu_set_t allowed;
-    long value;
+    unsigned value;
 
     *cpu = OPTIONS_ANY_CPU;
     if (strcmp(text, "any") == 0)
         return true;
-    if (!number(text, 0, CPU_SETSIZE - 1, &value))
+    if (!units_parse_number(text, 0, CPU_SETSIZE - 1, &value))
         return false;
     *cpu = (int)value;
     return sched_getaffinity(0, sizeof(allowed), &allowed) < 0 || CPU_ISSET(value, &allowed);
@@ -174,17 +167,17 @@ static int first_cpu(void)
 /* Where and what. Returns what is wrong with it. */
 static const char *take_where(struct options *options, int option, const char *value)
 {
-    long n;
+    unsigned n;
 
     switch (option) {
     case OPT_FD:
-        options->fd = number(value, 3, 1023, &n) ? (int)n : -1;
+        options->fd = units_parse_number(value, 3, 1023, &n) ? (int)n : -1;
         return options->fd < 0 ? "--fd takes a number from 3 to 1023" : NULL;
     case OPT_SOCKET:
         options->socket = value;
         return NULL;
     case OPT_PID:
-        options->pid = number(value, 1, 1 << 22, &n) ? (pid_t)n : -1;
+        options->pid = units_parse_number(value, 1, 1 << 22, &n) ? (pid_t)n : -1;
         return options->pid < 0 ? "--pid takes the number of a process" : NULL;
     case OPT_DEVICE:
         options->media = strcmp(value, "media") == 0;
@@ -209,7 +202,7 @@ static const char *take_where(struct options *options, int option, const char *v
 static const char *take_work(struct options *options, int option, const char *value)
 {
     char *end;
-    long n;
+    unsigned n;
 
     switch (option) {
     case OPT_ITEMS:
@@ -218,10 +211,10 @@ static const char *take_work(struct options *options, int option, const char *va
     case OPT_DEPTH:
         return depth_list(options, value) ? NULL : "--depth takes numbers from 1 to 120";
     case OPT_ROUNDS:
-        options->rounds = number(value, 1, 1000, &n) ? (unsigned)n : 0;
+        options->rounds = units_parse_number(value, 1, 1000, &n) ? n : 0;
         return options->rounds == 0 ? "--rounds takes a number from 1 to 1000" : NULL;
     case OPT_ROUND:
-        options->first_round = number(value, 1, 1000000, &n) ? (unsigned)n : 0;
+        options->first_round = units_parse_number(value, 1, 1000000, &n) ? n : 0;
         return options->first_round == 0 ? "--round takes a number" : NULL;
     case OPT_SECONDS:
         options->seconds = strtod(value, &end);

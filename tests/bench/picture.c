@@ -12,19 +12,6 @@
 #define QUICK_PATIENCE_MS 1000
 #define VISIBLE 0xffffffu /* of a pixel: the fourth byte is nothing */
 
-/* In an order that is always the same. */
-static void shuffle(uint32_t *order, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = i;
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t other = (uint32_t)(memory_stream_word(7, i) % i), kept = order[i - 1];
-
-        order[i - 1] = order[other];
-        order[other] = kept;
-    }
-}
-
 static int write_entries(struct picture *picture)
 {
     struct guest_ram *ram = &picture->work->rig.frontend.ram;
@@ -58,7 +45,7 @@ int picture_init(struct picture *picture, struct work *work, uint32_t width, uin
         picture->order = calloc(picture->pages, sizeof(*picture->order));
         if (picture->order == NULL)
             return -ENOMEM;
-        shuffle(picture->order, picture->pages);
+        floor_shuffle(picture->order, picture->pages);
     }
     for (uint64_t i = 0; r == 0 && i < size / 4; i++)
         *picture_pixel(picture, (uint32_t)(i % width), (uint32_t)(i / width)) =

@@ -125,6 +125,11 @@ int64_t rig_command(struct rig *rig, const void *request, size_t size, void *ans
     return *(const uint32_t *)answer;
 }
 
+unsigned rig_messages(const struct rig *rig)
+{
+    return rig->frontend.counts.maps + rig->frontend.counts.unmaps;
+}
+
 bool rig_has_capset(const struct rig *rig, uint32_t capset)
 {
     for (unsigned i = 0; i < rig->capset_count; i++)

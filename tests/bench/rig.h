@@ -51,6 +51,8 @@ int64_t rig_command(struct rig *rig, const void *request, size_t size, void *ans
 /* Notes what went wrong; the first one counts. Returns 'result'. */
 int rig_trouble(struct rig *rig, int result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* SHMEM requests of the back-end so far. */
+unsigned rig_messages(const struct rig *rig);
 bool rig_has_capset(const struct rig *rig, uint32_t capset);
 
 #endif

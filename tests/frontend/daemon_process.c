@@ -77,19 +77,27 @@ static int spawn(struct daemon_process *daemon, const char *variable, const char
     return daemon->program < 0 ? -errno : 0;
 }
 
-int daemon_process_connect(const struct daemon_process *daemon)
+int daemon_process_connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+    int fd, error;
 
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    memcpy(address.sun_path, daemon->socket_path, strlen(daemon->socket_path) + 1);
+    strcpy(address.sun_path, path);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     error = -errno;
     close(fd);
     return error;
+}
+
+int daemon_process_connect(const struct daemon_process *daemon)
+{
+    return daemon_process_connect_to(daemon->socket_path);
 }
 
 /* Waits until a file is there, while the program runs. */

@@ -29,7 +29,9 @@ int daemon_process_start(struct daemon_process *daemon, const char *variable,
 /* The same with --fd=N on one end of a socketpair; *socket is the other, which the caller owns. */
 int daemon_process_start_fd(struct daemon_process *daemon, const char *variable,
                             const char *const *arguments, int *socket);
-/* Connects to its socket. A descriptor that the caller owns, or -errno. */
+/* Connects to the socket at a path. A descriptor that the caller owns, or -errno. */
+int daemon_process_connect_to(const char *path);
+/* And to the program's own. */
 int daemon_process_connect(const struct daemon_process *daemon);
 /* Waits for its end. The wait status, or -ETIMEDOUT (it still runs), or -ECHILD. */
 int daemon_process_wait(struct daemon_process *daemon, int milliseconds);

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <json-c/json_pointer.h>
@@ -38,17 +37,16 @@ static ssize_t read_whole(int fd, char *to, size_t size)
 struct json_object *daemon_process_state(const struct daemon_process *daemon)
 {
     static char text[STATE_SIZE];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = daemon_process_connect_to(daemon->control_path);
     struct json_object *state = NULL;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ssize_t size = -EIO;
 
-    if (fd < 0)
+    if (fd < 0) {
+        errno = -fd;
         return NULL;
-    memcpy(address.sun_path, daemon->control_path, strlen(daemon->control_path) + 1);
+    }
     /* Nothing more is said: so it does not wait for us to ask. */
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        shutdown(fd, SHUT_WR) == 0)
+    if (shutdown(fd, SHUT_WR) == 0)
         size = read_whole(fd, text, sizeof(text) - 1);
     close(fd);
     if (size >= 0) {
