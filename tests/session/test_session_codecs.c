@@ -8,6 +8,14 @@
 /* Crowds at the codecs of real devices. */
 #define STEPS 1200u
 
+/* Each of them has had something to do. */
+static void assert_worked(const struct codec_crowd *crowd)
+{
+    assert_true(crowd->streams > CODEC_CROWD_SESSIONS && crowd->sources > CODEC_CROWD_SESSIONS);
+    if (crowd->encodes)
+        assert_true(crowd->pictures > CODEC_CROWD_SESSIONS);
+}
+
 static void a_crowd_comes_and_goes(struct story *s, const char *kind)
 {
     struct footprint door, worker;
@@ -27,11 +35,8 @@ static void a_crowd_comes_and_goes(struct story *s, const char *kind)
     print_message("%u sessions, %u streams, %u sources, %u pictures; %u closed at work\n",
                   crowd.opened, crowd.streams, crowd.sources, crowd.pictures, crowd.killed_at_work);
     assert_int_equal(crowd.opened, crowd.closed);
-    assert_true(crowd.streams > CODEC_CROWD_SESSIONS &&
-                crowd.killed_at_work > CODEC_CROWD_SESSIONS);
-    assert_true(crowd.sources > CODEC_CROWD_SESSIONS);
-    if (crowd.encodes)
-        assert_true(crowd.pictures > CODEC_CROWD_SESSIONS);
+    assert_true(crowd.killed_at_work > CODEC_CROWD_SESSIONS);
+    assert_worked(&crowd);
     story_end(s);
 }
 
@@ -61,9 +66,7 @@ static void a_crowd_outlives_its_workers(struct story *s, const char *kind)
     assert_int_not_equal(story_worker(s), first);
     print_message("%u sessions, %u streams, %u sources, %u pictures over %u deaths\n", crowd.opened,
                   crowd.streams, crowd.sources, crowd.pictures, crowd.deaths);
-    assert_true(crowd.streams > CODEC_CROWD_SESSIONS && crowd.sources > CODEC_CROWD_SESSIONS);
-    if (crowd.encodes)
-        assert_true(crowd.pictures > CODEC_CROWD_SESSIONS);
+    assert_worked(&crowd);
     story_end(s);
 }
 
@@ -89,9 +92,7 @@ static void a_crowd_outlives_its_program(struct story *s, const char *kind)
     print_message("%u sessions, %u streams, %u sources, %u pictures over %u upgrades\n",
                   crowd.opened, crowd.streams, crowd.sources, crowd.pictures, crowd.upgrades);
     assert_int_equal(crowd.opened, crowd.closed);
-    assert_true(crowd.streams > CODEC_CROWD_SESSIONS && crowd.sources > CODEC_CROWD_SESSIONS);
-    if (crowd.encodes)
-        assert_true(crowd.pictures > CODEC_CROWD_SESSIONS);
+    assert_worked(&crowd);
     story_end(s);
 }
 

@@ -133,23 +133,30 @@ static void expect(struct story *s, struct camera *c, uint32_t sequence, uint32_
     queue(s, c, event.buffer.index);
 }
 
+/* A camera whose film has so many frames, with one more option or NULL, and a guest. */
+static void open_film(struct story *s, struct camera *c, uint32_t frames, const char *option)
+{
+    char line[80];
+    int fd;
+
+    camera_init(c);
+    fd = open(c->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    snprintf(line, sizeof(line), "YUV4MPEG2 W%u H%u F60:1 C420\n", WIDTH, HEIGHT);
+    write_all(fd, line, strlen(line));
+    write_frames(fd, 0, frames, true);
+    close(fd);
+    story_start(s, (const char *const[]){"--kind=file", c->option, option, NULL});
+    story_join(s);
+    assert_int_equal(media_guest_post_events(&s->frontend, 16), 0);
+}
+
 static void a_film_is_a_camera(void **state)
 {
     struct story *s = story(state);
     struct virtio_media_event_dqbuf event;
     struct camera c;
-    char line[80];
-    int fd;
 
-    camera_init(&c);
-    fd = open(c.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    snprintf(line, sizeof(line), "YUV4MPEG2 W%u H%u F60:1 C420\n", WIDTH, HEIGHT);
-    write_all(fd, line, strlen(line));
-    write_frames(fd, 0, 12, true);
-    close(fd);
-    story_start(s, (const char *const[]){"--kind=file", c.option, NULL});
-    story_join(s);
-    assert_int_equal(media_guest_post_events(&s->frontend, 16), 0);
+    open_film(s, &c, 12, NULL);
     for (unsigned round = 0; round < 2; round++) {
         begin_stream(s, &c);
         for (uint32_t n = 0; n < 12; n++)
@@ -169,18 +176,8 @@ static void a_film_goes_on(void **state)
     struct story *s = story(state);
     struct virtio_media_event_dqbuf event;
     struct camera c;
-    char line[80];
-    int fd;
 
-    camera_init(&c);
-    fd = open(c.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    snprintf(line, sizeof(line), "YUV4MPEG2 W%u H%u F60:1 C420\n", WIDTH, HEIGHT);
-    write_all(fd, line, strlen(line));
-    write_frames(fd, 0, 90, true);
-    close(fd);
-    story_start(s, (const char *const[]){"--kind=file", c.option, NULL});
-    story_join(s);
-    assert_int_equal(media_guest_post_events(&s->frontend, 16), 0);
+    open_film(s, &c, 90, NULL);
     begin_stream(s, &c);
     for (uint32_t n = 0; n < 90; n++) {
         if (n % 15 == 14)
@@ -200,19 +197,9 @@ static void a_film_goes_on_in_another_program(void **state)
 {
     struct story *s = story(state);
     struct camera c;
-    char line[80];
     uint32_t n = 0;
-    int fd;
 
-    camera_init(&c);
-    fd = open(c.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    snprintf(line, sizeof(line), "YUV4MPEG2 W%u H%u F60:1 C420\n", WIDTH, HEIGHT);
-    write_all(fd, line, strlen(line));
-    write_frames(fd, 0, 12, true);
-    close(fd);
-    story_start(s, (const char *const[]){"--kind=file", c.option, "--loop", NULL});
-    story_join(s);
-    assert_int_equal(media_guest_post_events(&s->frontend, 16), 0);
+    open_film(s, &c, 12, "--loop");
     begin_stream(s, &c);
     for (unsigned turn = 0; turn < 2; turn++) {
         pid_t pid = upgrade_begin(s, "--seconds=60");

@@ -115,6 +115,16 @@ static inline int file_camera_create(struct file_camera *c, const char *line)
     return fd;
 }
 
+/* A whole film: its line, and so many frames of 'size' bytes. */
+static inline void file_camera_film(struct file_camera *c, const char *line, unsigned frames,
+                                    size_t size)
+{
+    int fd = file_camera_create(c, line);
+
+    file_write_frames(fd, 0, frames, size, true);
+    close(fd);
+}
+
 static inline void file_camera_get_format(struct file_camera *c)
 {
     struct v4l2_format format = {.type = media_type(c->f)};
@@ -133,6 +143,14 @@ static inline void file_camera_open(struct file_camera *c)
     c->session = media_session(c->f);
     media_post_events(c->f, 16, 608);
     file_camera_get_format(c);
+}
+
+/* A loop, as fast as the guest takes it. */
+static inline void file_camera_open_loop(struct file_camera *c)
+{
+    c->options.loop = true;
+    c->options.pace = MEDIA_PACE_GUEST;
+    file_camera_open(c);
 }
 
 /* What came before the stream ended is of no interest any more. */

@@ -8,14 +8,6 @@
 #define LINE "YUV4MPEG2 W160 H98 F100:1 Ip C420jpeg XCOMMENT\n"
 #define SIZE (160u * 98 * 3 / 2)
 
-static void make_y4m(struct file_camera *c, unsigned frames)
-{
-    int fd = file_camera_create(c, LINE);
-
-    file_write_frames(fd, 0, frames, SIZE, true);
-    close(fd);
-}
-
 static uint64_t time_of(const struct file_camera *c)
 {
     return (uint64_t)c->event.buffer.timestamp.tv_sec * 1000000000u +
@@ -27,7 +19,7 @@ static void test_y4m(void **state)
 {
     struct file_camera *c = *state;
 
-    make_y4m(c, 20);
+    file_camera_film(c, LINE, 20, SIZE);
     file_camera_open(c);
     assert_int_equal(c->picture.format->fourcc, V4L2_PIX_FMT_YUV420);
     assert_int_equal(c->picture.width, 160);
@@ -62,7 +54,7 @@ static void test_what_it_offers(void **state)
     struct file_camera *c = *state;
     struct v4l2_format format;
 
-    make_y4m(c, 1);
+    file_camera_film(c, LINE, 1, SIZE);
     file_camera_open(c);
     for (unsigned i = 0; i < 3; i++) {
         struct v4l2_fmtdesc desc = {.index = i, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
@@ -133,7 +125,7 @@ static void check_made(const struct file_camera *c, uint32_t n)
 
 static void make_formats(struct file_camera *c, const uint32_t *fourccs, unsigned count)
 {
-    make_y4m(c, 3);
+    file_camera_film(c, LINE, 3, SIZE);
     c->options.pace = MEDIA_PACE_GUEST;
     file_camera_open(c);
     for (unsigned i = 0; i < count; i++) {
@@ -266,7 +258,7 @@ static void test_slow_guest(void **state)
     struct file_camera *c = *state;
     uint64_t dropped;
 
-    make_y4m(c, 6);
+    file_camera_film(c, LINE, 6, SIZE);
     file_camera_open(c);
     file_camera_start(c, 1);
     for (uint32_t n = 0; n < 6; n++) {
@@ -287,7 +279,7 @@ static void test_replaced(void **state)
     struct file_camera *c = *state;
     int fd;
 
-    make_y4m(c, 2);
+    file_camera_film(c, LINE, 2, SIZE);
     c->options.pace = MEDIA_PACE_GUEST;
     file_camera_open(c);
     file_camera_subscribe(c, V4L2_EVENT_SOURCE_CHANGE);
@@ -310,10 +302,8 @@ static void test_ends_at_any_time(void **state)
 {
     struct file_camera *c = *state;
 
-    make_y4m(c, 3);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_film(c, LINE, 3, SIZE);
+    file_camera_open_loop(c);
     for (unsigned i = 0; i < 60; i++) {
         file_camera_start(c, 4);
         for (unsigned n = 0; n < i % 7; n++)

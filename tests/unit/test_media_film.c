@@ -91,9 +91,7 @@ static void test_film(void **state)
         file_camera_stop(c);
     }
     media_fixture_destroy(c->f);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_open_loop(c);
     file_camera_start(c, 3);
     for (uint32_t n = 0; n < 40; n++)
         file_camera_expect(c, n, n % 12);
@@ -294,9 +292,7 @@ static void test_ends_at_any_time(void **state)
     make_raw(c, 0, 5);
     assert_int_equal(end_shell(begin_shell(c, QUIET "-c:v ffv1 -f matroska $out")), 0);
     drop_raw(c);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_open_loop(c);
     for (unsigned i = 0; i < 20; i++) {
         file_camera_start(c, 3);
         for (uint32_t n = 0; n < i % 7; n++)

@@ -7,14 +7,6 @@
 #define LINE "YUV4MPEG2 W160 H98 F100:1 Ip C420jpeg XCOMMENT\n"
 #define SIZE (160u * 98 * 3 / 2)
 
-static void make_y4m(struct file_camera *c, unsigned frames)
-{
-    int fd = file_camera_create(c, LINE);
-
-    file_write_frames(fd, 0, frames, SIZE, true);
-    close(fd);
-}
-
 /* Three frames and a half, over and over: the half never shows. */
 static void test_loop(void **state)
 {
@@ -25,9 +17,7 @@ static void test_loop(void **state)
     file_write_text(fd, "FRAME\n");
     file_write_frames(fd, 3, 1, SIZE / 2, false);
     close(fd);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_open_loop(c);
     file_camera_start(c, 3);
     for (uint32_t i = 0; i < 50; i++)
         file_camera_expect(c, i, i % 3);
@@ -39,10 +29,8 @@ static void test_loop_of_nothing(void **state)
 {
     struct file_camera *c = *state;
 
-    make_y4m(c, 2);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_film(c, LINE, 2, SIZE);
+    file_camera_open_loop(c);
     file_camera_start(c, 1);
     file_camera_expect(c, 0, 0);
     close(file_camera_create(c, LINE));
@@ -77,10 +65,8 @@ static void goes_on_anywhere(struct file_camera *c)
 {
     static const uint32_t places[] = {3, 4, 6, 4000000001u};
 
-    make_y4m(c, 3);
-    c->options.loop = true;
-    c->options.pace = MEDIA_PACE_GUEST;
-    file_camera_open(c);
+    file_camera_film(c, LINE, 3, SIZE);
+    file_camera_open_loop(c);
     file_camera_start(c, 3);
     file_camera_expect(c, 0, 0);
     for (unsigned i = 0; i < 4; i++) {
