@@ -135,26 +135,31 @@ static void on_alarm(int number)
     _exit(EXIT_FAILURE);
 }
 
-int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
+static int load(const struct sandbox_plan *plan)
 {
     struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};
-    scmp_filter_ctx filter;
+    int r;
+    scmp_filter_ctx filter = make_filter(plan, &r);
+
+    if (filter == NULL)
+        return r;
+    if (plan->log)
+        sigaction(SIGSYS, &action, NULL);
+    errno = 0;
+    r = believe(seccomp_load(filter));
+    seccomp_release(filter);
+    return r;
+}
+
+int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
+{
     int r;
 
     *what = "seccomp";
     signal(SIGALRM, on_alarm);
     alarm(BUILD_SECONDS);
-    filter = make_filter(plan, &r);
-    if (filter == NULL) {
-        alarm(0);
-        return r;
-    }
-    if (plan->log)
-        sigaction(SIGSYS, &action, NULL);
-    errno = 0;
-    r = believe(seccomp_load(filter));
+    r = load(plan);
     alarm(0);
-    seccomp_release(filter);
     return r;
 }
 

@@ -84,6 +84,13 @@ static bool send_packet(int fd, const void *bytes, size_t size, unsigned count)
     return n == (ssize_t)size;
 }
 
+/* Another one, which has asked nothing yet. */
+static void library_comes(void)
+{
+    f.asked = f.answered = 0;
+    PEER_MUST(render_relay_set_library(&f.relay, a_line(&f.library)) == 0);
+}
+
 static void library_says(struct reader *r)
 {
     static const uint32_t sizes[] = {4, 8, 4, 40, 8};
@@ -161,7 +168,7 @@ static void step(struct reader *r)
     else if (choice < 212)
         fd_close(&f.library);
     else if (choice < 216)
-        f.asked = f.answered = 0, render_relay_set_library(&f.relay, a_line(&f.library));
+        library_comes();
     else if (choice < 240)
         server_hears();
     if (choice % 4 != 3)
@@ -176,7 +183,7 @@ static void begin(uint8_t setup)
     f.library = f.server = -1;
     PEER_MUST(sd_event_new(&f.loop) >= 0);
     render_relay_init(&f.relay, f.loop, &handler, NULL);
-    PEER_MUST(render_relay_set_library(&f.relay, a_line(&f.library)) == 0);
+    library_comes();
     if (setup % 4 != 0)
         PEER_MUST(render_relay_set_server(&f.relay, a_line(&f.server)) == 0);
 }
