@@ -31,7 +31,8 @@ def inside(command, suite="trixie", **environment):
 
 
 def archive(root):
-    """What is laid over the quick tests' initramfs: another init, and modules for 9p."""
+    """What is laid over the quick tests' initramfs, whose 'port' it uses: another init, and modules
+    for 9p."""
     module = cargo.initramfs_module()
     module.MODULES = MODULES
     with open(os.path.join(root, "packages")) as file:
