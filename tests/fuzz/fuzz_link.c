@@ -381,7 +381,7 @@ static void begin(uint8_t setup)
     f.qemu = setup & 1;
     region = (struct shm_region){.shmid = 1, .size = PAGES * f.page};
     PEER_MUST(sd_event_new(&f.loop) >= 0);
-    guest_window_init(&f.window, f.loop, 5000000, region, &handler, NULL);
+    guest_window_init(&f.window, f.loop, FUZZ_PATIENCE_US, region, &handler, NULL);
     f.window.stats = &f.stats;
     f.window.writable = true;
     f.window.drops_at_reset = f.window.needs_barrier = f.window.channel.knock = f.qemu;

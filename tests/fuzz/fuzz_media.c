@@ -60,7 +60,7 @@ static void drain(struct guest *g)
 static void settle(struct guest *g)
 {
     const struct command *command = &g->f->media->command;
-    uint64_t end = units_now_ns() + 20000000000ull;
+    uint64_t end = units_now_ns() + FUZZ_PATIENCE_US * 1000;
 
     if (g->f->port.asked)
         fake_port_answer(&g->f->port, g->f->port.result);
