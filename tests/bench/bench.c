@@ -57,11 +57,10 @@ static void list_item(const struct item *item, void *data)
 static void measure_item(const struct item *item, void *data)
 {
     struct figures *figures = data;
-    unsigned round = figures->rounds - 1;
     struct result result;
 
-    measure(item, figures->options, &figures->floors[round], &result);
-    result.round = round;
+    measure(item, figures->options, &result);
+    result.round = figures->rounds - 1;
     if (figures_add(figures, &result) < 0)
         fprintf(stderr, "hostblob-bench: there is no memory for the figures\n");
 }

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOISY 1.3
-
 int figures_init(struct figures *figures, const struct options *options)
 {
     memset(figures, 0, sizeof(*figures));
@@ -155,9 +153,9 @@ static double middle_of(double *values, unsigned count)
 }
 
 /* The median over the rounds of an item; 'spread' (or NULL) is what the furthest is away from it.
- * NAN when no round counts. */
-static double median(const struct figures *figures, const struct item *item, figure *of, bool quiet,
-                     double *spread)
+ * 'steady': only of rounds in which a slice counts. NAN when no round counts. */
+static double median(const struct figures *figures, const struct item *item, figure *of,
+                     bool steady, double *spread)
 {
     double values[1000], middle;
     unsigned count = 0;
@@ -165,8 +163,8 @@ static double median(const struct figures *figures, const struct item *item, fig
     for (unsigned i = 0; i < figures->count && count < 1000; i++) {
         const struct result *result = &figures->results[i];
 
-        if (result->item == item && result->operations > 0 &&
-            !(quiet && figures->floors[result->round].noisy) && !isnan(of(result)))
+        if (result->item == item && result->operations > 0 && !(steady && result->steady == 0) &&
+            !isnan(of(result)))
             values[count++] = of(result);
     }
     if (count == 0)
@@ -231,25 +229,18 @@ static void print_item(FILE *to, const struct figures *figures, const struct res
         print_values(to, figures, last);
 }
 
-/* A round is noisy if something took the floors longer than in the best one. */
-static unsigned find_noise(struct figures *figures)
+/* Slices of time in which the machine was not as fast at the end as at the beginning. */
+static void print_unsteady(FILE *to, const struct figures *figures)
 {
-    double ring = INFINITY, copy = INFINITY, message = INFINITY;
-    unsigned noisy = 0;
+    unsigned slices = 0, steady = 0;
 
-    for (unsigned i = 0; i < figures->rounds; i++) {
-        ring = fmin(ring, figures->floors[i].ring[0]);
-        message = fmin(message, figures->floors[i].message[0]);
-        copy = fmin(copy, figures->floors[i].copy[0][0]);
+    for (unsigned i = 0; i < figures->count; i++) {
+        slices += figures->results[i].slices;
+        steady += figures->results[i].steady;
     }
-    for (unsigned i = 0; i < figures->rounds; i++) {
-        struct floors *floors = &figures->floors[i];
-
-        floors->noisy = floors->ring[0] > NOISY * ring || floors->message[0] > NOISY * message ||
-                        floors->copy[0][0] > NOISY * copy;
-        noisy += floors->noisy;
-    }
-    return noisy;
+    if (steady < slices)
+        fprintf(to, "In %u of %u slices of time the machine changed its pace: they do not count.\n",
+                slices - steady, slices);
 }
 
 static bool is_last(const struct figures *figures, unsigned index)
@@ -262,7 +253,7 @@ static bool is_last(const struct figures *figures, unsigned index)
 
 unsigned figures_print(struct figures *figures, FILE *to)
 {
-    unsigned noisy = find_noise(figures), failed = 0;
+    unsigned failed = 0;
 
     fprintf(to,
             "\n%s: medians of %u rounds; us unless it says otherwise. A turn is all that is in the "
@@ -274,8 +265,6 @@ unsigned figures_print(struct figures *figures, FILE *to)
         if (is_last(figures, i))
             print_item(to, figures, &figures->results[i]);
     }
-    if (noisy > 0)
-        fprintf(to, "%u of %u rounds were noisy, and count for no ratio to the floor.\n", noisy,
-                figures->rounds);
+    print_unsteady(to, figures);
     return failed;
 }

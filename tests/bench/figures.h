@@ -19,7 +19,10 @@ struct result {
     int64_t wall_ns, back_ns, front_ns; /* in all: time, and processor's time of the two ends */
     double least_us, p50_us, p99_us, p999_us; /* of a turn */
     uint64_t bytes;
-    double floor_ns; /* per operation; 0: there is none */
+    double gauge_ns;         /* see gauge.h: per operation, while this was measured */
+    double floor_ns;         /* the same, if it is the item's floor; 0: there is none */
+    unsigned slices, steady; /* how many there were, and how many of them count */
+    char gauge[40];          /* its name */
     struct item_value values[ITEM_VALUES];
     unsigned value_count;
     char unsupported[160], failed[160];
@@ -41,7 +44,7 @@ void figures_finish(struct figures *figures);
 void figures_round(struct figures *figures, const struct floors *floors, int argc, char **argv);
 /* Adds a result, which is copied, and tells it. 0 or -ENOMEM. */
 int figures_add(struct figures *figures, const struct result *result);
-/* Notes which rounds were noisy, and prints the table. Returns how many items have failed. */
+/* Prints the table. Returns how many items have failed. */
 unsigned figures_print(struct figures *figures, FILE *to);
 
 /* figures_report.c. With --report: begins the folder, before figures_init; and writes the table and

@@ -186,6 +186,10 @@ void figures_json_result(const struct figures *figures, const struct result *res
         json_object_object_add(object, "bytes", NULL);
     add_text(object, "floor", result->floor_ns > 0 ? floor_name(result->item->floor) : NULL);
     add_number(object, "floor_us", result->floor_ns / 1000);
+    add_text(object, "gauge", result->gauge);
+    add_number(object, "gauge_us", result->gauge_ns / 1000);
+    add_count(object, "slices", result->slices);
+    add_count(object, "steady", result->steady);
     values = json_object_new_object();
     for (unsigned i = 0; i < result->value_count; i++)
         add_number(values, result->values[i].name, result->values[i].value);

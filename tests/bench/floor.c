@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "tests/bench/clock.h"
+#include "tests/bench/volley.h"
 
 #define SHARE 0.05 /* s for each */
 #define QUICK_SHARE 0.002
 #define MOST_TIMES (1u << 17)
-#define LEAST 25u /* turns */
+#define LEAST 3u /* turns */
 
 const unsigned floor_depths[FLOOR_DEPTHS] = {1, 2, 16, 64, 120};
 const uint64_t floor_sizes[FLOOR_SIZES] = {4096, 1u << 20, 64u << 20};
@@ -56,7 +57,7 @@ void floor_end(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-double floor_time(int (*turn)(void *data), void *data, double seconds)
+static double median_turn(const struct floor *floor, double seconds)
 {
     static uint32_t times[MOST_TIMES];
     int64_t now = clock_ns(), end = now + (int64_t)(seconds * 1e9);
@@ -66,7 +67,7 @@ double floor_time(int (*turn)(void *data), void *data, double seconds)
     while (r >= 0 && count < MOST_TIMES && (now < end || count < LEAST)) {
         int64_t before = now;
 
-        r = turn(data);
+        r = floor->turn(floor->data);
         now = clock_ns();
         times[count++] = clock_span(before, now);
     }
@@ -76,57 +77,62 @@ double floor_time(int (*turn)(void *data), void *data, double seconds)
     return times[count / 2];
 }
 
+double floor_time(const struct floor *floor, double seconds)
+{
+    cpu_set_t before;
+    double ns;
+
+    sched_getaffinity(0, sizeof(before), &before);
+    floor_pin(floor->cpu);
+    volley_lean(floor->lean);
+    ns = median_turn(floor, seconds);
+    volley_lean(false);
+    sched_setaffinity(0, sizeof(before), &before);
+    return ns < 0 ? ns : ns / floor->per_turn;
+}
+
+void floor_finish(struct floor *floor)
+{
+    if (floor->data != NULL)
+        floor->destroy(floor->data);
+    floor->data = NULL;
+}
+
+/* Times a floor that was just made ('made': 0 or -errno), and ends it. */
+static double time_once(struct floor *floor, int made, double seconds, double *failed)
+{
+    double ns = made < 0 ? made : floor_time(floor, seconds);
+
+    floor_finish(floor);
+    if (ns < 0)
+        *failed = ns;
+    return ns;
+}
+
 int floors_measure(struct floors *floors, const struct options *options)
 {
     double share = options->quick ? QUICK_SHARE : SHARE, failed = 0;
+    struct floor floor;
 
     memset(floors, 0, sizeof(*floors));
-    for (unsigned i = 0; i < FLOOR_DEPTHS; i++) {
-        floors->ring[i] = floor_ring(options, floor_depths[i], share);
-        failed = floors->ring[i] < 0 ? floors->ring[i] : failed;
-    }
-    for (unsigned i = 0; i < FLOOR_SIZES; i++) {
-        floors->message[i] = floor_message(options, floor_sizes[i], share);
-        failed = floors->message[i] < 0 ? floors->message[i] : failed;
-    }
+    for (unsigned i = 0; i < FLOOR_DEPTHS; i++)
+        floors->ring[i] =
+            time_once(&floor, floor_ring(&floor, options, floor_depths[i]), share, &failed);
+    for (unsigned i = 0; i < FLOOR_SIZES; i++)
+        floors->message[i] =
+            time_once(&floor, floor_message(&floor, options, floor_sizes[i]), share, &failed);
     for (unsigned i = 0; i < 4 && !options->media; i++) {
         bool large = i / 2 != 0, scattered = i % 2 != 0;
 
         /* A quick look has no 4K. */
         if (options->quick && large)
             continue;
-        floors->copy[large][scattered] =
-            floor_copy(options, large ? 3840 : 1920, large ? 2160 : 1080, scattered, share * 2);
-        if (floors->copy[large][scattered] < 0)
-            failed = floors->copy[large][scattered];
+        floors->copy[large][scattered] = time_once(
+            &floor,
+            floor_copy(&floor, options, large ? 3840 : 1920, large ? 2160 : 1080, scattered),
+            share * 2, &failed);
     }
     return (int)failed;
-}
-
-double floors_ring(const struct floors *floors, unsigned depth)
-{
-    for (unsigned i = 0; i < FLOOR_DEPTHS; i++)
-        if (floor_depths[i] == depth)
-            return floors->ring[i];
-    return 0;
-}
-
-double floors_mapping(const struct floors *floors, uint64_t bytes)
-{
-    for (unsigned i = 0; i < FLOOR_SIZES; i++)
-        if (floor_sizes[i] == bytes)
-            return floors->message[i] + 2 * floors->ring[0];
-    return 0;
-}
-
-double floors_copy(const struct floors *floors, const char *size, const char *backing)
-{
-    if (size == NULL)
-        return 0;
-    for (unsigned i = 0; i < 2; i++)
-        if (strcmp(floor_pictures[i], size) == 0)
-            return floors->copy[i][backing != NULL && strcmp(backing, floor_backings[1]) == 0];
-    return 0;
 }
 
 const char *floor_name(enum floor_kind kind)

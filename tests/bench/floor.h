@@ -25,33 +25,38 @@ struct floors {
     double ring[FLOOR_DEPTHS];   /* ns per command */
     double message[FLOOR_SIZES]; /* ns per mapping */
     double copy[2][2];           /* ns per picture: 1080p and 4K, from one piece and from pages */
-    bool noisy;
+};
+
+/* A floor that is ready: it is made once, and timed as often as one likes. */
+struct floor {
+    int (*turn)(void *data); /* 0 or -errno */
+    void (*destroy)(void *data);
+    void *data; /* owned; NULL: there is none */
+    unsigned per_turn;
+    int cpu;   /* for the turns, OPTIONS_ANY_CPU: where this process is */
+    bool lean; /* see volley_lean */
 };
 
 extern const unsigned floor_depths[FLOOR_DEPTHS];
 extern const uint64_t floor_sizes[FLOOR_SIZES];
 extern const char *const floor_pictures[2], *const floor_backings[2];
 
-/* 0 or -errno. */
+/* All of them. 0 or -errno. */
 int floors_measure(struct floors *floors, const struct options *options);
-/* ns per operation; 0: there is none. */
-double floors_ring(const struct floors *floors, unsigned depth);
-double floors_mapping(const struct floors *floors, uint64_t bytes);
-/* 'size' and 'backing' as the items name them. */
-double floors_copy(const struct floors *floors, const char *size, const char *backing);
 const char *floor_name(enum floor_kind kind);
 
-/* floor_ring.c, floor_message.c, floor_copy.c: ns per operation, or -errno. The median: another
+/* floor_ring.c, floor_message.c, floor_copy.c: make one. 0 or -errno; then there is none. */
+int floor_ring(struct floor *floor, const struct options *options, unsigned depth);
+int floor_message(struct floor *floor, const struct options *options, uint64_t size);
+int floor_copy(struct floor *floor, const struct options *options, uint32_t width, uint32_t height,
+               bool scattered);
+/* Takes turns for so long: ns per operation, or the -errno that a turn gave. The median: another
  * program that comes between is no part of the floor. */
-double floor_ring(const struct options *options, unsigned depth, double seconds);
-double floor_message(const struct options *options, uint64_t size, double seconds);
-double floor_copy(const struct options *options, uint32_t width, uint32_t height, bool scattered,
-                  double seconds);
+double floor_time(const struct floor *floor, double seconds);
+void floor_finish(struct floor *floor);
 /* The numbers of 'count' pages in disorder, which is always the same: that of the scattered
  * pictures, whose transfer is held against this floor. */
 void floor_shuffle(uint32_t *pages, uint32_t count);
-/* Times 'turn' over and over for so long: the median in ns, or the -errno that it gave. */
-double floor_time(int (*turn)(void *data), void *data, double seconds);
 /* Runs 'child' in another process on the back-end's processor; it must not return. -errno. */
 pid_t floor_fork(const struct options *options, void (*child)(void *data), void *data);
 /* Ends it. */

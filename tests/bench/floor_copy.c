@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,53 +27,63 @@ void floor_shuffle(uint32_t *pages, uint32_t count)
     }
 }
 
-struct picture {
-    uint8_t *to;
-    const uint8_t *from;
-    size_t size;
-    const uint32_t *pages; /* NULL: from one piece */
+struct floor_copy {
+    int fd; /* owned, of 'from' */
+    uint8_t *to, *from;
+    size_t size, whole; /* bytes; the same in whole pages */
+    bool scattered;
+    uint32_t pages[];
 };
 
 static int copy(void *data)
 {
-    const struct picture *picture = data;
+    const struct floor_copy *picture = data;
     size_t size = picture->size;
 
-    if (picture->pages == NULL)
+    if (!picture->scattered)
         memcpy(picture->to, picture->from, size);
-    for (size_t at = 0; picture->pages != NULL && at < size; at += PAGE)
+    for (size_t at = 0; picture->scattered && at < size; at += PAGE)
         memcpy(picture->to + at, picture->from + (size_t)picture->pages[at / PAGE] * PAGE,
                size - at < PAGE ? size - at : PAGE);
     return 0;
 }
 
-double floor_copy(const struct options *options, uint32_t width, uint32_t height, bool scattered,
-                  double seconds)
+static void destroy(void *data)
 {
-    size_t size = (size_t)width * height * 4, whole = (size + PAGE - 1) / PAGE * PAGE;
-    int fd = fd_memfd("floor", whole);
-    uint8_t *from =
-        fd < 0 ? MAP_FAILED : mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    uint8_t *to = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uint32_t *pages = calloc(whole / PAGE, sizeof(*pages));
-    struct picture picture = {to, from, size, scattered ? pages : NULL};
-    double r = -ENOMEM;
-    cpu_set_t before;
+    struct floor_copy *picture = data;
 
-    sched_getaffinity(0, sizeof(before), &before);
-    if (from != MAP_FAILED && to != MAP_FAILED && pages != NULL) {
-        floor_shuffle(pages, (uint32_t)(whole / PAGE));
-        memset(from, 0x5a, whole);
-        floor_pin(options->back_end_cpu);
-        copy(&picture); /* what is touched the first time costs more */
-        r = floor_time(copy, &picture, seconds);
-        sched_setaffinity(0, sizeof(before), &before);
+    if (picture->from != MAP_FAILED)
+        munmap(picture->from, picture->whole);
+    if (picture->to != MAP_FAILED)
+        munmap(picture->to, picture->whole);
+    fd_close(&picture->fd);
+    free(picture);
+}
+
+int floor_copy(struct floor *floor, const struct options *options, uint32_t width, uint32_t height,
+               bool scattered)
+{
+    size_t size = (size_t)width * height * 4, pages = (size + PAGE - 1) / PAGE;
+    struct floor_copy *picture = calloc(1, sizeof(*picture) + pages * sizeof(picture->pages[0]));
+
+    *floor = (struct floor){copy, destroy, picture, 1, options->back_end_cpu, false};
+    if (picture == NULL)
+        return -ENOMEM;
+    picture->size = size;
+    picture->whole = pages * PAGE;
+    picture->scattered = scattered;
+    picture->fd = fd_memfd("floor", picture->whole);
+    picture->from = picture->fd < 0 ? MAP_FAILED
+                                    : mmap(NULL, picture->whole, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                           picture->fd, 0);
+    picture->to =
+        mmap(NULL, picture->whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (picture->from == MAP_FAILED || picture->to == MAP_FAILED) {
+        floor_finish(floor);
+        return -ENOMEM;
     }
-    if (from != MAP_FAILED)
-        munmap(from, whole);
-    if (to != MAP_FAILED)
-        munmap(to, whole);
-    free(pages);
-    fd_close(&fd);
-    return r;
+    floor_shuffle(picture->pages, (uint32_t)pages);
+    memset(picture->from, 0x5a, picture->whole);
+    copy(picture); /* what is touched the first time costs more */
+    return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -31,16 +32,18 @@ static void send_on(void *data)
         ;
 }
 
-struct receiver {
-    int socket;
+struct floor_message {
+    int socket; /* owned, as the sender's and its memfd */
     uint8_t *base;
     uint64_t size;
+    struct sender sender;
+    pid_t child;
 };
 
 /* Takes one, and answers. */
 static int take_one(void *data)
 {
-    const struct receiver *receiver = data;
+    const struct floor_message *receiver = data;
     uint8_t message[MAP_SIZE], answer[ANSWER_SIZE] = {0};
     struct fd_list fds = {0};
     ssize_t r = fd_receive(receiver->socket, message, sizeof(message), &fds);
@@ -59,27 +62,40 @@ static int take_one(void *data)
     return r < 0 ? (int)r : 0;
 }
 
-double floor_message(const struct options *options, uint64_t size, double seconds)
+static void destroy(void *data)
 {
-    uint8_t *base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    struct sender sender = {.fd = fd_memfd("floor", size)};
-    struct receiver receiver = {.base = base, .size = size};
-    int pair[2] = {-1, -1};
-    pid_t child = 0;
-    double r = -ENOMEM;
+    struct floor_message *receiver = data;
 
-    if (sender.fd >= 0 && base != MAP_FAILED &&
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-        sender.socket = pair[1];
-        child = floor_fork(options, send_on, &sender);
-        receiver.socket = pair[0];
-        r = child < 0 ? child : floor_time(take_one, &receiver, seconds);
-    }
-    floor_end(child);
-    fd_close(&pair[0]);
-    fd_close(&pair[1]);
-    fd_close(&sender.fd);
-    if (base != MAP_FAILED)
-        munmap(base, size);
-    return r;
+    floor_end(receiver->child);
+    fd_close(&receiver->socket);
+    fd_close(&receiver->sender.socket);
+    fd_close(&receiver->sender.fd);
+    if (receiver->base != MAP_FAILED)
+        munmap(receiver->base, receiver->size);
+    free(receiver);
+}
+
+int floor_message(struct floor *floor, const struct options *options, uint64_t size)
+{
+    struct floor_message *receiver = calloc(1, sizeof(*receiver));
+    int pair[2] = {-1, -1};
+    int r = 0;
+
+    *floor = (struct floor){take_one, destroy, receiver, 1, OPTIONS_ANY_CPU, false};
+    if (receiver == NULL)
+        return -ENOMEM;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        r = -errno;
+    receiver->socket = pair[0];
+    receiver->sender = (struct sender){.socket = pair[1], .fd = fd_memfd("floor", size)};
+    receiver->size = size;
+    receiver->base =
+        mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (r == 0 && (receiver->sender.fd < 0 || receiver->base == MAP_FAILED))
+        r = -ENOMEM;
+    if (r == 0)
+        r = receiver->child = floor_fork(options, send_on, &receiver->sender);
+    if (r < 0)
+        floor_finish(floor);
+    return r < 0 ? r : 0;
 }

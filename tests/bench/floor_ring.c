@@ -61,16 +61,30 @@ static void serve(void *data)
     }
 }
 
-struct shots {
+struct floor_ring {
+    struct guest_ram ram;
+    struct driver_queue queue;
     struct volley volley;
+    struct device device;
     unsigned depth;
+    pid_t child;
 };
 
 static int fire(void *data)
 {
-    struct shots *shots = data;
+    struct floor_ring *ring = data;
 
-    return volley_fire(&shots->volley, 0, shots->depth);
+    return volley_fire(&ring->volley, 0, ring->depth);
+}
+
+static void destroy(void *data)
+{
+    struct floor_ring *ring = data;
+
+    floor_end(ring->child);
+    driver_queue_finish(&ring->queue);
+    guest_ram_finish(&ring->ram);
+    free(ring);
 }
 
 static int make_ring(struct driver_queue *queue, struct guest_ram *ram)
@@ -84,26 +98,24 @@ static int make_ring(struct driver_queue *queue, struct guest_ram *ram)
     return r;
 }
 
-double floor_ring(const struct options *options, unsigned depth, double seconds)
+int floor_ring(struct floor *floor, const struct options *options, unsigned depth)
 {
-    struct guest_ram ram = {.fd = -1};
-    struct driver_queue queue = {0};
-    struct shots shots = {.volley.queue = &queue, .depth = depth};
-    struct device device = {.queue = &queue};
-    double r = make_ring(&queue, &ram);
-    pid_t child = 0;
+    struct floor_ring *ring = calloc(1, sizeof(*ring));
+    int r;
 
+    *floor = (struct floor){fire, destroy, ring, depth, OPTIONS_ANY_CPU, true};
+    if (ring == NULL)
+        return -ENOMEM;
+    ring->ram.fd = -1;
+    ring->depth = depth;
+    ring->volley.queue = ring->device.queue = &ring->queue;
+    r = make_ring(&ring->queue, &ring->ram);
     for (unsigned slot = 0; r == 0 && slot < depth; slot++)
-        if (volley_place(&shots.volley, slot, ANSWER, 0, 0, ANSWER, OK) == NULL)
+        if (volley_place(&ring->volley, slot, ANSWER, 0, 0, ANSWER, OK) == NULL)
             r = -ENOSPC;
-    if (r == 0) {
-        child = floor_fork(options, serve, &device);
-        volley_lean(true);
-        r = child < 0 ? child : floor_time(fire, &shots, seconds);
-        volley_lean(false);
-    }
-    floor_end(child);
-    driver_queue_finish(&queue);
-    guest_ram_finish(&ram);
-    return r < 0 ? r : r / depth;
+    if (r == 0)
+        r = ring->child = floor_fork(options, serve, &ring->device);
+    if (r < 0)
+        floor_finish(floor);
+    return r < 0 ? r : 0;
 }

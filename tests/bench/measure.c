@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "tests/bench/clock.h"
+#include "tests/bench/gauge.h"
 
 #define MOST_TIMES (1u << 20) /* turns whose time is kept */
+#define SLICE 0.02            /* s */
 #define LEAST_TURNS 3u
 
 void item_value(struct work *work, const char *name, double value)
@@ -47,34 +49,85 @@ static void note_times(struct result *result, uint32_t *times, size_t count)
     result->p999_us = times[(count - 1) * 999 / 1000] / 1e3;
 }
 
-/* Takes turns until the time is over. */
-static int take_turns(struct work *work, struct result *result, uint32_t *times)
+/* What a slice of time has brought. */
+struct slice {
+    uint64_t operations, bytes;
+    int64_t wall_ns, back_ns, front_ns;
+    size_t end; /* of the times */
+};
+
+/* Takes turns for so long. */
+static int take_slice(struct work *work, double seconds, struct slice *slice, uint32_t *times)
 {
     int64_t back = backend_cpu_ns(&work->rig.backend), front = clock_cpu_ns();
-    int64_t begun = clock_ns(), now = begun;
-    int64_t end = begun + (int64_t)(work->options->seconds * 1e9);
-    size_t count = 0;
+    int64_t begun = clock_ns(), now = begun, end = begun + (int64_t)(seconds * 1e9);
+    uint64_t bytes = work->bytes;
     int r = 0;
 
     volley_lean(work->item->lean);
-    work->bytes = 0;
-    for (unsigned turns = 0; r >= 0 && (now < end || turns < LEAST_TURNS); turns++) {
+    do {
         int64_t before = now;
 
         r = work->item->turn(work);
         now = clock_ns();
-        result->operations += r > 0 ? (unsigned)r : 0;
-        if (count < MOST_TIMES)
-            times[count++] = clock_span(before, now);
+        slice->operations += r > 0 ? (unsigned)r : 0;
+        if (slice->end < MOST_TIMES)
+            times[slice->end++] = clock_span(before, now);
         work->turns++;
-    }
+    } while (r >= 0 && now < end);
     volley_lean(false);
-    result->wall_ns = now - begun;
-    result->front_ns = clock_cpu_ns() - front;
-    result->back_ns = backend_cpu_ns(&work->rig.backend) - back;
-    result->bytes = work->bytes;
-    note_times(result, times, count);
+    slice->wall_ns = now - begun;
+    slice->front_ns = clock_cpu_ns() - front;
+    slice->back_ns = backend_cpu_ns(&work->rig.backend) - back;
+    slice->bytes = work->bytes - bytes;
     return r < 0 ? r : 0;
+}
+
+/* Adds a slice in which the gauge was at 'gauge_ns'. */
+static void add_slice(struct result *result, const struct slice *slice, double gauge_ns)
+{
+    double had = (double)result->wall_ns, more = (double)slice->wall_ns;
+
+    result->gauge_ns = (result->gauge_ns * had + gauge_ns * more) / (had + more);
+    result->operations += slice->operations;
+    result->wall_ns += slice->wall_ns;
+    result->back_ns += slice->back_ns;
+    result->front_ns += slice->front_ns;
+    result->bytes += slice->bytes;
+}
+
+/* Takes slices until those that count come to the time that was asked for, or all of them to three
+ * times that. If none counts, the last one is told. */
+static int take_slices(struct work *work, const struct gauge *gauge, struct result *result,
+                       uint32_t *times)
+{
+    double seconds = work->options->seconds, before = gauge_read(gauge);
+    int64_t end = clock_ns() + (int64_t)(seconds * 3e9);
+    size_t count = 0, last = 0;
+    int r = before < 0 ? (int)before : 0;
+
+    while (r == 0 && (double)result->wall_ns < seconds * 1e9 && clock_ns() < end) {
+        struct slice slice = {.end = count};
+        double behind;
+
+        r = take_slice(work, seconds < SLICE ? seconds : SLICE, &slice, times);
+        behind = gauge_read(gauge);
+        if (r < 0 || behind < 0)
+            return r < 0 ? r : (int)behind;
+        result->slices++;
+        last = slice.end;
+        if (gauge_agrees(before, behind)) {
+            add_slice(result, &slice, (before + behind) / 2);
+            count = slice.end;
+            result->steady++;
+        } else if (result->steady == 0) {
+            *result = (struct result){.item = work->item, .slices = result->slices};
+            add_slice(result, &slice, (before + behind) / 2);
+        }
+        before = behind;
+    }
+    note_times(result, times, result->steady > 0 ? count : last);
+    return r;
 }
 
 /* The first turns cost more than all that follow. */
@@ -87,7 +140,8 @@ static int warm_up(struct work *work)
     return r < 0 ? r : 0;
 }
 
-static int work_through(struct work *work, struct result *result, uint32_t *times)
+static int work_through(struct work *work, const struct gauge *gauge, struct result *result,
+                        uint32_t *times)
 {
     const struct item *item = work->item;
     int r = rig_open(&work->rig, work->options, item->with.front_end);
@@ -99,7 +153,7 @@ static int work_through(struct work *work, struct result *result, uint32_t *time
     backend_find(&work->rig.backend);
     r = warm_up(work);
     if (r == 0)
-        r = take_turns(work, result, times);
+        r = take_slices(work, gauge, result, times);
     if (r == 0 && item->prove != NULL)
         r = item->prove(work);
     /* No reason not to tell how fast it is; but one to tell. */
@@ -109,22 +163,6 @@ static int work_through(struct work *work, struct result *result, uint32_t *time
                 work->rig.frontend.violation);
     }
     return r;
-}
-
-static double floor_of(const struct work *work, const struct floors *floors)
-{
-    const struct item_parameters *with = &work->with;
-
-    switch (work->item->floor) {
-    case FLOOR_RING:
-        return floors_ring(floors, with->depth != 0 ? with->depth : 1);
-    case FLOOR_MAPPING:
-        return floors_mapping(floors, with->bytes);
-    case FLOOR_COPY:
-        return floors_copy(floors, with->size, with->backing);
-    default:
-        return 0;
-    }
 }
 
 /* Why it failed: what was seen first, and how the back-end has ended, if it has. */
@@ -147,10 +185,25 @@ static void note_failure(struct work *work, int error, struct result *result)
     result->operations = 0;
 }
 
-void measure(const struct item *item, const struct options *options, const struct floors *floors,
-             struct result *result)
+/* The gauge is made first: what it starts must know nothing of the back-end. */
+static int gauge_and_work(struct work *work, struct result *result)
 {
     static uint32_t times[MOST_TIMES];
+    struct gauge gauge;
+    int r = gauge_init(&gauge, work);
+
+    if (r < 0)
+        rig_trouble(&work->rig, r, "its floor cannot be measured: %s", strerror(-r));
+    else
+        r = work_through(work, &gauge, result, times);
+    snprintf(result->gauge, sizeof(result->gauge), "%s", gauge.name);
+    result->floor_ns = gauge.has_floor ? result->gauge_ns : 0;
+    gauge_finish(&gauge);
+    return r;
+}
+
+void measure(const struct item *item, const struct options *options, struct result *result)
+{
     struct work *work = calloc(1, sizeof(*work));
     int r = -ENOMEM;
 
@@ -159,13 +212,12 @@ void measure(const struct item *item, const struct options *options, const struc
         work->item = item;
         work->with = item->with;
         work->options = options;
-        r = item->whole != NULL ? item->whole(work) : work_through(work, result, times);
+        r = item->whole != NULL ? item->whole(work) : gauge_and_work(work, result);
     }
     if (work != NULL && r < 0)
         note_failure(work, r, result);
     if (work == NULL)
         return;
-    result->floor_ns = floor_of(work, floors);
     memcpy(result->unsupported, work->unsupported, sizeof(result->unsupported));
     memcpy(result->values, work->values, sizeof(result->values));
     result->value_count = work->value_count;

@@ -6,7 +6,6 @@
 
 /* Measures an item with a back-end of its own, and fills in all but the round. What goes wrong is
  * in 'result->failed'. */
-void measure(const struct item *item, const struct options *options, const struct floors *floors,
-             struct result *result);
+void measure(const struct item *item, const struct options *options, struct result *result);
 
 #endif

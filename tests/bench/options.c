@@ -63,11 +63,11 @@ static const char help[] =
     "  --help\n"
     "        Show this and exit.\n"
     "\n"
-    "The floors (a ring with nothing behind it, a message with a descriptor that is mapped,\n"
-    "memcpy) are measured in each round, and the table's ratios are to those of the same round.\n"
-    "A round whose floor is more than 1.3 times the best is noisy: it counts for no ratio. The\n"
-    "status is 0 if every item was measured or is unsupported, 1 if one failed, 2 for a mistake\n"
-    "in the options.\n";
+    "Each item is measured in slices of 20 ms, with its floor (a ring with nothing behind it, a\n"
+    "message with a descriptor that is mapped, memcpy) between them. A slice before and behind\n"
+    "which the floor is not the same, within 15 percent, does not count: the machine had other\n"
+    "things to do. The status is 0 if every item was measured or is unsupported, 1 if one failed,\n"
+    "2 for a mistake in the options.\n";
 
 enum {
     OPT_EXEC = 256,

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The figures of many rounds: which of them count, and what they come to.
 
-hostblob-bench writes a line of JSON for each work item of a round, with the floor that it measured in
-the same process. Here they are put together by work item and subject.
+hostblob-bench writes a line of JSON for each work item of a round, with the gauge (the item's floor, or
+the ring's) that it read again and again while it measured. Here they are put together by work item and
+subject. What a figure would have been at the usual pace of the machine, which is the median of that gauge
+over the run, is what is told and compared.
 """
 import json
 import statistics
 
-NOISY = 1.3 # a floor so many times the best one says that the machine had other things to do
 UNPROVED = "nothing shows that it did anything"
 ENOUGH = 5 # rounds that must be left for a verdict
 
@@ -31,8 +32,7 @@ def quartile_spread(values):
 class Sample:
     """One work item of one subject in one round."""
 
-    def __init__(self, line, ring):
-        self.ring = ring # the floor of one command, in the same process
+    def __init__(self, line):
         self.round = line["round"]
         count = line.get("n") or 0
         self.cpu = line["backend_cpu_us"] / count if count and line.get("backend_cpu_us") is not None else None
@@ -40,8 +40,16 @@ class Sample:
         turn = line.get("per_turn") and line.get("p50_us")
         self.wall = turn / line["per_turn"] if turn else line["wall_us"] / count if count else None
         self.floor = line.get("floor_us") or None
+        self.gauge, self.gauge_name = line.get("gauge_us") or None, line.get("gauge")
         self.values = line.get("values") or {}
-        self.noisy = False
+        self.noisy = bool(line.get("slices")) and not line.get("steady")
+
+    def to_pace(self, usual):
+        """usual: the median of the gauge over the run."""
+        if self.gauge and usual:
+            self.cpu, self.wall, self.floor = (
+                value * usual / self.gauge if value is not None else None
+                for value in (self.cpu, self.wall, self.floor))
 
 
 class Series:
@@ -54,7 +62,7 @@ class Series:
         return [sample for sample in self.samples if not sample.noisy]
 
     def list(self, what):
-        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, cpu_to_ring, or a value."""
+        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, or a value."""
         found = []
         for sample in self.kept():
             if what in ("cpu", "wall", "floor"):
@@ -62,8 +70,6 @@ class Series:
             elif what in ("ratio", "cpu_ratio"):
                 above = sample.wall if what == "ratio" else sample.cpu
                 value = above / sample.floor if above is not None and sample.floor else None
-            elif what == "cpu_to_ring":
-                value = sample.cpu / sample.ring if sample.cpu is not None and sample.ring else None
             else:
                 value = sample.values.get(what)
             if value is not None:
@@ -84,10 +90,8 @@ class Figures:
         self.series = {} # by key, then by subject
         self.floors = {} # names and medians of floors, by key
         self.noisy = self.total = 0
-        floors, ring = {}, None # all samples that share a floor
+        gauges = {} # samples by the gauge that they have
         for line in lines:
-            if line.get("kind") == "floor" and key_of(line) == ("ring", (("depth", 1),)):
-                ring = line["floor_us"]
             if line.get("kind") != "item":
                 continue
             series = self.series.setdefault(key_of(line), {}).setdefault(line["subject"], Series())
@@ -98,22 +102,18 @@ class Figures:
             elif line.get("failed"):
                 series.failed = line["failed"]
             else:
-                sample = Sample(line, ring)
+                sample = Sample(line)
                 series.samples.append(sample)
                 if sample.floor:
                     self.floors[key_of(line)] = line.get("floor")
-                    floors.setdefault((line.get("floor"),) + key_of(line), []).append((sample, line))
-                elif sample.wall and ring:
-                    floors.setdefault("ring", []).append((sample, line))
-        self.drop_noisy(floors)
-
-    def drop_noisy(self, floors):
-        for samples in floors.values():
-            best = min(sample.floor or sample.ring for sample, _ in samples)
-            for sample, line in samples:
-                sample.noisy = line["dropped"] = (sample.floor or sample.ring) > NOISY * best
+                line["dropped"] = sample.noisy
                 self.noisy += sample.noisy
-                self.total += 1
+                self.total += sample.gauge is not None
+                gauges.setdefault(sample.gauge_name, []).append(sample)
+        for samples in gauges.values():
+            kept = [sample.gauge for sample in samples if sample.gauge and not sample.noisy]
+            for sample in samples:
+                sample.to_pace(statistics.median(kept) if kept else None)
 
     def get(self, item, subject, **parameters):
         """The series of that item whose parameters include these; None if there is none."""

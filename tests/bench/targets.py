@@ -33,7 +33,7 @@ class Judge:
             return f"{name}: measured in {len(series.samples)} rounds, {self.least} are needed"
         if len(series.kept()) < self.least:
             noisy = len(series.samples) - len(series.kept())
-            return f"{name}: the floor was unsteady in {noisy} of {len(series.samples)} rounds"
+            return f"{name}: the machine was unsteady in {noisy} of {len(series.samples)} rounds"
         return None
 
     def add(self, work, demand, value, limit, shown="{:.2f}", why="", least=False):
@@ -140,7 +140,7 @@ def media(judge):
     judge.two("media frame by MMAP, CPU, 4K / 1080p", "<= 1.1 x", "cpu", 1.1,
               ("hostblob-media", "media-queue", {"size": "4k"}), ("hostblob-media", "media-queue", {"size": "1080p"}))
     for size in ("1080p", "4k"):
-        judge.floor(f"media frame {size.replace('k', 'K')} by MMAP, CPU", "<= 10 x ring floor", "cpu_to_ring", 10,
+        judge.floor(f"media frame {size.replace('k', 'K')} by MMAP, CPU", "<= 10 x ring floor", "cpu_ratio", 10,
                     "media-queue", "hostblob-media", share=4, size=size)
 
 

@@ -16,15 +16,16 @@ def describe_run(subjects, missing, options, figures, lines):
              "both ends on one processor"]
     if loads:
         shown.append(f"load while it ran: {loads[0]:.1f} to {loads[-1]:.1f}")
-    shown.append(f"{figures.noisy} of {figures.total} figures dropped: their floor was more than 1.3 times "
-                 "the best")
+    slices, steady = (sum(line.get(what) or 0 for line in lines) for what in ("slices", "steady"))
+    shown.append(f"{slices - steady} of {slices} slices of 20 ms dropped, as the floor was not the same before and "
+                 f"behind them; so {figures.noisy} of {figures.total} figures had none left")
     shown += [f"{subject['title']}: {subject['note']}" for subject in subjects if "note" in subject]
     shown += [f"{peer['name']} is not here: {peer['missing']}" for peer in missing]
     return shown
 
 
-READING = ("A cell: median ± half the distance of the quartiles (in proportion to the floor of the same round); "
-           "then hostblob in proportion to this back-end.")
+READING = ("A cell: median ± half the distance of the quartiles (in proportion to the floor, measured between "
+           "slices of the same work), at the machine's usual pace; then hostblob in proportion to this back-end.")
 
 
 def reasons(figures):

@@ -8,12 +8,14 @@ from rounds import Figures, compare
 from targets import MET, MISSED, UNTOLD, judge
 
 
-def item(subject, number, name, cpu, floor=1.0, floor_name="ring", wall=None, values=None, **parameters):
+def item(subject, number, name, cpu, floor=1.0, floor_name="ring", wall=None, values=None, gauge=None, steady=8,
+         **parameters):
     count = 10
     return {"kind": "item", "subject": subject, "round": number, "item": name, "parameters": parameters,
             "n": count, "backend_cpu_us": cpu * count, "wall_us": 1e9, "per_turn": 2,
             "p50_us": (cpu if wall is None else wall) * 2,
-            "floor": floor_name, "floor_us": floor, "values": values or {}}
+            "floor": floor_name, "floor_us": floor, "values": values or {}, "slices": 8, "steady": steady,
+            "gauge": f"{floor_name} {sorted(parameters.items())}", "gauge_us": gauge or floor or 1.0}
 
 
 def without(subject, name, **parameters):
@@ -28,33 +30,34 @@ def verdict(lines, work):
 class Rounds(unittest.TestCase):
     def test_a_noisy_round_does_not_count(self):
         lines = [item("hostblob", n, "null", 2.0, depth=1) for n in range(1, 6)]
-        lines.append(item("hostblob", 6, "null", 9.0, floor=1.31, depth=1))
-        lines.append(item("hostblob", 7, "null", 2.0, floor=1.29, depth=1))
+        lines.append(item("hostblob", 6, "null", 9.0, steady=0, depth=1))
+        lines.append(item("hostblob", 7, "null", 2.0, steady=1, depth=1))
         figures = Figures(lines)
         series = figures.get("null", "hostblob", depth=1)
         self.assertEqual([sample.round for sample in series.kept()], [1, 2, 3, 4, 5, 7])
         self.assertEqual((figures.noisy, figures.total), (1, 7))
         self.assertEqual(series.median("cpu"), 2.0)
+        self.assertEqual([line["dropped"] for line in lines], [False] * 5 + [True, False])
 
-    def test_the_best_floor_is_that_of_all_back_ends(self):
-        lines = [item("hostblob", 1, "null", 2.0, floor=2.0, depth=1),
-                 item("contrib-backports", 1, "null", 2.0, floor=1.0, depth=1)]
-        self.assertEqual(Figures(lines).get("null", "hostblob", depth=1).kept(), [])
+    def test_figures_are_told_at_the_usual_pace(self):
+        lines = [item("hostblob", 1, "null", 2.0, gauge=1.0, depth=1),
+                 item("hostblob", 2, "null", 3.0, gauge=1.5, depth=1), # in a slow moment
+                 item("contrib-backports", 1, "null", 4.0, gauge=1.0, depth=1),
+                 item("contrib-backports", 2, "null", 4.0, gauge=1.0, depth=1)]
+        figures = Figures(lines)
+        ours, theirs = (figures.get("null", name, depth=1) for name in ("hostblob", "contrib-backports"))
+        self.assertEqual(ours.list("cpu"), [2.0, 2.0])
+        self.assertEqual(compare(ours, theirs, "cpu"), 0.5)
 
-    def test_other_items_have_other_floors(self):
-        lines = [item("hostblob", 1, "null", 2.0, floor=2.0, depth=1),
-                 item("hostblob", 1, "null", 2.0, floor=0.1, depth=64)]
-        self.assertEqual(Figures(lines).noisy, 0)
+    def test_each_gauge_has_a_pace_of_its_own(self):
+        lines = [item("hostblob", 1, "null", 2.0, gauge=2.0, depth=1),
+                 item("hostblob", 1, "null", 2.0, gauge=0.1, depth=64)]
+        self.assertEqual(Figures(lines).get("null", "hostblob", depth=64).list("cpu"), [2.0])
 
     def test_what_does_nothing_does_not_count(self):
         lines = [item("vhost-device-gpu", 1, "transfer", 0.01, values={"proved": 0}, size="4k")]
         series = Figures(lines).get("transfer", "vhost-device-gpu", size="4k")
         self.assertEqual((series.samples, bool(series.unsupported), bool(lines[0]["unsupported"])), ([], True, True))
-
-    def test_lines_that_do_not_count_are_marked(self):
-        lines = [item("hostblob", n, "null", 2.0, floor=floor, depth=1) for n, floor in ((1, 1.0), (2, 2.0))]
-        Figures(lines)
-        self.assertEqual([line["dropped"] for line in lines], [False, True])
 
     def test_back_ends_are_compared_round_by_round(self):
         ours, theirs = [1, 10, 3], [2, 20, 3]
@@ -104,14 +107,8 @@ class Targets(unittest.TestCase):
 
     def test_media_frames_beside_the_ring(self):
         for cpu, wanted in ((79.0, MET), (81.0, MISSED)): # four frames, of ten rings each, of 2.0
-            lines = [{"kind": "floor", "item": "ring", "parameters": {"depth": 1}, "floor_us": 2.0}]
-            lines += [item("hostblob-media", n, "media-queue", cpu, floor=0, size="4k") for n in range(5)]
+            lines = [item("hostblob-media", n, "media-queue", cpu, floor=2.0, size="4k") for n in range(5)]
             self.assertEqual(verdict(lines, "media frame 4K by MMAP, CPU").verdict, wanted)
-
-    def test_what_has_no_floor_goes_by_the_ring(self):
-        ring = [{"kind": "floor", "item": "ring", "parameters": {"depth": 1}, "floor_us": us} for us in (1.0, 2.0)]
-        lines = [ring[0], item("hostblob", 1, "blob", 5.0, floor=0), ring[1], item("hostblob", 2, "blob", 5.0, floor=0)]
-        self.assertEqual([s.round for s in Figures(lines).get("blob", "hostblob").kept()], [1])
 
     def test_sums(self):
         for kb, wanted in ((3000, MET), (3001, MISSED)):

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/bench/gauge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECONDS 0.002
+#define QUICK_SECONDS 0.0002
+
+static int use_ring(struct gauge *gauge, const struct options *options, unsigned depth)
+{
+    snprintf(gauge->name, sizeof(gauge->name), "ring x%u", depth);
+    return floor_ring(&gauge->ring, options, depth);
+}
+
+static int use_mapping(struct gauge *gauge, const struct options *options, uint64_t bytes)
+{
+    int r = floor_ring(&gauge->ring, options, 1);
+
+    snprintf(gauge->name, sizeof(gauge->name), "mapping %llu", (unsigned long long)bytes);
+    return r < 0 ? r : floor_message(&gauge->floor, options, bytes);
+}
+
+static int use_copy(struct gauge *gauge, const struct work *work)
+{
+    const char *backing = work->with.backing != NULL ? work->with.backing : floor_backings[0];
+
+    snprintf(gauge->name, sizeof(gauge->name), "memcpy %ux%u %s", work->with.width,
+             work->with.height, backing);
+    return floor_copy(&gauge->floor, work->options, work->with.width, work->with.height,
+                      strcmp(backing, floor_backings[1]) == 0);
+}
+
+/* What is smaller stays in the caches, where its floor is no more than that of a command. */
+static bool is_large(const struct item_parameters *with)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (with->size != NULL && strcmp(with->size, floor_pictures[i]) == 0)
+            return true;
+    return false;
+}
+
+int gauge_init(struct gauge *gauge, const struct work *work)
+{
+    const struct item_parameters *with = &work->with;
+    enum floor_kind kind = work->item->floor;
+
+    if (kind == FLOOR_COPY && !is_large(with))
+        kind = FLOOR_NONE;
+    *gauge = (struct gauge){.seconds = work->options->quick ? QUICK_SECONDS : SECONDS,
+                            .has_floor = kind != FLOOR_NONE};
+    switch (kind) {
+    case FLOOR_MAPPING:
+        return use_mapping(gauge, work->options, with->bytes);
+    case FLOOR_COPY:
+        return use_copy(gauge, work);
+    case FLOOR_RING:
+        return use_ring(gauge, work->options, with->depth != 0 ? with->depth : 1);
+    default:
+        return use_ring(gauge, work->options, 1);
+    }
+}
+
+double gauge_read(const struct gauge *gauge)
+{
+    double ring = gauge->ring.data != NULL ? floor_time(&gauge->ring, gauge->seconds) : 0;
+    double floor = gauge->floor.data != NULL ? floor_time(&gauge->floor, gauge->seconds) : 0;
+
+    if (ring < 0 || floor < 0)
+        return ring < 0 ? ring : floor;
+    /* A mapping takes two commands, too. */
+    return gauge->floor.data == NULL ? ring : floor + 2 * ring;
+}
+
+bool gauge_agrees(double before, double behind)
+{
+    return fmax(before, behind) <= GAUGE_STEADY * fmin(before, behind);
+}
+
+void gauge_finish(struct gauge *gauge)
+{
+    floor_finish(&gauge->ring);
+    floor_finish(&gauge->floor);
+}
