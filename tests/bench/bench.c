@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "tests/bench/awake.h"
 #include "tests/bench/figures.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/probe.h"
@@ -134,7 +135,10 @@ int main(int argc, char **argv)
         return 2;
     }
     probe(&options, figures.json);
-    r = work(&figures, argc, argv);
+    r = options.awake ? awake_keep(options.front_end_cpu, options.back_end_cpu) : 0;
+    if (r < 0)
+        fprintf(stderr, "hostblob-bench: --awake: %s\n", strerror(-r));
+    r = r < 0 ? 1 : work(&figures, argc, argv);
     figures_finish(&figures);
     return r;
 }

@@ -39,7 +39,9 @@ static const char *cores(const struct options *options)
 {
     if (options->front_end_cpu == OPTIONS_ANY_CPU || options->back_end_cpu == OPTIONS_ANY_CPU)
         return "any";
-    return options->front_end_cpu == options->back_end_cpu ? "same" : "two";
+    if (options->front_end_cpu == options->back_end_cpu)
+        return options->awake ? "same, awake" : "same";
+    return options->awake ? "two, awake" : "two";
 }
 
 static struct json_object *begin(const struct figures *figures, const char *kind, unsigned round)

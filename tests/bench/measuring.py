@@ -12,6 +12,11 @@ from rounds import read
 
 SOAK = "K" # the letter of what takes as long as it is let
 SELDOM = {"idle": 1, "memory": 3, "end": 2} # takes long, and is the same each time: in the first rounds only
+# Where two processors take part, one has to be woken for each turn, unless something keeps it awake.
+ELSEWHERE = [["--back-end-cpu", "{other}"], ["--back-end-cpu", "{other}", "--awake"]]
+ELSEWHERE_ITEMS = {"null", "map", "present", "media-queue"}
+ELSEWHERE_ROUNDS = 5
+ELSEWHERE_SUBJECTS = {"hostblob", "hostblob-media", "contrib-backports", "vhost-device-media"}
 PATIENCE = 180 # seconds for all items of one back-end in one round
 
 
@@ -75,13 +80,25 @@ class Rounds:
                 items = [item for item in self.items[subject["name"]] if number <= SELDOM.get(item, number)]
                 for command, chosen in by_command(subject, items):
                     self.measure(subject, command, number, chosen)
+                self.measure_elsewhere(subject, number, [item for item in items if item in ELSEWHERE_ITEMS])
             if number == 1:
                 self.leave_out()
         return self.options.rounds
 
-    def measure(self, subject, back_end, number, items):
+    def measure_elsewhere(self, subject, number, items):
+        """The same with the back-end on another processor."""
+        others = sorted(os.sched_getaffinity(0))[1:]
+        if not others or not items or number > ELSEWHERE_ROUNDS or subject["name"] not in ELSEWHERE_SUBJECTS:
+            return
+        for where in ELSEWHERE:
+            words = [word.format(other=others[0]) for word in where] + ["--depth", "1,64"]
+            for command, chosen in by_command(subject, items):
+                self.measure(subject, command, number, chosen, words)
+
+    def measure(self, subject, back_end, number, items, where=()):
         command = [self.bench, "--device", subject["device"], "--subject", subject["name"], "--round",
                    str(number), "--rounds", "1", "--json", self.results, "--items", ",".join(items)]
+        command += where
         command += ["--quick"] if self.options.quick else ["--seconds", str(self.options.seconds)]
         began = time.monotonic()
         with tempfile.TemporaryFile(mode="w+", errors="replace") as log:

@@ -50,6 +50,9 @@ static const char help[] =
     "        The processors to run on; 'any': wherever the kernel likes. Both run on the first\n"
     "        one unless something else is said: waking another one costs more than most commands\n"
     "        do, and varies more.\n"
+    "  --awake\n"
+    "        Keep these processors from halting, by processes that give way to everything else:\n"
+    "        what it costs to wake them is left out.\n"
     "  --plain-ring\n"
     "        Take neither INDIRECT_DESC nor EVENT_IDX. A Linux guest takes both.\n"
     "  --no-display\n"
@@ -84,6 +87,7 @@ enum {
     OPT_QUICK,
     OPT_FRONT_CPU,
     OPT_BACK_CPU,
+    OPT_AWAKE,
     OPT_PLAIN_RING,
     OPT_NO_DISPLAY,
     OPT_JSON,
@@ -107,6 +111,7 @@ static const struct option table[] = {
     {"quick", no_argument, NULL, OPT_QUICK},
     {"front-end-cpu", required_argument, NULL, OPT_FRONT_CPU},
     {"back-end-cpu", required_argument, NULL, OPT_BACK_CPU},
+    {"awake", no_argument, NULL, OPT_AWAKE},
     {"plain-ring", no_argument, NULL, OPT_PLAIN_RING},
     {"no-display", no_argument, NULL, OPT_NO_DISPLAY},
     {"json", required_argument, NULL, OPT_JSON},
@@ -222,6 +227,9 @@ static const char *take_work(struct options *options, int option, const char *va
     case OPT_QUICK:
         options->quick = true;
         return NULL;
+    case OPT_AWAKE:
+        options->awake = true;
+        return NULL;
     case OPT_PLAIN_RING:
         options->plain_ring = true;
         return NULL;
@@ -236,8 +244,8 @@ static const char *take_work(struct options *options, int option, const char *va
 
 static bool is_work(int option)
 {
-    return (option >= OPT_ITEMS && option <= OPT_QUICK) || option == OPT_PLAIN_RING ||
-           option == OPT_NO_DISPLAY || option == OPT_LIST;
+    return (option >= OPT_ITEMS && option <= OPT_QUICK) ||
+           (option >= OPT_AWAKE && option <= OPT_NO_DISPLAY) || option == OPT_LIST;
 }
 
 /* What must hold between options, and what follows from them. */
@@ -253,6 +261,9 @@ static int complete(struct options *options, int rest)
         return mistake("say which back-end: --exec COMMAND, or --socket PATH", NULL);
     if (options->exec == NULL && rest > 0)
         return mistake("what is this? A command stands behind --exec", NULL);
+    if (options->awake &&
+        (options->front_end_cpu == OPTIONS_ANY_CPU || options->back_end_cpu == OPTIONS_ANY_CPU))
+        return mistake("--awake needs processors to keep awake: not 'any'", NULL);
     if (options->subject == NULL) {
         const char *path = options->exec != NULL ? options->exec[0] : options->socket;
         const char *slash = strrchr(path, '/');

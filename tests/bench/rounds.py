@@ -116,9 +116,11 @@ class Figures:
                 sample.to_pace(statistics.median(kept) if kept else None)
 
     def get(self, item, subject, **parameters):
-        """The series of that item whose parameters include these; None if there is none."""
+        """The series of that item whose parameters include these; None if there is none. Both ends share a
+        processor unless 'cores' says otherwise."""
+        parameters = {"cores": "same", **parameters}
         for (name, having), subjects in self.series.items():
-            having = {"live": 0, **dict(having)}
+            having = {"live": 0, "cores": "same", **dict(having)}
             if name == item and parameters.items() <= having.items() and subject in subjects:
                 return subjects[subject]
         return None

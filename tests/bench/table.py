@@ -41,6 +41,7 @@ def label(key):
         words.append(f"{having['live']:,} live")
     if having.get("front_end", "plain") != "plain":
         words.append(f"front-end {having['front_end']}")
+    words += {"two": ["two processors"], "two, awake": ["two processors, awake"]}.get(having.get("cores"), [])
     return ", ".join(words)
 
 
