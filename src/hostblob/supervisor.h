@@ -4,7 +4,7 @@
 
 #include "hostblob/device_spec.h"
 
-#define SUPERVISOR_MAX_DEVICES 16u
+#define SUPERVISOR_MAX_DEVICES 256u
 
 /*
  * Runs the programs of 'count' devices side by side until one of them ends or SIGTERM or SIGINT

@@ -96,8 +96,11 @@ static int work(struct figures *figures, int argc, char **argv)
 
     for (unsigned round = 0; round < options->rounds; round++) {
         struct floors floors;
-        int r = floors_measure(&floors, options);
+        int r = 0;
 
+        memset(&floors, 0, sizeof(floors));
+        if (!options->no_floors)
+            r = floors_measure(&floors, options);
         if (r < 0) {
             fprintf(stderr, "hostblob-bench: a floor cannot be measured: %s\n", strerror(-r));
             return 1;

@@ -36,7 +36,8 @@ def main():
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # so that what was started ends, too
     build = options.build if os.path.isabs(options.build) else os.path.join(PROJECT, options.build)
-    gpu, media, bench = build_programs(build)
+    gpu, media, bench = build_programs(build, ["hostblob-gpu", "hostblob-media",
+                                                "tests/bench/hostblob-bench"])
     subjects, missing = find_subjects(gpu, media, not options.no_peers)
     with tempfile.TemporaryDirectory(prefix="hostblob-bench-") as work:
         results = os.path.join(work, "figures.jsonl")

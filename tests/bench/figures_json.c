@@ -116,6 +116,8 @@ void figures_json_round(const struct figures *figures, unsigned round, int argc,
     if (figures->json == NULL)
         return;
     tell_run(figures, round, argc, argv);
+    if (figures->options->no_floors)
+        return;
     for (unsigned i = 0; i < FLOOR_DEPTHS; i++) {
         struct json_object *parameters = json_object_new_object();
 

@@ -46,10 +46,12 @@ int gauge_init(struct gauge *gauge, const struct work *work)
     const struct item_parameters *with = &work->with;
     enum floor_kind kind = work->item->floor;
 
-    if (kind == FLOOR_COPY && !is_large(with))
+    if (work->options->no_floors || (kind == FLOOR_COPY && !is_large(with)))
         kind = FLOOR_NONE;
     *gauge = (struct gauge){.seconds = work->options->quick ? QUICK_SECONDS : SECONDS,
                             .has_floor = kind != FLOOR_NONE};
+    if (work->options->no_floors)
+        return 0;
     switch (kind) {
     case FLOOR_MAPPING:
         return use_mapping(gauge, work->options, with->bytes);

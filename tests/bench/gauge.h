@@ -19,7 +19,7 @@ struct gauge {
 
 #define GAUGE_STEADY 1.15 /* what one reading may be to the other */
 
-/* 0 or -errno. */
+/* 0 or -errno. Without floors all readings are 0, and agree. */
 int gauge_init(struct gauge *gauge, const struct work *work);
 /* ns per operation, or -errno. */
 double gauge_read(const struct gauge *gauge);

@@ -21,14 +21,13 @@ def stop(text):
     sys.exit(2)
 
 
-def build_programs(build):
-    """The paths of hostblob-bench and of the two devices."""
+def build_programs(build, names):
+    """Their paths."""
     if not os.path.exists(os.path.join(build, "build.ninja")):
         setup = ["meson", "setup", build, "-Dtests=enabled", "-Dbuildtype=debugoptimized"]
     else:
         setup = ["meson", "configure", build, "-Dtests=enabled", "-Dbuildtype=debugoptimized"]
     say(f"building in {build}, with -O2")
-    names = ["hostblob-gpu", "hostblob-media", "tests/bench/hostblob-bench"]
     for command in (setup, ["ninja", "-C", build] + names):
         done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)

@@ -53,6 +53,8 @@ static const char help[] =
     "  --awake\n"
     "        Keep these processors from halting, by processes that give way to everything else:\n"
     "        what it costs to wake them is left out.\n"
+    "  --no-floors\n"
+    "        Measure no floors, and count every slice of time: on a machine that is to be busy.\n"
     "  --plain-ring\n"
     "        Take neither INDIRECT_DESC nor EVENT_IDX. A Linux guest takes both.\n"
     "  --no-display\n"
@@ -88,6 +90,7 @@ enum {
     OPT_FRONT_CPU,
     OPT_BACK_CPU,
     OPT_AWAKE,
+    OPT_NO_FLOORS,
     OPT_PLAIN_RING,
     OPT_NO_DISPLAY,
     OPT_JSON,
@@ -112,6 +115,7 @@ static const struct option table[] = {
     {"front-end-cpu", required_argument, NULL, OPT_FRONT_CPU},
     {"back-end-cpu", required_argument, NULL, OPT_BACK_CPU},
     {"awake", no_argument, NULL, OPT_AWAKE},
+    {"no-floors", no_argument, NULL, OPT_NO_FLOORS},
     {"plain-ring", no_argument, NULL, OPT_PLAIN_RING},
     {"no-display", no_argument, NULL, OPT_NO_DISPLAY},
     {"json", required_argument, NULL, OPT_JSON},
@@ -229,6 +233,9 @@ static const char *take_work(struct options *options, int option, const char *va
         return NULL;
     case OPT_AWAKE:
         options->awake = true;
+        return NULL;
+    case OPT_NO_FLOORS:
+        options->no_floors = true;
         return NULL;
     case OPT_PLAIN_RING:
         options->plain_ring = true;

@@ -21,6 +21,7 @@ struct options {
     unsigned rounds, first_round;
     double seconds; /* for each item in a round */
     int front_end_cpu, back_end_cpu;
+    bool no_floors;  /* measure none */
     bool awake;      /* keep these from halting */
     bool quick;      /* small sizes, and no item that has to wait */
     bool soak;       /* the long item, too */
