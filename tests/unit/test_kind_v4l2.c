@@ -503,7 +503,7 @@ static void the_source_changes(void **state)
     uint32_t session = media_session(f), other = media_session(f);
     struct virtio_media_event_dqbuf raw;
     struct virtio_media_event_event event;
-    struct v4l2_dv_timings timings;
+    struct v4l2_dv_timings timings = {0};
 
     media_post_events(f, 16, 608);
     assert_int_equal(MEDIA_IOCTL(f, session, SUBSCRIBE_EVENT, &wish), 0);
