@@ -130,6 +130,16 @@ static struct tale read_fifo(const struct frame_reader_options *options, const u
     return tale;
 }
 
+/* A FIFO's next writer may begin anew, which is wrong in a file. */
+static bool begins_twice(const uint8_t *data, size_t size)
+{
+    static const char magic[] = "YUV4MPEG2";
+    const uint8_t *first = memmem(data, size, magic, sizeof(magic) - 1);
+
+    return first != NULL &&
+           memmem(first + 1, size - (size_t)(first + 1 - data), magic, sizeof(magic) - 1) != NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct frame_reader_options options = {0};
@@ -149,8 +159,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     file = read_file(&options, data + 1, size - 1);
     fifo = read_fifo(&options, data + 1, size - 1);
-    MUST(file.frames == fifo.frames && file.sum == fifo.sum);
-    MUST((file.end == FRAME_BAD) == (fifo.end == FRAME_BAD));
+    if (!begins_twice(data + 1, size - 1)) {
+        MUST(file.frames == fifo.frames && file.sum == fifo.sum);
+        MUST((file.end == FRAME_BAD) == (fifo.end == FRAME_BAD));
+    }
     options.loop = true; /* ends only where there is no frame: then as without */
     if (file.frames == 0)
         MUST(read_file(&options, data + 1, size - 1).frames == 0);
