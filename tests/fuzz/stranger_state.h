@@ -262,7 +262,7 @@ static inline uint32_t state_spoil(struct state_parcel *p, struct reader *r,
                                    struct state_ends *ends)
 {
     uint8_t choice = reader_u8(r);
-    uint32_t at = reader_u8(r);
+    uint32_t at = reader_u8(r), size = p->record.size; /* whatever becomes of the word */
 
     if (choice < 64) {
         ((uint8_t *)&p->record)[at] = reader_u8(r);
@@ -282,7 +282,7 @@ static inline uint32_t state_spoil(struct state_parcel *p, struct reader *r,
     } else {
         return at;
     }
-    return p->record.size;
+    return size;
 }
 
 static inline void state_send(struct state_parcel *p, int fd, uint32_t size)
