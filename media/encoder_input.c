@@ -2,6 +2,7 @@
 #include "media/encoder_input.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum AVPixelFormat encoder_input_format(const struct pixel_format *format)
 {
@@ -82,17 +83,29 @@ static struct SwsContext *scaler_create(const struct av_library *av,
     return scaler;
 }
 
+static int frame_make(const struct av_library *av, AVFrame *frame, enum AVPixelFormat format,
+                      const struct encoder_settings *s)
+{
+    if (frame == NULL)
+        return -ENOMEM;
+    frame->format = format;
+    frame->width = (int)s->crop.width;
+    frame->height = (int)s->crop.height;
+    return av_library_failure(av->av_frame_get_buffer(frame, 0));
+}
+
 static int convert(struct encoder_input *input, const struct encoder_settings *s,
                    enum AVPixelFormat raw, enum AVPixelFormat wanted, bool full)
 {
+    int r;
+
     input->scaler = scaler_create(input->av, s, raw, wanted, full);
     input->converted = input->av->av_frame_alloc();
-    if (input->scaler == NULL || input->converted == NULL)
+    input->copied = input->av->av_frame_alloc();
+    if (input->scaler == NULL)
         return -ENOMEM;
-    input->converted->format = wanted;
-    input->converted->width = (int)s->crop.width;
-    input->converted->height = (int)s->crop.height;
-    return av_library_failure(input->av->av_frame_get_buffer(input->converted, 0));
+    r = frame_make(input->av, input->converted, wanted, s);
+    return r < 0 ? r : frame_make(input->av, input->copied, raw, s);
 }
 
 int encoder_input_init(struct encoder_input *input, const struct av_library *av,
@@ -115,6 +128,7 @@ void encoder_input_finish(struct encoder_input *input)
         return;
     input->av->sws_freeContext(input->scaler);
     input->av->av_frame_free(&input->converted);
+    input->av->av_frame_free(&input->copied);
     input->av->av_frame_free(&input->raw);
     *input = (struct encoder_input){0};
 }
@@ -142,6 +156,19 @@ static void point(AVFrame *frame, const struct encoder_settings *s, uint8_t *con
     }
 }
 
+static void copy(AVFrame *to, const AVFrame *from, const struct encoder_settings *s)
+{
+    for (unsigned i = 0; i < pixel_format_parts(s->raw.format); i++) {
+        const struct pixel_plane *plane = &s->raw.format->components[i];
+        size_t size = (size_t)(s->crop.width + plane->across - 1) / plane->across * plane->unit;
+        size_t lines = (s->crop.height + plane->down - 1) / plane->down;
+
+        for (size_t line = 0; line < lines; line++)
+            memcpy(to->data[i] + line * (size_t)to->linesize[i],
+                   from->data[i] + line * (size_t)from->linesize[i], size);
+    }
+}
+
 AVFrame *encoder_input_frame(struct encoder_input *input, const struct encoder_settings *settings,
                              uint8_t *const *planes)
 {
@@ -158,8 +185,10 @@ AVFrame *encoder_input_frame(struct encoder_input *input, const struct encoder_s
     /* The encoder may still have the last one. */
     if (av->av_frame_make_writable(input->converted) < 0)
         return NULL;
-    av->sws_scale(input->scaler, (const uint8_t *const *)input->raw->data, input->raw->linesize, 0,
-                  input->raw->height, input->converted->data, input->converted->linesize);
+    copy(input->copied, input->raw, settings);
+    av->sws_scale(input->scaler, (const uint8_t *const *)input->copied->data,
+                  input->copied->linesize, 0, input->copied->height, input->converted->data,
+                  input->converted->linesize);
     return input->converted;
 }
 

@@ -14,6 +14,9 @@ struct encoder_input {
     AVFrame *raw;                /* in place */
     AVFrame *converted;          /* has memory of its own, NULL unless 'scaler' is there */
     struct SwsContext *scaler;   /* NULL: nothing is converted */
+    /* A copy of the raw picture for 'scaler', which reads whole vectors: past the end of the last
+     * line, where in the guest's memory there may be nothing. */
+    AVFrame *copied;
 };
 
 /* FFmpeg's name for a format of media/picture.h; AV_PIX_FMT_NONE: it has none. */

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "media/av_library.h"
 #include "media/encoder.h"
 #include "media/h264_level.h"
@@ -18,7 +20,8 @@
 #define WIDTH 320u
 #define HEIGHT 240u
 #define ROOM (1u << 20)
-#define GOOD 35.0 /* dB */
+#define ROOM_BYTES ((WIDTH * HEIGHT * 3 + 0xffffu) & ~0xffffu) /* whole pages */
+#define GOOD 35.0                                              /* dB */
 
 static const struct av_library *av;
 
@@ -28,7 +31,7 @@ struct tandem {
     struct quota memory;
     struct quota_numbers numbers;
     struct encoder_settings settings;
-    uint8_t *planes[PICTURE_MAX_PLANES];
+    uint8_t *room[PICTURE_MAX_PLANES], *planes[PICTURE_MAX_PLANES];
     AVCodecContext *decoder;
     AVFrame *frame;
     uint8_t *packet;
@@ -80,6 +83,17 @@ static const struct quota_row memory_row[] = {{"codec-memory", .bytes = true, .m
                                               {NULL}};
 
 /* Skips the test where FFmpeg has no encoder for it. */
+/* Memory of a plane, behind which there is nothing. */
+static uint8_t *room_create(void)
+{
+    uint8_t *room = mmap(NULL, ROOM_BYTES + units_page_size(), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(room != MAP_FAILED);
+    assert_int_equal(mprotect(room + ROOM_BYTES, units_page_size(), PROT_NONE), 0);
+    return room;
+}
+
 static struct tandem *tandem_create(uint32_t coded)
 {
     struct tandem *t = calloc(1, sizeof(*t));
@@ -96,14 +110,14 @@ static struct tandem *tandem_create(uint32_t coded)
     t->frame = av->av_frame_alloc();
     t->packet = malloc(ROOM);
     for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
-        t->planes[i] = malloc(WIDTH * HEIGHT * 3);
+        t->planes[i] = t->room[i] = room_create();
     return t;
 }
 
 static void tandem_destroy(struct tandem *t)
 {
     for (unsigned i = 0; i < PICTURE_MAX_PLANES; i++)
-        free(t->planes[i]);
+        munmap(t->room[i], ROOM_BYTES + units_page_size());
     free(t->packet);
     av->av_frame_free(&t->frame);
     av->avcodec_free_context(&t->decoder);
@@ -242,6 +256,8 @@ static void test_raw_formats(void **state)
         bool yuv = format->layout != PIXEL_RGB24;
 
         picture_init(&t->settings.raw, format, WIDTH, HEIGHT);
+        for (unsigned p = 0; p < format->planes; p++) /* not a byte beyond is read */
+            t->planes[p] = t->room[p] + ROOM_BYTES - t->settings.raw.plane_size[p];
         for (unsigned n = 0; n < 4; n++) {
             struct picture_part luma = picture_part(&t->settings.raw, t->planes, 0);
 
