@@ -17,7 +17,6 @@ uint32_t command_2d_create(struct gpu *gpu, struct request *request)
     uint32_t height = reader_u32(&request->args);
     uint64_t size = picture_size(format, width, height);
     struct resource *resource;
-    struct picture *picture;
     int result;
 
     if (id == 0 || resource_find(gpu, id) != NULL)
@@ -31,15 +30,13 @@ uint32_t command_2d_create(struct gpu *gpu, struct request *request)
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
     result = resource_charge(resource, GPU_QUOTA_MEMORY, size);
-    picture = result == 0 ? picture_create(format, width, height) : NULL;
-    if (picture == NULL) {
-        uint32_t type =
-            request_fail(request, result < 0 ? result : -errno, "no picture could be made");
+    if (result < 0) {
+        uint32_t type = request_fail(request, result, "no picture could be made");
 
         resource_destroy(resource);
         return type;
     }
-    resource_set_picture(resource, picture);
+    resource_set_image(resource, format, width, height);
     estate_resource(resource);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -94,6 +91,7 @@ static uint32_t transfer_copies(struct gpu *gpu, struct request *request, const 
 uint32_t command_2d_transfer(struct gpu *gpu, struct request *request)
 {
     struct resource *resource;
+    struct picture *picture;
     struct rect rect;
     uint64_t offset;
     uint32_t type;
@@ -107,10 +105,13 @@ uint32_t command_2d_transfer(struct gpu *gpu, struct request *request)
     type = command_resource_find(gpu, request, &resource);
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
-    if (resource->picture == NULL)
+    if (!resource->is_image)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "the resource is no 2D one");
-    result = picture_transfer(resource->picture, &rect, offset, resource->backing.pins);
+    picture = resource_picture(resource);
+    if (picture == NULL)
+        return request_fail(request, -errno, "its pixels have no memory");
+    result = picture_transfer(picture, &rect, offset, resource->backing.pins);
     if (result < 0)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%u x %u pixels at %u, %u are not in %s", rect.width, rect.height,

@@ -177,8 +177,10 @@ static uint32_t show_resource(struct gpu *gpu, struct request *request,
     if (!picture_format_is_known(resource->format))
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "no pointer has format %u", resource->format);
-    if (resource->picture == NULL)
+    if (!resource->is_image)
         return show_rendered(gpu, request, wanted, resource);
+    if (resource_picture(resource) == NULL)
+        return request_fail(request, -errno, "its pixels have no memory");
     show(&gpu->display, wanted, resource->picture->data, resource->format);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

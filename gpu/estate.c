@@ -33,8 +33,6 @@ static void drop_later(struct estate *estate, uint64_t *key)
 
 static int descriptor_of(const struct resource *resource)
 {
-    if (resource->picture != NULL)
-        return resource->picture->fd;
     return resource->buffer != NULL ? resource->buffer->fd : -1;
 }
 
@@ -50,7 +48,7 @@ static struct estate_resource describe(const struct resource *resource)
         .height = resource->height,
         .format = resource->format,
         .map_info = resource->map_info,
-        .has_picture = resource->picture != NULL,
+        .has_picture = resource->is_image,
         .has_buffer = buffer != NULL,
         .keeper = resource->renderer != NULL ? (uint8_t)(resource->renderer->index + 1) : 0,
     };
@@ -80,6 +78,21 @@ void estate_resource(struct resource *resource)
     if (own->resource != 0 && resource->buffer != NULL && resource->buffer->kind == BUFFER_ARENA)
         arena_track(resource->buffer, store_word(gpu->estate.store, own->resource,
                                                  offsetof(struct estate_resource, word)));
+}
+
+void estate_picture(struct resource *resource)
+{
+    struct estate *estate = &resource->gpu->estate;
+    struct estate_handles *own = &resource->estate;
+    uint64_t lost = own->key; /* of pixels that a worker before us could not bring back */
+
+    if (own->resource == 0)
+        return;
+    own->key = shelf_put(estate->shelf, resource->picture->fd);
+    __atomic_store_n(
+        store_word(estate->store, own->resource, offsetof(struct estate_resource, key)),
+        own->key != 0 ? own->key : ESTATE_KEY_LOST, __ATOMIC_RELEASE);
+    shelf_drop(estate->shelf, lost);
 }
 
 void estate_resource_gone(struct resource *resource)

@@ -34,9 +34,9 @@ struct resource;
  * beginning. An answer that waits for an earlier fence is in the store as well.
  *
  * Bytes. Pixels of 2D resources and blobs that have descriptors of their own are on the shelf
- * (base/shelf.h): put there before the record that names them, dropped after it is erased. Pieces
- * of the arena stay where they are; the resource's record has the word that says where (see
- * arena_track).
+ * (base/shelf.h): put there before the record that names them, dropped after it is erased. A 2D
+ * resource gets its memory, and its record the key of that, when somebody needs it. Pieces of the
+ * arena stay where they are; the resource's record has the word that says where (see arena_track).
  *
  * The successor (gpu/estate_resume.c) reads all this as if the guest had written it: what is not
  * possible is left out, and said. What lives in a renderer's library is lost: contexts of OpenGL
@@ -60,9 +60,12 @@ enum estate_kind {
     ESTATE_DEATH,        /* struct death_note */
 };
 
+/* The key of pixels for which there was no room on the shelf. */
+#define ESTATE_KEY_LOST UINT64_MAX
+
 struct estate_resource {
     uint64_t word; /* where the bytes of an arena buffer are; changes in place */
-    uint64_t key;  /* on the shelf: of the picture, or the buffer; 0: none */
+    uint64_t key;  /* on the shelf: of the buffer, or of the pixels: changes in place; 0: none */
     uint64_t size;
     uint64_t buffer_size, fd_offset; /* of the buffer */
     uint32_t memory, flags;
@@ -140,8 +143,10 @@ void estate_resume(struct gpu *gpu);
 
 /* ---- facts, when they have become true ---- */
 
-/* It is made, with its picture or buffer; or it ends, with all that belongs to it. */
+/* It is made, with its buffer; or it ends, with all that belongs to it. */
 void estate_resource(struct resource *resource);
+/* Its pixels have memory now: also while others are brought back. */
+void estate_picture(struct resource *resource);
 void estate_resource_gone(struct resource *resource);
 /* It has the backing (whose pieces are forgotten), or none. */
 void estate_backing(struct resource *resource);

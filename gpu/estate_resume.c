@@ -86,30 +86,33 @@ static int restore_attachment(struct gpu *gpu, struct store *store, uint32_t han
 /* The key stays with the resource, whatever became of its descriptor. */
 static int take_descriptor(struct gpu *gpu, struct resource *resource, uint64_t key)
 {
+    if (key == ESTATE_KEY_LOST)
+        return -ENOENT;
     resource->estate.key = key;
     return shelf_take(gpu->estate.shelf, key);
 }
 
-/* Pixels that could not be kept are black: the guest brings new ones with the next frame. */
+/* Pixels that could not be kept are black, like those that never had memory: the guest brings new
+ * ones with the next frame. */
 static int restore_picture(struct resource *resource, const struct estate_resource *record)
 {
     struct gpu *gpu = resource->gpu;
     uint64_t size = picture_size(record->format, record->width, record->height);
-    struct picture *picture = NULL;
     int fd;
 
     if (size == 0 || resource_charge(resource, GPU_QUOTA_MEMORY, size) < 0)
         return -EINVAL;
+    resource_set_image(resource, record->format, record->width, record->height);
+    if (record->key == 0)
+        return 0;
     fd = take_descriptor(gpu, resource, record->key);
+    errno = fd < 0 ? -fd : 0;
     if (fd >= 0)
-        picture = picture_restore(record->format, record->width, record->height, fd);
-    if (picture == NULL) {
+        resource->picture = picture_restore(record->format, record->width, record->height, fd);
+    if (resource->picture == NULL) {
+        device_cannot_resume(gpu->device.host, -errno);
         log_stranger("The pixels of resource %u are lost with the worker.", resource->node.id);
-        picture = picture_create(record->format, record->width, record->height);
     }
-    if (picture == NULL)
-        return -errno;
-    resource_set_picture(resource, picture);
     return 0;
 }
 
@@ -189,7 +192,7 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
     tally->lost += record.keeper != 0 && resource->renderer == NULL;
     result = restore_memory(gpu, resource, &record);
     if (result < 0 || (resource->buffer != NULL && resource->buffer->size < resource->size)) {
-        shelf_drop(gpu->estate.shelf, record.key);
+        shelf_drop(gpu->estate.shelf, resource->estate.key);
         resource_destroy(resource);
         return result < 0 ? result : -EINVAL;
     }
@@ -301,7 +304,7 @@ static int restore_scanout(struct gpu *gpu, struct store *store, uint32_t handle
         return -ENOENT;
     result = scanout_restore(gpu, output, &shown, record.is_blob != 0);
     if (result < 0)
-        return 1;
+        return result == -ENOMEM ? result : 1;
     gpu->estate.scanouts[output] = handle;
     tally->scanouts++;
     return 0;

@@ -103,17 +103,16 @@ uint64_t picture_size(uint32_t format, uint32_t width, uint32_t height)
 static int take_memory(struct picture *picture, int fd)
 {
     uint64_t rounded, size = 0;
-    int result = 0;
+    int result;
 
     if (!units_round_up(picture->size, units_page_size(), &rounded))
-        result = -EINVAL;
-    if (result == 0 && fd < 0)
+        return -EINVAL;
+    if (fd < 0) {
         picture->fd = fd_memfd("picture", rounded);
-    if (result == 0 && fd >= 0)
-        result = fd_file_size(fd, &size);
-    if (result < 0 || fd < 0)
-        return result < 0 ? result : picture->fd < 0 ? picture->fd : 0;
-    return size == rounded ? 0 : -EINVAL;
+        return picture->fd < 0 ? picture->fd : 0;
+    }
+    result = fd_leaves_room(fd) ? fd_file_size(fd, &size) : -EMFILE;
+    return result < 0 ? result : size == rounded ? 0 : -EINVAL;
 }
 
 /* Gives the picture its memory. Returns 0 or -errno; what was opened is the picture's. */
@@ -123,8 +122,6 @@ static int allocate(struct picture *picture, int fd)
 
     if (result < 0)
         return result;
-    if (!fd_leaves_room(picture->fd))
-        return -EMFILE;
     picture->data = mmap(NULL, picture->size, PROT_READ | PROT_WRITE, MAP_SHARED, picture->fd, 0);
     if (picture->data == MAP_FAILED) {
         picture->data = NULL;

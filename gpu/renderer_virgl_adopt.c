@@ -180,11 +180,14 @@ static int copy_picture(struct virgl_job *base)
 
 static int adopt_picture(struct virgl *virgl, struct resource *resource)
 {
-    const struct picture *picture = resource->picture;
+    const struct picture *picture;
     struct adopt_job *job;
 
     if (!virgl->plan.virgl)
         return -EOPNOTSUPP;
+    picture = resource_picture(resource);
+    if (picture == NULL)
+        return -errno;
     job = job_create(virgl, resource, copy_picture);
     if (job == NULL)
         return -ENOMEM;
@@ -203,7 +206,7 @@ int virgl_adopt(struct renderer *renderer, struct resource *resource)
 
     if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST)
         return adopt_guest_blob(virgl, resource);
-    if (resource->picture != NULL)
+    if (resource->is_image)
         return adopt_picture(virgl, resource);
     if (resource->buffer != NULL)
         return adopt_buffer(virgl, resource);

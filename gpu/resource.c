@@ -138,12 +138,23 @@ void resource_set_buffer(struct resource *resource, struct buffer *buffer)
     resource->buffer = buffer;
 }
 
-void resource_set_picture(struct resource *resource, struct picture *picture)
+void resource_set_image(struct resource *resource, uint32_t format, uint32_t width, uint32_t height)
 {
-    resource->picture = picture;
-    resource->width = picture->width;
-    resource->height = picture->height;
-    resource->format = picture->format;
+    resource->is_image = true;
+    resource->width = width;
+    resource->height = height;
+    resource->format = format;
+}
+
+struct picture *resource_picture(struct resource *resource)
+{
+    assert(resource->is_image);
+    if (resource->picture != NULL)
+        return resource->picture;
+    resource->picture = picture_create(resource->format, resource->width, resource->height);
+    if (resource->picture != NULL)
+        estate_picture(resource);
+    return resource->picture;
 }
 
 int resource_set_backing(struct resource *resource, struct backing *backing)

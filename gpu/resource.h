@@ -46,7 +46,8 @@ struct resource {
     uint64_t size;           /* bytes of a blob, a multiple of the page size; else 0 */
     uint32_t width, height;  /* pixels; 0 of a blob */
     uint32_t format;         /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
-    struct picture *picture; /* owned; 2D only */
+    bool is_image;           /* a 2D one: the device has its pixels */
+    struct picture *picture; /* owned; those, once somebody needed them: see resource_picture */
     uint32_t scanouts;       /* bit N: output N shows it */
     struct buffer *buffer;   /* owned; HOST3D only */
     struct buffer *pages;    /* owned; the backing as one dmabuf, where one was made of it */
@@ -100,8 +101,13 @@ void resource_settled(struct resource *resource);
 int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t bytes);
 /* Gives it the buffer, which it then owns. */
 void resource_set_buffer(struct resource *resource, struct buffer *buffer);
-/* Gives it the picture, which it then owns. */
-void resource_set_picture(struct resource *resource, struct picture *picture);
+/* Makes it a 2D one of that size, which picture_size knows. */
+void resource_set_image(struct resource *resource, uint32_t format, uint32_t width,
+                        uint32_t height);
+/* The pixels of a 2D one, borrowed. A driver makes many that it never draws to: so they have no
+ * memory, and no descriptor, until somebody asks here; until then they are zeros. NULL with errno
+ * set: see picture_create. */
+struct picture *resource_picture(struct resource *resource);
 /* Gives it the backing, which it then owns, even on error. -EDQUOT. */
 int resource_set_backing(struct resource *resource, struct backing *backing);
 /* Gives it the backing as a dmabuf, which it then owns, as long as it has the backing. */

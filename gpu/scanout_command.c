@@ -67,7 +67,9 @@ static bool can_read(const struct resource *resource)
 /* What shows a 2D or 3D resource. */
 static uint32_t choose_image(struct request *request, struct scanout *shown)
 {
-    shown->source = shown->resource->picture != NULL ? SCANOUT_PICTURE : SCANOUT_RENDERER;
+    uint32_t type;
+
+    shown->source = shown->resource->is_image ? SCANOUT_PICTURE : SCANOUT_RENDERER;
     if (shown->resource->width == 0)
         return invalid(request, "a blob has no size in pixels");
     if (shown->source == SCANOUT_RENDERER && !can_read(shown->resource))
@@ -75,7 +77,11 @@ static uint32_t choose_image(struct request *request, struct scanout *shown)
     shown->width = shown->resource->width;
     shown->height = shown->resource->height;
     shown->format = shown->resource->format;
-    return check_frame(request, shown);
+    type = check_frame(request, shown);
+    if (type == VIRTIO_GPU_RESP_OK_NODATA && shown->source == SCANOUT_PICTURE &&
+        resource_picture(shown->resource) == NULL)
+        return request_fail(request, -errno, "its pixels have no memory");
+    return type;
 }
 
 uint32_t scanout_set(struct gpu *gpu, struct request *request)
@@ -176,7 +182,7 @@ int scanout_restore(struct gpu *gpu, unsigned output, struct scanout *shown, boo
     if (type == VIRTIO_GPU_RESP_OK_NODATA && is_blob)
         type = choose_source(&nobody, shown);
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
-        return -EINVAL;
+        return type == VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
     scanout_show(&gpu->display, output, shown);
     return 0;
 }

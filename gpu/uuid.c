@@ -22,13 +22,15 @@ static int make(uint8_t uuid[static 16])
 }
 
 /* The descriptor that is all of the resource's memory and nothing else; -1, with the reason. */
-static int descriptor_of(const struct resource *resource, const char **reason)
+static int descriptor_of(struct resource *resource, const char **reason)
 {
     const struct buffer *buffer = resource->buffer;
 
     if (resource->memory != 0 && (resource->flags & VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE) == 0)
         *reason = "its blob was not made for other devices (CROSS_DEVICE)";
-    else if (resource->picture != NULL)
+    else if (resource->is_image && resource_picture(resource) == NULL)
+        *reason = "its pixels have no memory";
+    else if (resource->is_image)
         return resource->picture->fd; /* which stays what it shows, whoever draws with a copy */
     else if (buffer == NULL)
         *reason = "it has no memory of the host's";
@@ -61,6 +63,8 @@ uint32_t uuid_assign(struct gpu *gpu, struct request *request)
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
+    if (resource->is_image && resource_picture(resource) == NULL)
+        return request_fail(request, -errno, "its pixels have no memory");
     if (!resource->has_uuid)
         result = make(resource->uuid);
     if (result < 0)

@@ -189,6 +189,10 @@ FAULTS = [
     ("a pointer does not outlive the worker", "gpu/cursor_command.c",
      "    estate_cursor(display, wanted->output);\n", "", ["gpu_death"]),
     ("a scanout is not checked again", "gpu/scanout_command.c",
-     "    if (type != VIRTIO_GPU_RESP_OK_NODATA)\n        return -EINVAL;\n    scanout_show",
-     "    (void)type;\n    scanout_show", ["gpu_estate"]),
+     "    if (type != VIRTIO_GPU_RESP_OK_NODATA)\n"
+     "        return type == VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;\n",
+     "", ["gpu_estate"]),
+    ("nobody knows of memory that pixels got later", "gpu/resource.c",
+     "    if (resource->picture != NULL)\n        estate_picture(resource);\n", "",
+     ["gpu_estate"]),
 ]

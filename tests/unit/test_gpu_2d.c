@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "fake_sink.h"
 #include "gpu_2d.h"
 
+#include <sys/resource.h>
+
+#include "base/fd.h"
 #include "gpu/picture.h"
 #include "gpu/resource.h"
 
@@ -21,7 +25,7 @@ static uint64_t pages(struct gpu_fixture *f, uint32_t size)
 
 static struct picture *picture(struct gpu_fixture *f, uint32_t id)
 {
-    return resource_find((struct gpu *)(void *)f->device, id)->picture;
+    return resource_picture(resource_find((struct gpu *)(void *)f->device, id));
 }
 
 static void every_format_is_a_resource(void **state)
@@ -127,6 +131,58 @@ static void without_backing_a_picture_stays(void **state)
                      (uint8_t)((BYTES / 2 - 1) * 31 + (BYTES / 2 - 1) / 256));
 }
 
+/* Many are made and never drawn to. */
+static void pixels_have_memory_when_they_are_needed(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct resource *resource;
+    int open;
+
+    gpu_create_2d(f, ID, BGRX, WIDTH, HEIGHT);
+    gpu_back(f, ID, pages(f, BYTES), BYTES);
+    resource = resource_find(gpu_of_fixture(f), ID);
+    open = fd_count();
+    assert_null(resource->picture);
+    assert_int_equal(f->census.bytes, BYTES); /* it may have them */
+    assert_int_equal(gpu_transfer(f, ID, gpu_rect(0, 0, WIDTH, HEIGHT), 0), NODATA);
+    assert_non_null(resource->picture);
+    assert_int_equal(fd_count(), open + 1);
+    assert_int_equal(gpu_unref(f, ID), NODATA);
+    assert_int_equal(fd_count(), open);
+    assert_int_equal(f->census.bytes, 0);
+}
+
+/* It is as it was, and the guest may try again. */
+static void without_memory_no_pixel_is_there(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_update_cursor pointer = {
+        .hdr = gpu_header(VIRTIO_GPU_CMD_UPDATE_CURSOR, 0),
+        .resource_id = htole32(6),
+    };
+    uint64_t at = pages(f, BYTES);
+    struct rlimit old, tight;
+
+    gpu_create_2d(f, ID, BGRX, WIDTH, HEIGHT);
+    gpu_create_2d(f, 6, BGRX, 64, 64);
+    gpu_back(f, ID, at, BYTES);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = (struct rlimit){.rlim_cur = FD_RESERVE, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    assert_int_equal(gpu_transfer(f, ID, gpu_rect(0, 0, WIDTH, HEIGHT), 0), NO_MEMORY);
+    assert_int_equal(gpu_scanout(f, 0, ID, gpu_rect(0, 0, WIDTH, HEIGHT)), NO_MEMORY);
+    assert_int_equal(gpu_do_about(f, VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, 0, ID), NO_MEMORY);
+    gpu_cursor(f, &pointer);
+    assert_false(gpu_of_fixture(f)->display.cursors[0].visible);
+    assert_int_equal(gpu_of_fixture(f)->display.scanouts[0].source, SCANOUT_PICTURE);
+    assert_null(gpu_of_fixture(f)->display.scanouts[0].resource);
+    assert_int_equal(f->shared_count, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(gpu_transfer(f, ID, gpu_rect(0, 0, WIDTH, HEIGHT), 0), NODATA);
+    assert_int_equal(gpu_scanout(f, 0, ID, gpu_rect(0, 0, WIDTH, HEIGHT)), NODATA);
+    assert_int_equal(picture(f, ID)->data[1], *gpu_page(f, at, BYTES, 1));
+}
+
 static void a_reset_frees_all(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -147,6 +203,8 @@ int main(void)
         GPU_TEST(a_transfer_brings_the_guest_s_pixels),
         GPU_TEST(a_wrong_transfer_is_refused),
         GPU_TEST(without_backing_a_picture_stays),
+        GPU_TEST(pixels_have_memory_when_they_are_needed),
+        GPU_TEST(without_memory_no_pixel_is_there),
         GPU_TEST(a_reset_frees_all),
     };
 

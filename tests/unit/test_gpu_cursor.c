@@ -22,7 +22,7 @@ static struct virtio_gpu_update_cursor update(uint32_t output, uint32_t id)
 
 static uint8_t *pixels(struct gpu_fixture *f, uint32_t id)
 {
-    return resource_find(gpu_of_fixture(f), id)->picture->data;
+    return resource_picture(resource_find(gpu_of_fixture(f), id))->data;
 }
 
 static void a_picture_becomes_the_pointer(void **state)

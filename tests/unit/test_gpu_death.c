@@ -282,8 +282,8 @@ static uint64_t mix_resource(uint64_t sum, const struct resource *r)
     sum = mix(mix(mix(sum, r->node.id), r->size), r->memory);
     sum = mix(mix(sum, r->state), r->state == RESOURCE_MAPPED ? r->offset : 0);
     sum = mix(mix(sum, backing_size(&r->backing)), r->has_uuid);
-    if (r->picture != NULL)
-        sum = mix_bytes(sum, r->picture->data, r->picture->size);
+    for (size_t i = 0; r->is_image && i < (size_t)r->width * r->height * 4; i++)
+        sum = mix(sum, r->picture != NULL ? r->picture->data[i] : 0);
     if (r->buffer != NULL)
         sum = mix_bytes(sum, buffer_data(r->buffer), r->buffer->size);
     return sum;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "gpu_test.h"
+#include "gpu_2d.h"
+#include "heard.h"
 #include "store_fixture.h"
 
 #include "gpu/context.h"
@@ -21,6 +22,7 @@
 static struct {
     struct shelf base;
     unsigned count, dropped;
+    bool is_full;
     uint64_t last;
     struct {
         uint64_t key;
@@ -32,6 +34,8 @@ static struct store_fixture left;
 
 static uint64_t shelf_takes(struct shelf *base, int fd)
 {
+    if (shelf.is_full)
+        return 0;
     assert_true(shelf.count < SHELF_MAX);
     shelf.items[shelf.count].key = ++shelf.last;
     shelf.items[shelf.count++].fd = fd_duplicate(fd);
@@ -203,6 +207,65 @@ static void all_comes_back(void **state)
         assert_int_equal(count_of(kind), kind == ESTATE_CONTEXT || kind == ESTATE_CURSOR);
     free(cursor);
     gpu_fixture_destroy(f);
+}
+
+static struct picture *pixels(struct gpu_fixture *f, uint32_t id)
+{
+    return resource_find((struct gpu *)f->device, id)->picture;
+}
+
+static void draw(struct gpu_fixture *f, uint32_t id)
+{
+    assert_int_equal(gpu_back(f, id, PAGES, 64 * 64 * 4), NODATA);
+    assert_int_equal(gpu_transfer(f, id, gpu_rect(0, 0, 64, 64), 0), NODATA);
+    pixels(f, id)->data[5] = (uint8_t)(40 + id);
+}
+
+/* Of a picture that has no memory nothing is lost. One that gets it is on the shelf, whatever was
+ * there before. */
+static void pixels_are_kept_from_their_first_use_on(void **state)
+{
+    struct estate_resource unused = picture_of(64, 64), lost = unused, odd = unused;
+    struct heard heard;
+    struct gpu_fixture *f;
+
+    log_init("test", NULL, LOG_LEVEL_WARNING);
+    lost.key = ESTATE_KEY_LOST;
+    odd.key = shelve(MIB, 1);
+    PUT(ESTATE_RESOURCE, 1, unused);
+    PUT(ESTATE_RESOURCE, 2, lost);
+    PUT(ESTATE_RESOURCE, 3, odd);
+    heard_begin(&heard);
+    f = go_on(EXPORTER_MEMFD);
+    heard_end(&heard);
+    assert_null(strstr(heard.text, "resource 1 are lost"));
+    assert_non_null(strstr(heard.text, "resource 2 are lost"));
+    assert_non_null(strstr(heard.text, "resource 3 are lost"));
+    for (uint32_t id = 1; id <= 3; id++) {
+        assert_null(pixels(f, id));
+        assert_int_equal(shelf.dropped, 0);
+        draw(f, id);
+    }
+    assert_int_equal(shelf.count, 4);
+    assert_int_equal(shelf.dropped, 1); /* the odd one */
+    gpu_fixture_destroy(f);
+    heard_begin(&heard);
+    f = go_on(EXPORTER_MEMFD);
+    heard_end(&heard);
+    assert_null(strstr(heard.text, "lost with the worker"));
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_int_equal(pixels(f, id)->data[5], 40 + id);
+    shelf.is_full = true;
+    assert_int_equal(gpu_create_2d(f, 4, BGRA, 64, 64), NODATA);
+    draw(f, 4);
+    gpu_fixture_destroy(f);
+    heard_begin(&heard);
+    f = go_on(EXPORTER_MEMFD);
+    heard_end(&heard);
+    assert_non_null(strstr(heard.text, "resource 4 are lost"));
+    assert_null(pixels(f, 4));
+    gpu_fixture_destroy(f);
+    log_init("test", NULL, LOG_LEVEL_ERROR);
 }
 
 /* Pieces of the arena are where they were; the next one's place is another. */
@@ -420,7 +483,7 @@ static void what_cannot_be_is_left_out(void **state)
         if (resource != NULL)
             assert_true(resource->buffer == NULL || resource->buffer->size >= resource->size);
     }
-    assert_non_null(resource_find(gpu, 111)->picture);
+    assert_true(resource_find(gpu, 111)->is_image);
     assert_null(resource_find(gpu, 0));
     assert_null(resource_find(gpu, 100));
     assert_null(resource_find(gpu, 105));
@@ -498,6 +561,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(all_comes_back),
+        TEST(pixels_are_kept_from_their_first_use_on),
         TEST(pieces_of_the_arena_come_back),
         TEST(what_is_lost_answers_errors),
         TEST(a_fresh_driver_finds_nothing),

@@ -75,7 +75,8 @@ static void point(struct gpu_fixture *f, uint32_t output, bool shown, uint32_t x
         assert_int_equal(gpu_create_2d(f, POINTER, BGRA, 64, 64), NODATA);
         resource = resource_find((struct gpu *)(void *)f->device, POINTER);
         for (uint32_t i = 0; i < 64 * 64 * 4; i++)
-            resource->picture->data[i] = (uint8_t)(i % 4 == 3 ? i / 4 : i / 4 % 256 / (1 + i % 4));
+            resource_picture(resource)->data[i] =
+                (uint8_t)(i % 4 == 3 ? i / 4 : i / 4 % 256 / (1 + i % 4));
     }
     assert_true(gpu_cursor(f, &request));
 }
@@ -153,17 +154,18 @@ static void it_is_over_a_picture(void **state)
 
     for (unsigned i = 0; i < 3; i++) {
         struct resource *resource;
+        struct picture *picture;
         uint8_t before[4];
 
         assert_int_equal(gpu_create_2d(f, ID, formats[i], WIDTH + 20, HEIGHT + 10), NODATA);
         resource = resource_find((struct gpu *)(void *)f->device, ID);
-        scribble(resource->picture->data, (uint32_t)resource->picture->size);
-        memcpy(before, resource->picture->data + 30 * resource->picture->stride + 30 * 4, 4);
+        picture = resource_picture(resource);
+        scribble(picture->data, (uint32_t)picture->size);
+        memcpy(before, picture->data + 30 * picture->stride + 30 * 4, 4);
         assert_int_equal(gpu_scanout(f, i % 2, ID, gpu_rect(20, 10, WIDTH, HEIGHT)), NODATA);
         assert_int_equal(gpu_flush(f, ID, gpu_rect(0, 0, WIDTH + 20, HEIGHT + 10)), NODATA);
         point_about(f, i % 2);
-        assert_memory_equal(resource->picture->data + 30 * resource->picture->stride + 30 * 4,
-                            before, 4);
+        assert_memory_equal(picture->data + 30 * picture->stride + 30 * 4, before, 4);
         assert_int_equal(gpu_unref(f, ID), NODATA);
     }
     assert_int_equal(peer.count[VHOST_USER_GPU_CURSOR_UPDATE], 0);

@@ -15,7 +15,7 @@
 
 static uint8_t *pixel(struct gpu_fixture *f, uint32_t id, uint32_t x, uint32_t y)
 {
-    struct picture *picture = resource_find(gpu_of_fixture(f), id)->picture;
+    struct picture *picture = resource_picture(resource_find(gpu_of_fixture(f), id));
 
     return picture->data + (size_t)y * picture->stride + (size_t)x * 4;
 }

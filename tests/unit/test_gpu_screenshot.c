@@ -138,7 +138,7 @@ static struct told *command(struct gpu_fixture *f, const char *line, int fd)
 static void show(struct gpu_fixture *f)
 {
     gpu_create_2d(f, ID, BGRX, WIDTH, HEIGHT);
-    paint(resource_find(gpu_of_fixture(f), ID)->picture);
+    paint(resource_picture(resource_find(gpu_of_fixture(f), ID)));
     assert_int_equal(gpu_scanout(f, 0, ID, ALL), NODATA);
 }
 
@@ -344,10 +344,10 @@ static void updates_become_files(void **state)
     assert_string_equal(last, "output-0-00000001.png");
     assert_true(file_is_painted(folder, last));
     /* Many at once become few, and the last one is there. */
-    memset(resource_find(gpu_of_fixture(f), ID)->picture->data, 0, 1000);
+    memset(resource_picture(resource_find(gpu_of_fixture(f), ID))->data, 0, 1000);
     for (unsigned i = 0; i < 30; i++)
         assert_int_equal(gpu_flush(f, ID, ALL), NODATA);
-    paint(resource_find(gpu_of_fixture(f), ID)->picture);
+    paint(resource_picture(resource_find(gpu_of_fixture(f), ID)));
     assert_int_equal(gpu_flush(f, ID, ALL), NODATA);
     for (unsigned i = 0; i < 5; i++)
         wait_for_files(f);
