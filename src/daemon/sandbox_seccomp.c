@@ -15,6 +15,7 @@
 
 #define BUILD_SECONDS 5u /* it takes milliseconds */
 #define SIGSYS_STATUS (128 + SIGSYS)
+#define SAID_MOST 512u /* more calls than any role's tables have */
 
 /* Names the system call, for whoever asked by --sandbox-log, and ends as the kernel would have. */
 static void on_sigsys(int number, siginfo_t *info, void *context)
@@ -32,20 +33,28 @@ static bool is_conditional(const struct sandbox_call *c)
            c->rule == SANDBOX_ALLOW_OWN_PID;
 }
 
+/* The calls that the rows so far have said something of. */
+struct said {
+    unsigned count;
+    struct {
+        int number;
+        bool conditional;
+    } calls[SAID_MOST];
+};
+
 /* What an earlier row said of the call stays: libseccomp would not have the two together.
- * Conditions go together, any of them will do. */
-static bool said_before(const struct sandbox_call *const *tables, const struct sandbox_call *call,
-                        int number)
+ * Conditions go together, any of them will do. Returns 1; 0: nothing was said before; -E2BIG. */
+static int say(struct said *said, const struct sandbox_call *call, int number)
 {
-    for (; *tables != NULL; tables++)
-        for (const struct sandbox_call *c = *tables; c->name != NULL; c++) {
-            if (c == call)
-                return false;
-            if (seccomp_syscall_resolve_name(c->name) == number &&
-                !(is_conditional(c) && is_conditional(call)))
-                return true;
-        }
-    return false;
+    for (unsigned i = 0; i < said->count; i++)
+        if (said->calls[i].number == number &&
+            !(said->calls[i].conditional && is_conditional(call)))
+            return 1;
+    if (said->count == SAID_MOST)
+        return -E2BIG;
+    said->calls[said->count].number = number;
+    said->calls[said->count++].conditional = is_conditional(call);
+    return 0;
 }
 
 static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c, int number,
@@ -74,25 +83,34 @@ static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c, int nu
     return -EINVAL;
 }
 
+static int add_row(scmp_filter_ctx filter, struct said *said, const struct sandbox_call *c,
+                   bool closed, uint32_t death)
+{
+    int number = seccomp_syscall_resolve_name(c->name);
+    int r;
+
+    if (number == __NR_SCMP_ERROR || number < 0)
+        return 0;
+    r = say(said, c, number);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    /* What comes of all other calls needs no rule, and may have none. */
+    if (closed ? c->rule == SANDBOX_KILL : c->rule == SANDBOX_REFUSE && c->value == EPERM)
+        return 0;
+    r = add_call(filter, c, number, death);
+    return r < 0 && r != -EDOM ? r : 0;
+}
+
 static int add_tables(scmp_filter_ctx filter, enum sandbox_role role, bool closed, uint32_t death)
 {
-    const struct sandbox_call *const *tables = sandbox_tables(role);
+    struct said said;
+    int r = 0;
 
-    for (const struct sandbox_call *const *t = tables; *t != NULL; t++)
-        for (const struct sandbox_call *c = *t; c->name != NULL; c++) {
-            int number = seccomp_syscall_resolve_name(c->name);
-            int r;
-
-            if (number == __NR_SCMP_ERROR || number < 0 || said_before(tables, c, number))
-                continue;
-            /* What comes of all other calls needs no rule, and may have none. */
-            if (closed ? c->rule == SANDBOX_KILL : c->rule == SANDBOX_REFUSE && c->value == EPERM)
-                continue;
-            r = add_call(filter, c, number, death);
-            if (r < 0 && r != -EDOM)
-                return r;
-        }
-    return 0;
+    said.count = 0;
+    for (const struct sandbox_call *const *t = sandbox_tables(role); *t != NULL; t++)
+        for (const struct sandbox_call *c = *t; c->name != NULL && r == 0; c++)
+            r = add_row(filter, &said, c, closed, death);
+    return r;
 }
 
 /* The library goes on where some of its allocations fail, and leaves rules out: it is to be asked
@@ -116,6 +134,8 @@ static scmp_filter_ctx make_filter(const struct sandbox_plan *plan, int *error)
     *error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (*error == 0)
         *error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (*error == 0)
+        *error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (*error == 0)
         *error = believe(add_tables(filter, plan->role, closed, death));
     if (*error == 0)

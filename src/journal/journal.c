@@ -147,14 +147,16 @@ void journal_runs(struct journal_running *running, const struct journal_running 
     __atomic_store_n(&running->tag, what->tag, __ATOMIC_RELEASE);
 }
 
+/* -ENOSPC when all are in use. */
 static int free_slot(struct journal *journal)
 {
-    for (uint32_t i = 0; i < JOURNAL_LOANS; i++) {
-        uint32_t slot = (journal->free_hint + i) % JOURNAL_LOANS;
-        if (!journal->page->loans[slot].valid)
-            return (int)slot;
+    uint32_t slot = journal->free_loan;
+
+    if (slot != 0) {
+        journal->free_loan = journal->page->loans[--slot].next;
+        return (int)slot;
     }
-    return -ENOSPC;
+    return journal->new_loan < JOURNAL_LOANS ? (int)journal->new_loan++ : -ENOSPC;
 }
 
 int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,
@@ -173,15 +175,16 @@ int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64
     __atomic_store_n(&loan->valid, 1, __ATOMIC_RELEASE);
     if (journal->page->loans_high <= (uint32_t)slot)
         __atomic_store_n(&journal->page->loans_high, (uint32_t)slot + 1, __ATOMIC_RELEASE);
-    journal->free_hint = (uint32_t)slot + 1;
     return slot;
 }
 
 void journal_loan_erase(struct journal *journal, int slot)
 {
-    __atomic_store_n(&journal->page->loans[slot].valid, 0, __ATOMIC_RELEASE);
-    if (journal->free_hint > (uint32_t)slot)
-        journal->free_hint = (uint32_t)slot;
+    struct journal_loan *loan = &journal->page->loans[slot];
+
+    __atomic_store_n(&loan->valid, 0, __ATOMIC_RELEASE);
+    loan->next = journal->free_loan;
+    journal->free_loan = (uint32_t)slot + 1;
 }
 
 void journal_clear(struct journal *journal)
@@ -189,7 +192,7 @@ void journal_clear(struct journal *journal)
     for (uint32_t i = 0; i < journal->page->loans_high && i < JOURNAL_LOANS; i++)
         __atomic_store_n(&journal->page->loans[i].valid, 0, __ATOMIC_RELEASE);
     journal->page->loans_high = 0;
-    journal->free_hint = 0;
+    journal->free_loan = journal->new_loan = 0;
     memset(&journal->page->census, 0, sizeof(journal->page->census));
 }
 

@@ -35,10 +35,10 @@ struct journal_ring {
 
 /* One buffer in the guest's window; the worker writes them. */
 struct journal_loan {
-    uint32_t valid; /* 1: the other fields hold */
-    uint32_t kind;  /* enum buffer_kind */
-    uint32_t id;    /* the device's name for the buffer */
-    uint32_t pad;
+    uint32_t valid;  /* 1: the other fields hold */
+    uint32_t kind;   /* enum buffer_kind */
+    uint32_t id;     /* the device's name for the buffer */
+    uint32_t next;   /* of one that was erased: see journal::free_loan. The writer's alone */
     uint64_t offset; /* in the window */
     uint64_t size;
 };
@@ -78,7 +78,10 @@ struct journal {
     int fd; /* owned; -1 when detached */
     struct journal_page *page;
     struct store store; /* what the device leaves to its successor: behind the page in the file */
-    uint32_t free_hint; /* where the search for a free loan begins */
+    /* The writer of the loans knows which are free: those that it erased, the last one first, and
+     * all from 'new_loan' on. */
+    uint32_t free_loan; /* 1 + its slot; 0: none */
+    uint32_t new_loan;
 };
 
 /* The door: a new, empty journal. 0 or -errno. */

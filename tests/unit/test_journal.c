@@ -162,7 +162,7 @@ static void loans_come_and_go(void **state)
     assert_int_equal(loan.id, 12);
     assert_false(journal_loan_next(&door, &slot, &loan));
     assert_false(journal_loan_next(&door, &slot, &loan));
-    assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 1), b); /* the lowest that is free */
+    assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 1), b); /* the one that is free */
     assert_int_equal(count(), 3);
     end();
 }
@@ -178,9 +178,29 @@ static void a_full_journal_says_so(void **state)
     assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), JOURNAL_LOANS - 1);
     journal_loan_erase(&worker, 5);
     journal_loan_erase(&worker, 9);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 5);
     assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 9);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 5);
     assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), -ENOSPC);
+    assert_int_equal(count(), JOURNAL_LOANS);
+    end();
+}
+
+/* Nobody else's clearing leads the writer to use a loan twice. */
+static void loans_that_the_door_cleared_are_in_use(void **state)
+{
+    int a, b;
+
+    begin();
+    a = journal_loan_put(&worker, 1, 10, 0x1000, 0x2000);
+    b = journal_loan_put(&worker, 1, 11, 0x3000, 0x2000);
+    journal_loan_erase(&worker, a);
+    journal_clear(&door);
+    assert_int_equal(journal_loan_put(&worker, 1, 12, 0, 1), a);
+    assert_int_equal(count(), 1);
+    assert_int_not_equal(journal_loan_put(&worker, 1, 13, 0, 1), b);
+    assert_int_equal(count(), 2);
+    journal_loan_erase(&worker, b);
+    assert_int_equal(count(), 2);
     end();
 }
 
@@ -210,6 +230,7 @@ int main(void)
         FD_TEST(the_door_sees_what_is_in_flight),
         FD_TEST(small_rings_take_little_memory),
         FD_TEST(loans_come_and_go),
+        FD_TEST(loans_that_the_door_cleared_are_in_use),
         FD_TEST(a_full_journal_says_so),
         FD_TEST(a_clear_journal_is_empty),
     };
