@@ -226,6 +226,8 @@ int rig_open(struct rig *rig, const struct options *options, enum front_end fron
     r = frontend_init(&rig->frontend, &plan, r);
     rig->frontend.mischief.no_tables = front_end != FRONT_END_QEMU;
     if (r == 0)
+        r = guest_ram_seal(&rig->frontend.ram);
+    if (r == 0)
         r = negotiate(rig);
     rig->volley = (struct volley){.queue = &rig->frontend.queues[0], .attend = attend, .data = rig};
     if (r == 0)

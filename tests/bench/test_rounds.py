@@ -98,6 +98,12 @@ class Targets(unittest.TestCase):
                      for name, value in (("hostblob", ours), ("contrib-backports", 1.0))]
             self.assertEqual(verdict(lines, "transfer + flush 1080p, frames").verdict, wanted)
 
+    def test_a_scanout_without_dmabufs_is_none(self):
+        for dmabuf, wanted in ((0, UNTOLD), (1, MET)):
+            lines = [item("hostblob", n, "present", 1.0, size=size, path="blob", values={"dmabuf": dmabuf})
+                     for n in range(5) for size in ("1080p", "4k")]
+            self.assertEqual(verdict(lines, "blob scanout, CPU, 4K / 1080p").verdict, wanted)
+
     def test_one_size_beside_another(self):
         for large, wanted in ((1.05, MET), (1.2, MISSED)):
             lines = [item("hostblob-media", n, "media-queue", value, size=size) for n in range(5)

@@ -2,6 +2,7 @@
 #include "tests/frontend/guest_ram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@ int guest_ram_init(struct guest_ram *ram, uint64_t size)
 {
     memset(ram, 0, sizeof(*ram));
     ram->size = size;
-    ram->fd = memfd_create("guest-ram", MFD_CLOEXEC);
+    ram->fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (ram->fd < 0)
         return -errno;
     if (ftruncate(ram->fd, (off_t)size) < 0)
@@ -23,6 +24,11 @@ int guest_ram_init(struct guest_ram *ram, uint64_t size)
     /* Address 0 stays unused: a forgotten address must not look like a good one. */
     ram->used[GUEST_RAM_LOW] = 4096;
     return 0;
+}
+
+int guest_ram_seal(struct guest_ram *ram)
+{
+    return fcntl(ram->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
 void guest_ram_finish(struct guest_ram *ram)

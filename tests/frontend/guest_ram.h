@@ -26,6 +26,9 @@ struct guest_ram {
 
 /* 'size' bytes, a multiple of two pages. 0 or -errno. */
 int guest_ram_init(struct guest_ram *ram, uint64_t size);
+/* Has it keep its size, as QEMU does unless it is told otherwise: then dmabufs can be made of it. 0
+ * or -errno. */
+int guest_ram_seal(struct guest_ram *ram);
 void guest_ram_finish(struct guest_ram *ram);
 /* Gives out 'size' zeroed bytes at a multiple of 'align'; there is no giving back. Returns the
  * guest-physical address; UINT64_MAX when the half is full. */

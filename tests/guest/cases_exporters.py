@@ -4,6 +4,7 @@ kind of memory that --exporter knows, driven by the scripted front-end."""
 import json
 import os
 import re
+import statistics
 
 import cargo
 from bench import Group, Skip, expect
@@ -14,6 +15,7 @@ MESA = "mesa"  # the tag of the folder with libgbm and the drivers that it loads
 
 exporters = Group("exporters", {}, cargo=[*PROGRAMS, "tests/session/test_session_blobs",
                                           "tests/unit/test_gpu_scanout",
+                                          "tests/bench/hostblob-bench",
                                           "tests/guest/gpu-udmabuf"])
 
 
@@ -70,6 +72,26 @@ def guest_pages(bench):
     """A blob of the guest's pages is shown as one dmabuf, without a copy."""
     good = cmocka(bench, "test_gpu_scanout")
     expect(1, tests_of_dmabufs=good.count("guest_pages_become_a_dmabuf"))
+
+
+@exporters.case
+def frames(bench):
+    """A flipped blob is shown as a dmabuf: it costs the same, however large it is."""
+    lines = bench.run(f"cd /tmp && rm -f frames && {settings()} /{cargo.FOLDER}/hostblob-bench --items present "
+                      f"--no-floors --seconds 0.3 --json frames --exec /{cargo.FOLDER}/hostblob-gpu --fd=3 "
+                      "--log-level=error >frames.log 2>&1; cat frames frames.log", 240).lines
+    found = {}
+    for line in (json.loads(line) for line in lines if line.startswith('{"kind":"item"')):
+        if line["parameters"]["path"] == "blob":
+            expect((None, 1), trouble=(line["failed"] or line["unsupported"], line["values"].get("dmabuf")))
+            if line["values"]["socket_bytes"] > 200:
+                raise Failure(f"a frame took {line['values']['socket_bytes']} bytes of the socket")
+            found.setdefault(line["parameters"]["size"], []).append(line["backend_cpu_us"] / line["n"])
+    costs = {size: statistics.median(values) for size, values in found.items()}
+    ratio = costs["4k"] / costs["1080p"]
+    bench.note(f"CPU of a frame: {costs['1080p']:.0f} us at 1080p, {costs['4k']:.0f} us at 4K, {ratio:.2f} times")
+    if ratio > 1.5: # what it is, but for a busy machine's disorder, is 1
+        raise Failure(f"a 4K frame costs {ratio:.2f} times one of 1080p")
 
 
 @exporters.case
