@@ -257,7 +257,7 @@ static int door_begin(struct service *s, int starter_fd, int channel)
 static int run_door(void *data, int starter_fd)
 {
     struct service *s = data;
-    int r = sd_event_default(&s->loop);
+    int r = sd_event_new(&s->loop);
 
     if (r >= 0)
         r = door_begin(s, starter_fd, -1);
@@ -384,7 +384,7 @@ static int run_beside(const struct program *program, const struct options *optio
     control_socket_clear(&s.control);
     r = starter_speaks(&line);
     if (r >= 0)
-        r = sd_event_default(&s.loop);
+        r = sd_event_new(&s.loop);
     if (r >= 0)
         r = door_begin(&s, options->upgrade_line, options->upgrade_channel);
     sd_event_unref(s.loop);

@@ -16,16 +16,11 @@
 
 #define NOT_SENT 0u       /* the 'request' that only waits for those before it */
 #define ACCURACY_US 1000u /* the loop's own would let "at once" be 250 ms */
+#define IN_VAIN 16u       /* so many answers are worth a timer that rings for nothing */
 
 static const uint8_t nobodys_uuid[16] = "hostblob-barrier";
 static const struct vhost_user_header follower = {VHOST_USER_BACKEND_CONFIG_CHANGE,
                                                   VHOST_USER_VERSION, 0};
-
-static void request_destroy(struct back_request *request)
-{
-    fd_close(&request->fd);
-    free(request);
-}
 
 /* Answers the first request of the queue and forgets it. */
 static void complete_first(struct back_channel *ch, int result)
@@ -35,7 +30,7 @@ static void complete_first(struct back_channel *ch, int result)
     TAILQ_REMOVE(&ch->queue, first, link);
     if (first->done != NULL)
         first->done(first->data, result);
-    request_destroy(first);
+    free(first);
 }
 
 static void fail_all(struct back_channel *ch, int result)
@@ -67,29 +62,62 @@ static void channel_break(struct back_channel *ch, int result, const char *reaso
 
 static void pump(struct back_channel *ch);
 
-static int on_time(sd_event_source *source, uint64_t now, void *data)
+static uint64_t now_us(const struct back_channel *ch)
+{
+    uint64_t now = 0;
+
+    sd_event_now(ch->loop, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static void ring_at(struct back_channel *ch, uint64_t us)
+{
+    sd_event_source_set_time(ch->timer, us);
+    sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+}
+
+static void ring_never(struct back_channel *ch)
+{
+    if (ch->timer != NULL && ch->broken == NULL)
+        sd_event_source_set_enabled(ch->timer, SD_EVENT_OFF);
+}
+
+static int on_time(sd_event_source *source, uint64_t set_for, void *data)
 {
     struct back_channel *ch = data;
     const struct back_request *first = TAILQ_FIRST(&ch->queue);
 
     if (ch->broken != NULL) {
         channel_break(ch, -ECONNRESET, ch->broken);
+    } else if (ch->phase != BACK_CHANNEL_IDLE && now_us(ch) < ch->due_us) {
+        ring_at(ch, ch->due_us);
     } else if (ch->phase != BACK_CHANNEL_IDLE) {
         channel_break(ch, -ETIMEDOUT, "the front-end did not answer in time");
-    } else if (first != NULL && first->header.request == NOT_SENT) {
+    } else if (first != NULL && first->header.request == NOT_SENT && !ch->held) {
         complete_first(ch, 0);
         pump(ch);
+    } else {
+        ch->answered = 0;
     }
     return 0;
 }
 
-static void timer_set(struct back_channel *ch, bool on)
+/* What is under way has its time from now on. */
+static void limit_begins(struct back_channel *ch)
 {
     if (ch->timer == NULL || ch->broken != NULL)
         return;
-    if (on)
-        sd_event_source_set_time_relative(ch->timer, ch->limit_us);
-    sd_event_source_set_enabled(ch->timer, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    ch->due_us = now_us(ch) + ch->limit_us;
+    if (sd_event_source_get_enabled(ch->timer, NULL) <= 0)
+        ring_at(ch, ch->due_us);
+}
+
+/* It is answered. */
+static void limit_ends(struct back_channel *ch)
+{
+    if (ch->answered < IN_VAIN)
+        ring_never(ch);
+    ch->answered++;
 }
 
 /* From the loop's next turn: 'done' never comes from within the call that asked. */
@@ -97,8 +125,7 @@ static void fail_soon(struct back_channel *ch, ssize_t n)
 {
     ch->broken =
         n < 0 && n != -EAGAIN ? strerror((int)-n) : "the front-end does not read its requests";
-    sd_event_source_set_time_relative(ch->timer, 0);
-    sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+    ring_at(ch, now_us(ch));
 }
 
 static bool send_bytes(struct back_channel *ch, const void *bytes, size_t size, int fd)
@@ -194,16 +221,15 @@ static void pump(struct back_channel *ch)
         ch->broken != NULL)
         return;
     if (first->header.request == NOT_SENT) {
-        /* Answered from the loop's next turn, as all. */
-        sd_event_source_set_time_relative(ch->timer, 0);
-        sd_event_source_set_enabled(ch->timer, SD_EVENT_ONESHOT);
+        ring_at(ch, now_us(ch)); /* answered from the loop's next turn, as all */
         return;
     }
     if (ch->knock && is_delicate(first->header.request))
         knock(ch);
     else
         send_first(ch, 0);
-    timer_set(ch, ch->phase != BACK_CHANNEL_IDLE);
+    if (ch->phase != BACK_CHANNEL_IDLE)
+        limit_begins(ch);
 }
 
 /* A request that is never answered is done with when what follows it has been read. */
@@ -213,7 +239,7 @@ static void settle(struct back_channel *ch)
         return;
     watch_reading(ch, false);
     ch->phase = BACK_CHANNEL_IDLE;
-    timer_set(ch, false);
+    limit_ends(ch);
     complete_first(ch, 0);
     pump(ch);
 }
@@ -264,7 +290,7 @@ static void take_answer(struct back_channel *ch)
         return;
     }
     ch->phase = BACK_CHANNEL_IDLE;
-    timer_set(ch, false);
+    limit_ends(ch);
     complete_first(ch, answer_result(ch, header.request, value));
     pump(ch);
 }
@@ -372,7 +398,10 @@ void back_channel_hold(struct back_channel *ch, bool hold)
     ch->held = hold;
     if (hold && ch->phase == BACK_CHANNEL_KNOCKED)
         walk_away(ch);
-    timer_set(ch, !hold && ch->phase != BACK_CHANNEL_IDLE);
+    if (hold)
+        ring_never(ch);
+    else if (ch->phase != BACK_CHANNEL_IDLE)
+        limit_begins(ch);
     pump(ch);
 }
 
@@ -404,7 +433,7 @@ void back_channel_cancel_unsent(struct back_channel *ch)
         TAILQ_REMOVE(&canceled, r, link);
         if (r->done != NULL)
             r->done(r->data, -ECANCELED);
-        request_destroy(r);
+        free(r);
     }
 }
 
@@ -449,14 +478,7 @@ int back_channel_mmap(struct back_channel *ch, uint32_t request, const struct vh
     if (r == NULL)
         return -ENOMEM;
     r->payload.mmap = *mmap;
-    if (fd >= 0) {
-        r->fd = fd_duplicate(fd);
-        if (r->fd < 0) {
-            int error = r->fd;
-            request_destroy(r);
-            return error;
-        }
-    }
+    r->fd = fd;
     return enqueue(ch, r);
 }
 

@@ -446,6 +446,9 @@ void guest_window_fresh(struct guest_window *w)
         orphan_all(w);
         return;
     }
+    /* What is not sent yet borrows its descriptor from the ledger. */
+    if (w->state != GUEST_WINDOW_SHUT)
+        back_channel_cancel_unsent(&w->channel);
     while ((m = shm_ledger_first(&w->ledger)) != NULL)
         shm_ledger_gone(&w->ledger, m);
 }

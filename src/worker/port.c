@@ -58,26 +58,31 @@ static void complete_first(struct port *port)
 
 /* Answers come in the order of the requests, from the loop and not from within the call that asked.
  */
-static int on_flush(sd_event_source *source, void *data)
+static void flush(struct port *port)
 {
-    struct port *port = data;
     struct port_request *r;
 
     while ((r = TAILQ_FIRST(&port->requests)) != NULL && r->answered)
         complete_first(port);
+}
+
+static int on_flush(sd_event_source *source, void *data)
+{
+    flush(data);
     return 0;
 }
 
-static void flush_soon(struct port *port)
-{
-    sd_event_source_set_enabled(port->flush, SD_EVENT_ONESHOT);
-}
-
-static void answer(struct port *port, struct port_request *r, int result)
+static void answered(struct port_request *r, int result)
 {
     r->answered = true;
     r->result = result;
-    flush_soon(port);
+}
+
+/* The same, where the device is the one who asks just now. */
+static void answer_soon(struct port *port, struct port_request *r, int result)
+{
+    answered(r, result);
+    sd_event_source_set_enabled(port->flush, SD_EVENT_ONESHOT);
 }
 
 static void fail_all(struct port *port, int result)
@@ -124,9 +129,9 @@ static void carry_out(struct port *port, struct port_request *r)
     if (r->sent || r->answered)
         return;
     if (r->mapping->buffer->kind == BUFFER_ARENA)
-        answer(port, r, 0);
+        answer_soon(port, r, 0);
     else if (send_request(port, r) < 0)
-        answer(port, r, -ENOTCONN);
+        answer_soon(port, r, -ENOTCONN);
 }
 
 static void request(struct port *port, struct port_mapping *m, bool map, shm_port_done *done,
@@ -245,7 +250,8 @@ void port_done(struct port *port, const struct link_shm *shm)
     {
         if (!r->sent || r->answered || r->ticket != shm->ticket)
             continue;
-        answer(port, r, shm->result);
+        answered(r, shm->result);
+        flush(port);
         return;
     }
 }

@@ -54,7 +54,7 @@ int port_init(struct port *port, sd_event *loop, uint64_t size, int link_fd, str
 void port_finish(struct port *port);
 /* The door's news of the window. Shut and none fail what waits, before this returns. */
 void port_window(struct port *port, enum link_window_news news);
-/* The door's answer. */
+/* The door's answer: the device has it before this returns, unless one before it is missing. */
 void port_done(struct port *port, const struct link_shm *shm);
 /* A fresh driver: fails what waits, and forgets every mapping. Whoever is told of it cannot map
  * anything until this returns. */

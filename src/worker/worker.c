@@ -112,7 +112,7 @@ static int worker_init(struct worker *w, const struct worker_options *options)
 
     *w = (struct worker){.link_fd = options->link_fd};
     w->journal.fd = -1;
-    r = sd_event_default(&w->loop);
+    r = sd_event_new(&w->loop); /* the default one asks for its thread's number at each turn */
     if (r >= 0)
         r = journal_attach(&w->journal, options->journal_fd);
     if (r == 0)

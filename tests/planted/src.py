@@ -41,7 +41,7 @@ FAULTS = [
      "    k->handler->died(k->data);\n    sd_event_source_set_time_relative(k->again, wait_us);\n",
      "    k->handler->died(k->data);\n    return 0;\n", ["worker"]),
     ("a silent front-end is waited for without end", "src/door/back_channel.c",
-     "    timer_set(ch, ch->phase != BACK_CHANNEL_IDLE);\n}\n", "    timer_set(ch, false);\n}\n",
+     "    if (ch->phase != BACK_CHANNEL_IDLE)\n        limit_begins(ch);\n}\n", "}\n",
      ["mischief"]),
     ("a second front-end pushes the first out", "src/door/door.c",
      "    if (door->session != NULL || door->arrived >= 0) {\n", "    if (door->arrived >= 0) {\n",

@@ -267,8 +267,6 @@ static void asks_again(void *data, int result)
 
 static void an_answer_may_ask_for_more(void **state)
 {
-    struct vhost_user_mmap mmap = {0};
-
     begin_open(false);
     assert_int_equal(back_channel_barrier(&channel, true, asks_again, name_of('a')), 0);
     ask_barrier('b', true);
@@ -277,11 +275,6 @@ static void an_answer_may_ask_for_more(void **state)
     expect(0, 'a', 0);
     expect(1, 'b', 0);
     expect(2, 'y', 0);
-    assert_int_equal(
-        back_channel_mmap(&channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, 9999, done, name_of('z')),
-        -EBADF); /* no such descriptor */
-    peer_run(&peer, loop);
-    assert_int_equal(answers, 3);
     end();
 }
 
@@ -358,6 +351,58 @@ static void the_limit_is_for_each(void **state)
         assert_false(has_limit()); /* none for nothing */
     }
     assert_true(back_channel_attached(&channel));
+    end();
+}
+
+/* Asks, and gets the answer. */
+static void ask_and_answer(unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        ask_unmap('a');
+        assert_true(peer_has_request(&peer));
+        peer_answer(&peer, 0);
+        loop_turns(loop);
+        assert_int_equal(answers, 1);
+        answers = 0;
+    }
+}
+
+/* Of many requests one after the other each has its limit, with one timer that nobody moves. */
+static void many_share_a_timer(void **state)
+{
+    uint64_t first = 0, then = 0, asked;
+
+    begin_limited(false);
+    channel.limit_us = 4 * LIMIT_US;
+    ask_and_answer(30);
+    assert_true(has_limit());
+    assert_true(sd_event_source_get_time(channel.timer, &first) >= 0);
+    wait_ms(2);
+    asked = loop_now();
+    ask_unmap('b');
+    assert_true(sd_event_source_get_time(channel.timer, &then) >= 0);
+    assert_int_equal(first, then); /* it is the limit of one before */
+    assert_true(first < asked + channel.limit_us);
+    await_answers(1);
+    assert_true(loop_now() >= asked + 4 * LIMIT_US);
+    expect(0, 'b', -ETIMEDOUT);
+    end();
+}
+
+static void a_rest_stops_the_timer(void **state)
+{
+    begin_limited(false);
+    ask_and_answer(30);
+    assert_true(has_limit());
+    wait_ms(3 * LIMIT_US / 1000);
+    assert_false(has_limit());
+    assert_true(back_channel_attached(&channel));
+    ask_and_answer(1);
+    assert_false(has_limit()); /* and counts anew */
+    ask_and_answer(29);
+    assert_true(has_limit());
+    back_channel_hold(&channel, true);
+    assert_false(has_limit());
     end();
 }
 
@@ -826,6 +871,8 @@ int main(void)
         FD_TEST(the_limit_ends_it),
         FD_TEST(no_time_runs_while_held),
         FD_TEST(the_limit_is_for_each),
+        FD_TEST(many_share_a_timer),
+        FD_TEST(a_rest_stops_the_timer),
         FD_TEST(nonsense_ends_it),
         FD_TEST(an_answer_to_nothing_ends_it),
         FD_TEST(an_answer_may_come_in_pieces),
