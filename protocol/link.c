@@ -2,6 +2,7 @@
 #include "protocol/link.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define ROW(name, type, min, max, end)                                                             \
     [LINK_##name] = {#name, sizeof(((struct link_message *)NULL)->type), min, max, LINK_##end}
@@ -50,6 +51,12 @@ uint32_t link_size(uint32_t type)
 {
     const struct link_rule *rule = link_rule(type);
     return rule != NULL ? LINK_HEADER_SIZE + rule->payload : 0;
+}
+
+void link_begin(struct link_message *message, uint32_t type)
+{
+    memset(message, 0, link_size(type));
+    message->type = type;
 }
 
 const char *link_check(const struct link_message *message, uint32_t size, unsigned fds,

@@ -190,6 +190,9 @@ struct link_rule {
 const struct link_rule *link_rule(uint32_t type);
 /* The bytes of a message of that type, header included; 0 when there is no such type. */
 uint32_t link_size(uint32_t type);
+/* Makes it an empty message of that type, as far as such a message goes: the union is as large as
+ * the largest, and to clear all of it is most of the work for a short one. */
+void link_begin(struct link_message *message, uint32_t type);
 /* NULL when the message, 'size' bytes with 'fds' descriptors from 'from', keeps its rule; else the
  * reason. */
 const char *link_check(const struct link_message *message, uint32_t size, unsigned fds,

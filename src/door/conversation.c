@@ -148,8 +148,9 @@ static void on_window_changed(void *data, enum guest_window_news news)
 static void on_window_done(void *data, uint64_t ticket, int result)
 {
     struct session *s = data;
-    struct link_message m = {.type = LINK_SHM_DONE};
+    struct link_message m;
 
+    link_begin(&m, LINK_SHM_DONE);
     m.shm.ticket = ticket;
     m.shm.result = result;
     keeper_send(s->lent.keeper, &m, NULL, 0, false);

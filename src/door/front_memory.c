@@ -104,8 +104,7 @@ int front_memory_remove(struct front_memory *memory, const struct vhost_user_reg
 
 void front_memory_message(const struct front_memory *memory, struct link_message *message)
 {
-    memset(message, 0, sizeof(*message));
-    message->type = LINK_MEM_TABLE;
+    link_begin(message, LINK_MEM_TABLE);
     message->mem_table.count = memory->count;
     memcpy(message->mem_table.regions, memory->regions, sizeof(memory->regions));
 }

@@ -106,9 +106,11 @@ static void fail_all(struct port *port, int result)
 static int send_request(struct port *port, struct port_request *r)
 {
     const struct port_mapping *m = r->mapping;
-    struct link_message message = {.type = r->map ? LINK_SHM_MAP : LINK_SHM_UNMAP};
-    uint32_t size = link_size(message.type);
+    uint32_t type = r->map ? LINK_SHM_MAP : LINK_SHM_UNMAP;
+    uint32_t size = link_size(type);
+    struct link_message message;
 
+    link_begin(&message, type);
     r->ticket = ++port->next_ticket;
     message.shm = (struct link_shm){
         .ticket = r->ticket,

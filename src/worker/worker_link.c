@@ -40,8 +40,10 @@ void worker_say_hello(struct worker *w)
 
 static void acknowledge(struct worker *w, const struct link_message *m, int result, uint64_t value)
 {
-    struct link_message ack = {.type = LINK_ACK, .serial = m->serial};
+    struct link_message ack;
 
+    link_begin(&ack, LINK_ACK);
+    ack.serial = m->serial;
     ack.ack = (struct link_ack){.result = result, .value = value};
     worker_send(w, &ack);
 }

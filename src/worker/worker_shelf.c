@@ -18,10 +18,13 @@ static struct worker_shelf *of(struct shelf *base)
 /* Waits for the door, if it has to: it reads as soon as it runs, and never waits for a worker. */
 static int say(struct worker_shelf *shelf, uint32_t type, uint64_t key, int fd)
 {
-    struct link_message m = {.type = type, .shelf_key.key = key};
     uint32_t size = link_size(type);
-    ssize_t n = fd_send(shelf->link_fd, &m, size, &fd, fd >= 0);
+    struct link_message m;
+    ssize_t n;
 
+    link_begin(&m, type);
+    m.shelf_key.key = key;
+    n = fd_send(shelf->link_fd, &m, size, &fd, fd >= 0);
     return n == (ssize_t)size ? 0 : n < 0 ? (int)n : -EIO;
 }
 

@@ -285,6 +285,28 @@ static void the_queue_waits_for_the_window(void **state)
     assert_int_equal(f->calls[0], 3);
 }
 
+/* What has nothing to do with a mapping that is awaited is answered before it. */
+static void others_go_past_the_window(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_resource_map_blob map = gpu_map_request(7, 0);
+    uint16_t waits;
+
+    gpu_context(f, 1, 0);
+    gpu_create_blob(f, 1, 7, PAGE);
+    f->port.hold = true;
+    gpu_send(f, 0, &map, sizeof(map), 32);
+    waits = f->head;
+    assert_int_equal(gpu_create_blob(f, 1, 8, PAGE), NODATA);
+    assert_int_equal(gpu_do_about(f, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, 8), NODATA);
+    assert_int_equal(gpu_context(f, 2, 0), NODATA);
+    assert_false(gpu_answered(f, 0));
+    fake_port_answer(&f->port, 0);
+    gpu_loop(f);
+    assert_int_equal(gpu_take(f, 0), MAP_INFO);
+    assert_int_equal(f->head, waits);
+}
+
 static void the_cursor_does_not_wait_for_the_window(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -482,6 +504,7 @@ int main(void)
         GPU_TEST(a_request_that_ends_outside_the_memory_keeps_its_fence),
         GPU_TEST(the_queue_waits_for_the_window),
         GPU_TEST(the_cursor_does_not_wait_for_the_window),
+        GPU_TEST(others_go_past_the_window),
         GPU_TEST(a_reset_drops_the_command_in_hand),
         GPU_TEST(a_pause_in_the_middle_of_a_command),
         GPU_TEST(a_pause_keeps_the_order_of_a_resource),

@@ -107,6 +107,24 @@ static void does_not_look_at_a_header_that_is_not_there(void **state)
     assert_null(check(LINK_RESET, LINK_HEADER_SIZE, 0, LINK_DOOR));
 }
 
+static void a_message_begins_empty(void **state)
+{
+    static struct link_message m;
+    const uint8_t *bytes = (const uint8_t *)&m;
+
+    for (uint32_t type = 1; type < LINK_TYPES; type++) {
+        uint32_t size = link_size(type);
+
+        memset(&m, 0xa5, sizeof(m));
+        link_begin(&m, type);
+        assert_int_equal(m.type, type);
+        for (uint32_t i = sizeof(m.type); i < size; i++)
+            assert_int_equal(bytes[i], 0);
+        for (uint32_t i = size; i < sizeof(m); i++)
+            assert_int_equal(bytes[i], 0xa5); /* it costs no more than it is long */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +133,7 @@ int main(void)
         FD_TEST(refuses_what_does_not),
         FD_TEST(refuses_what_is_no_message),
         FD_TEST(does_not_look_at_a_header_that_is_not_there),
+        FD_TEST(a_message_begins_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
