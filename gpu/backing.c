@@ -1,51 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/backing.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "protocol/virtio_gpu.h"
 
-/* Appends to 'pieces', or to the last of them. Returns how many there are. */
-static uint32_t add_piece(struct guest_piece *pieces, uint32_t count, uint64_t gpa, uint32_t size)
+/* Writes the entries as pieces, neighbours as one. Returns how many there are. */
+static uint32_t join(struct guest_piece *pieces, const uint8_t *entries, uint32_t count)
 {
-    struct guest_piece *last = count > 0 ? &pieces[count - 1] : NULL;
+    struct guest_piece piece = {0};
+    uint32_t used = 0;
 
-    if (last != NULL && size != 0 && last->gpa + last->size == gpa) {
-        last->size += size;
-        return count;
+    for (uint32_t i = 0; i < count; i++, entries += sizeof(struct virtio_gpu_mem_entry)) {
+        struct virtio_gpu_mem_entry entry;
+        uint64_t gpa, size;
+
+        memcpy(&entry, entries, sizeof(entry));
+        gpa = le64toh(entry.addr);
+        size = le32toh(entry.length);
+        if (i > 0 && size != 0 && piece.gpa + piece.size == gpa) {
+            pieces[used - 1].size = piece.size += size;
+            continue;
+        }
+        piece = (struct guest_piece){gpa, size};
+        pieces[used++] = piece;
     }
-    pieces[count] = (struct guest_piece){gpa, size};
-    return count + 1;
+    return used;
 }
 
 int backing_init(struct backing *backing, struct reader *entries, uint32_t count,
                  struct guest_memory *memory)
 {
-    struct guest_piece *pieces;
-    uint32_t used = 0;
+    struct reader all;
     int error = 0;
 
     *backing = (struct backing){0};
-    if (entries->left != (uint64_t)count * sizeof(struct virtio_gpu_mem_entry))
+    if (entries->left != (uint64_t)count * sizeof(struct virtio_gpu_mem_entry) ||
+        !reader_sub(entries, &all, entries->left))
         return -EINVAL;
     if (count == 0)
         return 0;
-    pieces = calloc(count, sizeof(*pieces));
-    if (pieces == NULL)
+    backing->pieces = reallocarray(NULL, count, sizeof(*backing->pieces));
+    if (backing->pieces == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t gpa = reader_u64(entries);
-        uint32_t size = reader_u32(entries);
-
-        reader_skip(entries, 4);
-        used = add_piece(pieces, used, gpa, size);
-    }
-    backing->pins = guest_pins_create(memory, pieces, used);
+    backing->piece_count = join(backing->pieces, all.at, count);
+    backing->pins = guest_pins_create(memory, backing->pieces, backing->piece_count);
     if (backing->pins == NULL)
         error = errno == EFAULT ? -EINVAL : -errno;
-    backing->pieces = pieces;
-    backing->piece_count = used;
     if (error < 0)
         backing_forget_pieces(backing);
     return error;

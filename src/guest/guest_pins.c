@@ -6,100 +6,105 @@
 
 _Static_assert(GUEST_MEMORY_MAX_REGIONS <= 64, "a word has a bit for each region");
 
-/* Counts the places of one piece, and notes in *regions which regions they lie in. 0 or -errno. */
-static int count_places(struct guest_memory *memory, const struct guest_piece *piece,
-                        unsigned *count, uint64_t *regions)
-{
-    uint64_t gpa = piece->gpa;
-    uint64_t left = piece->size;
+/* Pins that are being made. */
+struct pinning {
+    struct guest_memory *memory;
+    const struct guest_region *region; /* where the last place was found; NULL at first */
+    uint64_t regions;                  /* bit N: memory->regions[N] has places */
+    struct iovec *iov;                 /* owned */
+    unsigned count, room;              /* of 'iov' */
+};
 
+static int make_room(struct pinning *p, unsigned room)
+{
+    struct iovec *iov;
+
+    if (room > GUEST_PINS_MAX)
+        room = GUEST_PINS_MAX;
+    if (p->count == room)
+        return -E2BIG;
+    iov = reallocarray(p->iov, room, sizeof(*iov));
+    if (iov == NULL)
+        return -ENOMEM;
+    p->iov = iov;
+    p->room = room;
+    return 0;
+}
+
+/* Goes on in the region that 'gpa' is in. */
+static int change_region(struct pinning *p, uint64_t gpa)
+{
+    p->region = guest_memory_region(p->memory, gpa);
+    if (p->region == NULL)
+        return guest_memory_starved(p->memory, gpa) ? -ENOMEM : -EFAULT;
+    p->regions |= UINT64_C(1) << (p->region - p->memory->regions);
+    return 0;
+}
+
+/* Appends the places of one piece: mostly it is one, in the region of the last. 0 or -errno. */
+static int add_piece(struct pinning *p, uint64_t gpa, uint64_t left)
+{
     if (left == 0 || gpa > UINT64_MAX - left)
         return -EFAULT;
     while (left > 0) {
-        const struct guest_region *region = guest_memory_region(memory, gpa);
-        uint64_t part;
+        uint64_t skip = p->region != NULL ? gpa - p->region->gpa : UINT64_MAX;
+        uint64_t part = left;
+        int result = 0;
 
-        if (region == NULL)
-            return guest_memory_starved(memory, gpa) ? -ENOMEM : -EFAULT;
-        if (*count == GUEST_PINS_MAX)
-            return -E2BIG;
-        part = region->size - (gpa - region->gpa);
-        if (part > left)
-            part = left;
-        *regions |= UINT64_C(1) << (region - memory->regions);
-        ++*count;
+        if (p->region == NULL || skip >= p->region->size) {
+            result = change_region(p, gpa);
+            if (result < 0)
+                return result;
+            skip = gpa - p->region->gpa;
+        }
+        if (p->count == p->room)
+            result = make_room(p, p->room * 2);
+        if (result < 0)
+            return result;
+        if (part > p->region->size - skip)
+            part = p->region->size - skip;
+        p->iov[p->count++] = (struct iovec){.iov_base = p->region->data + skip, .iov_len = part};
         gpa += part;
         left -= part;
     }
     return 0;
 }
 
-/* Appends the places of a piece that count_places has found right. */
-static void add_places(struct guest_pins *pins, struct guest_memory *memory,
-                       const struct guest_piece *piece)
+/* What was found becomes the pins, which hold the mappings of its regions. NULL: no memory. */
+static struct guest_pins *make_pins(struct pinning *p, uint64_t size)
 {
-    uint64_t gpa = piece->gpa;
-    uint64_t left = piece->size;
+    unsigned mappings = (unsigned)__builtin_popcountll(p->regions);
+    struct guest_pins *pins = malloc(sizeof(*pins) + mappings * sizeof(pins->mappings[0]));
 
-    while (left > 0) {
-        uint64_t part = left;
-        void *at = guest_memory_piece(memory, gpa, &part);
-
-        pins->iov[pins->count++] = (struct iovec){.iov_base = at, .iov_len = part};
-        gpa += part;
-        left -= part;
-    }
-}
-
-static void hold_mappings(struct guest_pins *pins, const struct guest_memory *memory,
-                          uint64_t regions)
-{
-    for (unsigned i = 0; i < memory->count; i++)
-        if ((regions >> i & 1) != 0)
-            pins->mappings[pins->mapping_count++] = guest_mapping_ref(memory->regions[i].mapping);
-}
-
-static struct guest_pins *pins_alloc(unsigned count)
-{
-    struct guest_pins *pins = calloc(1, sizeof(*pins));
-    struct iovec *iov = calloc(count > 0 ? count : 1, sizeof(*iov));
-
-    if (pins == NULL || iov == NULL) {
-        free(pins);
-        free(iov);
-        errno = ENOMEM;
+    if (pins == NULL)
         return NULL;
-    }
-    pins->refs = 1;
-    pins->iov = iov;
+    *pins = (struct guest_pins){.refs = 1, .count = p->count, .iov = p->iov, .size = size};
+    for (unsigned i = 0; i < p->memory->count; i++)
+        if ((p->regions >> i & 1) != 0)
+            pins->mappings[pins->mapping_count++] =
+                guest_mapping_ref(p->memory->regions[i].mapping);
     return pins;
 }
 
 struct guest_pins *guest_pins_create(struct guest_memory *memory, const struct guest_piece *pieces,
                                      unsigned count)
 {
-    struct guest_pins *pins;
-    uint64_t regions = 0;
+    struct pinning p = {.memory = memory};
+    struct guest_pins *pins = NULL;
     uint64_t size = 0;
-    unsigned places = 0;
+    int result = make_room(&p, count > 0 ? count : 1);
 
-    for (unsigned i = 0; i < count; i++) {
-        int ret = count_places(memory, &pieces[i], &places, &regions);
-
-        if (ret == 0 && __builtin_add_overflow(size, pieces[i].size, &size))
-            ret = -E2BIG;
-        if (ret < 0) {
-            errno = -ret;
-            return NULL;
-        }
+    for (unsigned i = 0; i < count && result == 0; i++) {
+        result = add_piece(&p, pieces[i].gpa, pieces[i].size);
+        if (result == 0 && __builtin_add_overflow(size, pieces[i].size, &size))
+            result = -E2BIG;
     }
-    pins = pins_alloc(places);
-    if (pins == NULL)
-        return NULL;
-    pins->size = size;
-    for (unsigned i = 0; i < count; i++)
-        add_places(pins, memory, &pieces[i]);
-    hold_mappings(pins, memory, regions);
+    if (result == 0)
+        pins = make_pins(&p, size);
+    if (pins == NULL) {
+        free(p.iov);
+        errno = result < 0 ? -result : ENOMEM;
+    }
     return pins;
 }
 

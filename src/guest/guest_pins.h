@@ -29,7 +29,7 @@ struct guest_pins {
     struct iovec *iov; /* the pieces in order, divided where two regions meet */
     uint64_t size;     /* bytes in all */
     unsigned mapping_count;
-    struct guest_mapping *mappings[GUEST_MEMORY_MAX_REGIONS]; /* one reference of each */
+    struct guest_mapping *mappings[]; /* one reference of each: of the regions with places */
 };
 
 /*

@@ -79,7 +79,7 @@ FAULTS = [
      "    if (!fresh && goes_on(queue, setup, used_idx))\n",
      "    if (!fresh && goes_on(queue, setup, used_idx) && queue->size == 0)\n", ["virtqueue"]),
     ("pins do not hold their pages", "src/guest/guest_pins.c",
-     "guest_mapping_ref(memory->regions[i].mapping);", "memory->regions[i].mapping;",
+     "guest_mapping_ref(p->memory->regions[i].mapping);", "p->memory->regions[i].mapping;",
      ["guest_pins"]),
     ("the device never calls the driver", "src/guest/virtqueue.c",
      "    if (!queue->started || (known && old == queue->used_idx))\n",
