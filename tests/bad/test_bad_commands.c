@@ -310,7 +310,7 @@ static void the_guest_wants_all(void **state)
     assert_int_equal(answer, NO_MEMORY);
     subject_serves(s);
     story_leave(s);
-    bad_told(s, "command_errors", "is answered ERR_OUT_OF_MEMORY");
+    bad_told(s, "command_errors", "is refused 1 more resources");
     bad_afterwards(s);
     story_end(s);
 }
