@@ -190,22 +190,26 @@ uint32_t blob_create(struct gpu *gpu, struct request *request)
     return request_answer_is_error(type) ? type : create(gpu, request, &blob);
 }
 
+static uint32_t map_answer(struct request *request, const struct resource *resource, int result)
+{
+    uint32_t cache = resource->map_info;
+
+    if (result < 0)
+        return request_fail(request, result, "the window refused it");
+    writer_u32(&request->answer, cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED);
+    writer_u32(&request->answer, 0);
+    return VIRTIO_GPU_RESP_OK_MAP_INFO;
+}
+
 static void map_done(void *data, int result)
 {
     struct request *request = data;
-    uint32_t cache = request->resource->map_info;
 
     if (result == -ECANCELED) {
         hand_hold(request);
         return;
     }
-    if (result < 0) {
-        answer_give(request, request_fail(request, result, "the window refused it"));
-        return;
-    }
-    writer_u32(&request->answer, cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED);
-    writer_u32(&request->answer, 0);
-    answer_give(request, VIRTIO_GPU_RESP_OK_MAP_INFO);
+    answer_give(request, map_answer(request, request->resource, result));
 }
 
 static uint32_t check_map(struct gpu *gpu, struct request *request, struct resource *resource,
@@ -239,21 +243,24 @@ uint32_t blob_map(struct gpu *gpu, struct request *request)
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
     result = resource_map(resource, offset, map_done, request);
-    return result < 0 ? request_fail(request, result, "the window refused it") : REQUEST_PENDING;
+    return result == 0 ? REQUEST_PENDING : map_answer(request, resource, result);
+}
+
+static uint32_t unmap_answer(struct request *request, int result)
+{
+    return result < 0 ? request_fail(request, result, "the window did not let go")
+                      : VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static void unmap_done(void *data, int result)
 {
     struct request *request = data;
-    uint32_t type = VIRTIO_GPU_RESP_OK_NODATA;
 
     if (result == -ECANCELED) {
         hand_hold(request);
         return;
     }
-    if (result < 0)
-        type = request_fail(request, result, "the window did not let go");
-    answer_give(request, type);
+    answer_give(request, unmap_answer(request, result));
 }
 
 uint32_t blob_unmap(struct gpu *gpu, struct request *request)
@@ -269,6 +276,5 @@ uint32_t blob_unmap(struct gpu *gpu, struct request *request)
     result = resource_unmap(resource, unmap_done, request);
     if (result == -ENOENT)
         return VIRTIO_GPU_RESP_OK_NODATA;
-    return result < 0 ? request_fail(request, result, "the window did not let go")
-                      : REQUEST_PENDING;
+    return result == 0 ? REQUEST_PENDING : unmap_answer(request, result);
 }

@@ -36,6 +36,13 @@ static int descriptor_of(const struct resource *resource)
     return resource->buffer != NULL ? resource->buffer->fd : -1;
 }
 
+static uint64_t place_in_window(const struct resource *resource)
+{
+    bool mapped = resource->state == RESOURCE_MAPPED || resource->state == RESOURCE_UNMAPPING;
+
+    return mapped ? resource->offset + 1 : 0;
+}
+
 static struct estate_resource describe(const struct resource *resource)
 {
     const struct buffer *buffer = resource->buffer;
@@ -48,6 +55,7 @@ static struct estate_resource describe(const struct resource *resource)
         .height = resource->height,
         .format = resource->format,
         .map_info = resource->map_info,
+        .place = place_in_window(resource),
         .has_picture = resource->is_image,
         .has_buffer = buffer != NULL,
         .keeper = resource->renderer != NULL ? (uint8_t)(resource->renderer->index + 1) : 0,
@@ -105,7 +113,6 @@ void estate_resource_gone(struct resource *resource)
     if (!estate_is_told(resource->gpu))
         return;
     store_erase(estate->store, &own->uuid);
-    store_erase(estate->store, &own->mapping);
     store_erase(estate->store, &own->backing);
     store_erase(estate->store, &own->resource);
     drop_later(estate, &own->key);
@@ -126,15 +133,9 @@ void estate_backing(struct resource *resource)
 
 void estate_mapping(struct resource *resource)
 {
-    struct estate_mapping record = {.offset = resource->offset};
-
-    if (!estate_is_told(resource->gpu))
-        return;
-    if (resource->state == RESOURCE_UNMAPPED)
-        store_erase(resource->gpu->estate.store, &resource->estate.mapping);
-    else
-        store_replace(resource->gpu->estate.store, ESTATE_MAPPING, resource->node.id, &record,
-                      sizeof(record), &resource->estate.mapping);
+    if (estate_is_told(resource->gpu))
+        store_set(resource->gpu->estate.store, resource->estate.resource,
+                  offsetof(struct estate_resource, place), place_in_window(resource));
 }
 
 void estate_uuid(struct resource *resource)

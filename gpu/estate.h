@@ -11,7 +11,7 @@
 #include "journal/store.h"
 #include "protocol/virtio_gpu.h"
 
-#define ESTATE_VERSION 1u /* of all its records: another layout or meaning is another version */
+#define ESTATE_VERSION 2u /* of all its records: another layout or meaning is another version */
 
 struct attachment;
 struct context;
@@ -50,7 +50,6 @@ struct resource;
 enum estate_kind {
     ESTATE_RESOURCE = 1, /* struct estate_resource, by the resource's id */
     ESTATE_BACKING,      /* struct guest_piece, as many as there are; likewise */
-    ESTATE_MAPPING,      /* struct estate_mapping; likewise */
     ESTATE_UUID,         /* 16 bytes; likewise */
     ESTATE_CONTEXT,      /* struct estate_context, by the context's id */
     ESTATE_ATTACHMENT,   /* struct estate_attachment, by the context's id */
@@ -75,10 +74,7 @@ struct estate_resource {
     uint8_t has_picture, has_buffer;
     uint8_t keeper; /* 1 + the index of the renderer whose it is; 0: the device's own */
     uint8_t pad;
-};
-
-struct estate_mapping {
-    uint64_t offset;
+    uint64_t place; /* in the window: 1 + the offset; 0: none; changes in place */
 };
 
 struct estate_context {
@@ -115,7 +111,7 @@ struct estate_outputs {
 
 /* The records of a resource, and its key on the shelf. */
 struct estate_handles {
-    uint32_t resource, backing, mapping, uuid;
+    uint32_t resource, backing, uuid;
     uint64_t key;
 };
 

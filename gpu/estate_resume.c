@@ -25,6 +25,14 @@ struct tally {
  * cannot be. */
 typedef int restorer(struct gpu *gpu, struct store *store, uint32_t handle, struct tally *tally);
 
+static void leave_out(struct gpu *gpu, const char *what, uint32_t id, int error,
+                      struct tally *tally)
+{
+    device_cannot_resume(gpu->device.host, error);
+    tally->bad++;
+    log_stranger("The %s of %u cannot be brought back: %s.", what, id, strerror(-error));
+}
+
 static struct renderer *keeper_of(const struct gpu *gpu, uint8_t keeper)
 {
     struct renderer *renderer =
@@ -246,22 +254,23 @@ static int restore_backing(struct gpu *gpu, struct store *store, uint32_t handle
     return result;
 }
 
+/* What cannot be mapped is a resource all the same. */
 static int restore_mapping(struct gpu *gpu, struct store *store, uint32_t handle,
                            struct tally *tally)
 {
     struct resource *resource = resource_find(gpu, store_id(store, handle));
-    struct estate_mapping record;
-    int result;
+    uint64_t *place = store_word(store, handle, offsetof(struct estate_resource, place));
+    int result = -ENOENT;
 
-    if (!store_read_whole(store, handle, &record, sizeof(record)))
-        return -EINVAL;
-    if (resource == NULL || resource->buffer == NULL || resource->state != RESOURCE_UNMAPPED)
-        return -ENOENT;
-    result = resource_adopt_mapping(resource, record.offset);
-    if (result < 0)
-        return result;
-    resource->estate.mapping = handle;
-    tally->mappings++;
+    if (resource == NULL || resource->estate.resource != handle || *place == 0)
+        return 0;
+    if (resource->buffer != NULL)
+        result = resource_adopt_mapping(resource, *place - 1);
+    tally->mappings += result == 0;
+    if (result == 0)
+        return 0;
+    leave_out(gpu, "mapping", store_id(store, handle), result, tally);
+    *place = 0;
     return 0;
 }
 
@@ -344,7 +353,7 @@ static const struct {
     {ESTATE_RESOURCE, "resource", restore_resource},
     {ESTATE_BACKING, "backing", restore_backing},
     {ESTATE_ATTACHMENT, "attachment", restore_attachment},
-    {ESTATE_MAPPING, "mapping", restore_mapping},
+    {ESTATE_RESOURCE, "mapping", restore_mapping},
     {ESTATE_UUID, "uuid", restore_uuid},
     {ESTATE_SCANOUT, "scanout", restore_scanout},
     {ESTATE_CURSOR, "pointer", restore_cursor},
@@ -361,12 +370,8 @@ static void restore_kind(struct gpu *gpu, unsigned step, struct tally *tally)
 
         if (result == 0)
             continue;
-        if (result < 0) {
-            device_cannot_resume(gpu->device.host, result);
-            tally->bad++;
-            log_stranger("The %s of %u cannot be brought back: %s.", steps[step].name,
-                         store_id(store, handle), strerror(-result));
-        }
+        if (result < 0)
+            leave_out(gpu, steps[step].name, store_id(store, handle), result, tally);
         store_erase(store, &gone);
     }
     store_commit(store, NULL);

@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <bsd/unistd.h>
-
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/units.h"

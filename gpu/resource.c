@@ -242,8 +242,8 @@ int resource_map(struct resource *resource, uint64_t offset, resource_done *done
     resource->data = data;
     result = shm_port_map(resource->gpu->device.host->port, resource->buffer, offset,
                           resource_map_done, resource);
-    if (result < 0)
-        resource_settle(resource, RESOURCE_UNMAPPED);
+    if (result != 0)
+        resource_settle(resource, result < 0 ? RESOURCE_UNMAPPED : RESOURCE_MAPPED);
     return result;
 }
 
@@ -275,7 +275,9 @@ int resource_unmap(struct resource *resource, resource_done *done, void *data)
     resource->data = data;
     result = shm_port_unmap(resource->gpu->device.host->port, resource->buffer, resource->offset,
                             resource_unmap_done, resource);
-    if (result < 0)
-        resource_settle(resource, result == -ENOENT ? RESOURCE_UNMAPPED : RESOURCE_MAPPED);
+    if (result < 0 && result != -ENOENT)
+        resource_settle(resource, RESOURCE_MAPPED);
+    else if (result != 0)
+        resource_settle(resource, RESOURCE_UNMAPPED);
     return result;
 }

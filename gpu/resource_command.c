@@ -212,7 +212,7 @@ uint32_t resource_command_unref(struct gpu *gpu, struct request *request)
     if (resource->state != RESOURCE_MAPPED)
         return unref(request, 0);
     result = resource_unmap(resource, unref_unmapped, request);
-    if (result == -ENOENT)
-        return unref(request, 0);
-    return result < 0 ? unref(request, result) : REQUEST_PENDING;
+    if (result == 0)
+        return REQUEST_PENDING;
+    return unref(request, result < 0 && result != -ENOENT ? result : 0);
 }

@@ -314,26 +314,33 @@ void plane_unuse(struct plane *plane)
     plane_consider_end(plane);
 }
 
-static void plane_answered(struct plane *plane, enum plane_state state, int result)
+/* It is where the port says, or not. */
+static void plane_settled(struct plane *plane, enum plane_state state)
 {
     struct window *window = plane->window;
-    plane_done *done = plane->done;
-    void *data = plane->data;
 
-    if (window == NULL) {
-        plane_free(plane);
-        return;
-    }
     plane->state = state;
-    plane->done = NULL;
     if (state == PLANE_OUT)
         quota_give(quota_of(window, MEDIA_QUOTA_MAPPINGS), 1);
     if (state == PLANE_IN)
         window->mapped++;
-    else if (plane->mmaps > 0)
-        plane->mmaps--; /* the mapping that was asked for in vain */
     estate_mapping(window->estate, plane);
     census_show(window);
+}
+
+static void plane_answered(struct plane *plane, enum plane_state state, int result)
+{
+    plane_done *done = plane->done;
+    void *data = plane->data;
+
+    if (plane->window == NULL) {
+        plane_free(plane);
+        return;
+    }
+    plane->done = NULL;
+    if (state != PLANE_IN && plane->mmaps > 0)
+        plane->mmaps--; /* the mapping that was asked for in vain */
+    plane_settled(plane, state);
     plane_consider_end(plane);
     if (done != NULL)
         done(data, result);
@@ -376,12 +383,16 @@ int plane_map(struct plane *plane, plane_done *done, void *data)
         return r;
     r = shm_port_map(plane->window->host->port, plane->buffer, plane->place.start, plane_entered,
                      plane);
-    if (r != 0) {
+    if (r < 0) {
         quota_give(mappings, 1);
         return r;
     }
-    plane->state = PLANE_ENTERING;
     plane->mmaps++;
+    if (r > 0) {
+        plane_settled(plane, PLANE_IN);
+        return 0;
+    }
+    plane->state = PLANE_ENTERING;
     plane->done = done;
     plane->data = data;
     return -EINPROGRESS;
@@ -399,17 +410,15 @@ int plane_unmap(struct plane *plane, plane_done *done, void *data)
     }
     r = shm_port_unmap(plane->window->host->port, plane->buffer, plane->place.start, plane_left,
                        plane);
-    if (r != 0 && r != -ENOENT)
+    if (r < 0 && r != -ENOENT)
         return r;
     plane->window->mapped--;
-    census_show(plane->window);
-    if (r == -ENOENT) {
-        quota_give(quota_of(plane->window, MEDIA_QUOTA_MAPPINGS), 1);
-        plane->state = PLANE_OUT;
-        estate_mapping(plane->window->estate, plane);
+    if (r != 0) { /* at once, or it was not there */
+        plane_settled(plane, PLANE_OUT);
         plane_consider_end(plane);
         return 0;
     }
+    census_show(plane->window);
     plane->state = PLANE_LEAVING;
     plane->done = done;
     plane->data = data;

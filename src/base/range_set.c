@@ -70,16 +70,23 @@ struct range *range_set_at(const struct range_set *set, uint64_t point)
 
 struct range *range_set_overlap(const struct range_set *set, uint64_t start, uint64_t size)
 {
-    struct range key = {.start = start};
-    struct range *range;
+    struct range *at = RB_ROOT(&set->tree);
+    struct range *below = NULL, *above = NULL; /* the nearest, on the way down */
 
+    while (at != NULL) {
+        if (at->start > start) {
+            above = at;
+            at = RB_LEFT(at, entry);
+        } else {
+            below = at;
+            at = RB_RIGHT(at, entry);
+        }
+    }
     if (size == 0)
         return NULL;
-    range = range_set_at(set, start);
-    if (range != NULL)
-        return range;
-    range = RB_NFIND(range_tree, tree_of(set), &key);
-    return range != NULL && range->start - start < size ? range : NULL;
+    if (below != NULL && start - below->start < below->size)
+        return below;
+    return above != NULL && above->start - start < size ? above : NULL;
 }
 
 struct range *range_set_first(const struct range_set *set)

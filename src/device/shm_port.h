@@ -11,10 +11,11 @@
  * The guest's window, as a device sees it: buffers go in, and come out. The worker fills this in.
  *
  * A request is answered through 'done' with 0 or -errno, always exactly once, and never before the
- * call returns with 0; a call that returns -errno was refused at once and 'done' is not called. The
- * answer comes when the guest can really use the mapping, or can no longer: after the front-end's
- * answer and a barrier (design decision 3). For a piece of the arena it comes as soon as the arena
- * itself is mapped. Requests are answered in the order in which they were made.
+ * call returns with 0; a call that returns -errno was refused at once, and one that returns 1 was
+ * carried out at once: then 'done' is not called. The answer comes when the guest can really use
+ * the mapping, or can no longer: after the front-end's answer and a barrier (design decision 3).
+ * For a piece of the arena it comes as soon as the arena itself is mapped, mostly at once. Requests
+ * are answered in the order in which they were made.
  */
 typedef void shm_port_done(void *data, int result);
 

@@ -12,15 +12,15 @@
 #define CHANGE (STORE_KINDS + 1) /* to be carried out */
 #define ANSWER (STORE_KINDS + 2) /* carried out; the request is not over */
 
-/* A change as a record: this, and only as many changes as there are. */
+/* A change as a record: this, as many changes, and as many words behind them. */
 struct change {
     struct store_answer answer;
     uint32_t count;
-    uint32_t pad;
-    struct store_change changes[STORE_MAX_CHANGES];
+    uint32_t word_count;
+    uint8_t bytes[STORE_MAX_CHANGES * (sizeof(struct store_change) + sizeof(struct store_word))];
 };
 
-_Static_assert(sizeof(struct store_cell) == 256, "cells do not cross pages");
+_Static_assert(sizeof(struct store_cell) == 128, "cells do not cross pages");
 _Static_assert(sizeof(struct store_head) <= sizeof(struct store_cell), "the head is cell 0");
 
 static struct store_head *head_of(const struct store *store)
@@ -50,7 +50,7 @@ static void forget_free(struct store *store)
 {
     store->epoch = get(&head_of(store)->epoch);
     store->free = 0;
-    store->count = 0;
+    store->count = store->word_count = 0;
 }
 
 /* Whoever holds the other end may have forgotten all. */
@@ -121,43 +121,81 @@ static uint32_t chain_write(struct store *store, uint32_t id, const void *bytes,
     return first;
 }
 
-/* ---- changes ---- */
-
-static void carry_out(struct store *store, const struct change *change)
+uint64_t *store_word(struct store *store, uint32_t handle, size_t at)
 {
-    for (uint32_t i = 0; i < change->count; i++)
-        set(&cell_at(store, change->changes[i].cell)->kind, change->changes[i].kind);
+    return (uint64_t *)(void *)(cell_at(store, handle)->bytes + at);
 }
 
-static void free_erased(struct store *store, const struct change *change)
+/* ---- changes ---- */
+
+static struct store_change *changes_of(struct change *change)
 {
-    for (uint32_t i = 0; i < change->count; i++)
-        if (change->changes[i].kind == 0)
-            chain_free(store, change->changes[i].cell);
+    return (struct store_change *)(void *)change->bytes;
+}
+
+static struct store_word *words_of(struct change *change)
+{
+    return (struct store_word *)(void *)(change->bytes +
+                                         change->count * sizeof(struct store_change));
+}
+
+static size_t change_size(const struct change *change)
+{
+    return offsetof(struct change, bytes) + change->count * sizeof(struct store_change) +
+           change->word_count * sizeof(struct store_word);
+}
+
+static void carry_out(struct store *store, const struct store_change *changes, unsigned count,
+                      const struct store_word *words, unsigned word_count)
+{
+    for (unsigned i = 0; i < word_count; i++)
+        __atomic_store_n(store_word(store, words[i].cell, words[i].at), words[i].value,
+                         __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < count; i++)
+        set(&cell_at(store, changes[i].cell)->kind, changes[i].kind);
+}
+
+static void free_erased(struct store *store, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (store->changes[i].kind == 0)
+            chain_free(store, store->changes[i].cell);
+}
+
+/* The record of what is to be carried out, not valid yet. 0: no room. */
+static uint32_t change_write(struct store *store, const struct store_answer *answer)
+{
+    struct change change;
+
+    if (answer != NULL)
+        change.answer = *answer;
+    else
+        change.answer = (struct store_answer){0};
+    change.count = store->count;
+    change.word_count = store->word_count;
+    memcpy(changes_of(&change), store->changes, store->count * sizeof(store->changes[0]));
+    memcpy(words_of(&change), store->words, store->word_count * sizeof(store->words[0]));
+    return chain_write(store, 0, &change, change_size(&change));
 }
 
 uint32_t store_commit(struct store *store, const struct store_answer *answer)
 {
-    struct change change = {.count = store->count};
     bool told = answer != NULL && answer->tag != 0;
+    unsigned count, word_count;
     uint32_t index = 0;
 
     keep_up(store);
-    change.count = store->count;
-    store->count = 0;
-    if (told)
-        change.answer = *answer;
-    memcpy(change.changes, store->changes, change.count * sizeof(change.changes[0]));
-    if (told || change.count > 1)
-        index = chain_write(store, 0, &change,
-                            offsetof(struct change, changes[0]) +
-                                change.count * sizeof(change.changes[0]));
-    if (index != 0 && change.count > 0)
+    count = store->count;
+    word_count = store->word_count;
+    if (told || count + word_count > 1)
+        index = change_write(store, told ? answer : NULL);
+    if (index != 0 && count + word_count > 0)
         set(&cell_at(store, index)->kind, CHANGE);
-    carry_out(store, &change);
+    carry_out(store, store->changes, count, store->words, word_count);
     if (index != 0)
         set(&cell_at(store, index)->kind, told ? ANSWER : 0);
-    free_erased(store, &change);
+    free_erased(store, count);
+    store->count = store->word_count = 0;
     if (told || index == 0)
         return index;
     chain_free(store, index);
@@ -185,22 +223,39 @@ uint32_t store_put(struct store *store, uint32_t kind, uint32_t id, const void *
     return index;
 }
 
+/* What is to become of the record, or NULL. */
+static struct store_change *change_of(struct store *store, uint32_t index)
+{
+    for (unsigned i = 0; i < store->count; i++)
+        if (store->changes[i].cell == index)
+            return &store->changes[i];
+    return NULL;
+}
+
+static void drop_words(struct store *store, uint32_t index)
+{
+    for (unsigned i = store->word_count; i-- > 0;)
+        if (store->words[i].cell == index)
+            store->words[i] = store->words[--store->word_count];
+}
+
 void store_erase(struct store *store, uint32_t *handle)
 {
     uint32_t index = *handle;
+    struct store_change *change;
 
     *handle = 0;
     keep_up(store);
     if (index == 0 || index >= head_of(store)->high)
         return;
-    for (unsigned i = 0; i < store->count; i++) {
-        if (store->changes[i].cell != index)
-            continue;
-        store->changes[i] = store->changes[--store->count]; /* it has never been valid */
-        chain_free(store, index);
+    change = change_of(store, index);
+    if (change == NULL) {
+        drop_words(store, index);
+        change_add(store, index, 0);
         return;
     }
-    change_add(store, index, 0);
+    *change = store->changes[--store->count]; /* it has never been valid */
+    chain_free(store, index);
 }
 
 void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size,
@@ -222,9 +277,34 @@ void store_answered(struct store *store, uint32_t *handle)
     chain_free(store, index);
 }
 
-uint64_t *store_word(struct store *store, uint32_t handle, size_t at)
+/* The word in question, or where one more goes. */
+static struct store_word *word_of(struct store *store, uint32_t handle, size_t at)
 {
-    return (uint64_t *)(void *)(cell_at(store, handle)->bytes + at);
+    unsigned i = 0;
+
+    while (i < store->word_count && (store->words[i].cell != handle || store->words[i].at != at))
+        i++;
+    if (i == STORE_MAX_CHANGES) {
+        store_commit(store, NULL);
+        i = 0;
+    }
+    if (i == store->word_count)
+        store->word_count++;
+    return &store->words[i];
+}
+
+void store_set(struct store *store, uint32_t handle, size_t at, uint64_t value)
+{
+    const struct store_change *change;
+
+    keep_up(store);
+    if (handle == 0 || handle >= head_of(store)->high)
+        return;
+    change = change_of(store, handle);
+    if (change == NULL)
+        *word_of(store, handle, at) = (struct store_word){handle, (uint32_t)at, value};
+    else if (change->kind != 0) /* it is not valid yet */
+        *store_word(store, handle, at) = value;
 }
 
 /* ---- reading ---- */
@@ -309,20 +389,37 @@ static bool chain_good(const struct store *store, uint32_t index, uint8_t *seen)
 }
 
 /* Carries out a change that was cut short. */
+/* Whether another record than the change may begin there. */
+static bool may_change(const struct store *store, uint32_t cell, uint32_t index)
+{
+    return cell != 0 && cell != index && cell < head_of(store)->high;
+}
+
+static bool change_good(const struct store *store, struct change *change, uint32_t index)
+{
+    const struct store_change *changes = changes_of(change);
+    const struct store_word *words = words_of(change);
+
+    for (uint32_t i = 0; i < change->count; i++)
+        if (!may_change(store, changes[i].cell, index) || changes[i].kind >= STORE_KINDS)
+            return false;
+    for (uint32_t i = 0; i < change->word_count; i++)
+        if (!may_change(store, words[i].cell, index) || words[i].at % sizeof(uint64_t) != 0 ||
+            words[i].at > STORE_CELL_BYTES - sizeof(uint64_t))
+            return false;
+    return true;
+}
+
 static void finish_change(struct store *store, uint32_t index)
 {
     struct change change = {.count = 0};
     size_t size = store_read(store, index, &change, sizeof(change));
-    size_t fixed = offsetof(struct change, changes[0]);
-    bool good = size >= fixed && change.count <= STORE_MAX_CHANGES &&
-                size == fixed + change.count * sizeof(change.changes[0]);
+    bool good = size >= offsetof(struct change, bytes) && change.count <= STORE_MAX_CHANGES &&
+                change.word_count <= STORE_MAX_CHANGES && size == change_size(&change) &&
+                change_good(store, &change, index);
 
-    for (uint32_t i = 0; good && i < change.count; i++)
-        good = change.changes[i].cell != 0 && change.changes[i].cell != index &&
-               change.changes[i].cell < head_of(store)->high &&
-               change.changes[i].kind < STORE_KINDS;
     if (good)
-        carry_out(store, &change);
+        carry_out(store, changes_of(&change), change.count, words_of(&change), change.word_count);
     else
         log_stranger("A change in the journal is damaged, and is left out.");
     set(&cell_at(store, index)->kind, good && change.answer.tag != 0 ? ANSWER : 0);

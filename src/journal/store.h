@@ -22,6 +22,9 @@
  * comes next if its writer dies over it. Cells that no valid record has are free; only the living
  * worker knows a list of them.
  *
+ * A fact that is one word costs less: it is a word of a record, and a change may set it as well
+ * (store_set).
+ *
  * The memory is as large as its limit, and sparse: what is not used costs nothing.
  *
  * Who else may use it: any device kind. It gives its records kinds from 1 to STORE_KINDS - 1, wraps
@@ -29,9 +32,9 @@
  * a record, and a queue's buffers others), commits where it answers, and reads all of them back in
  * device_impl.resume.
  */
-#define STORE_VERSION 1u
-#define STORE_CELLS (1u << 20)
-#define STORE_CELL_BYTES 240u
+#define STORE_VERSION 2u
+#define STORE_CELLS (1u << 21)
+#define STORE_CELL_BYTES 112u /* most records have 8 to 88 */
 #define STORE_KINDS 0x10000u
 #define STORE_MAX_ANSWER 64u
 #define STORE_MAX_CHANGES 64u
@@ -66,13 +69,22 @@ struct store_change {
     uint32_t kind; /* what it becomes */
 };
 
+/* A word of a record, and what it becomes. */
+struct store_word {
+    uint32_t cell; /* the record's first */
+    uint32_t at;   /* byte of its bytes, a multiple of 8 */
+    uint64_t value;
+};
+
 /* One end of it: the worker's, which has a list of free cells, or the door's. */
 struct store {
     struct store_cell *cells; /* borrowed */
     uint32_t epoch;           /* since which what follows holds */
     uint32_t free;            /* the first free cell below 'high', linked by 'next'; 0: none */
     unsigned count;           /* of the changes that are not committed */
+    unsigned word_count;
     struct store_change changes[STORE_MAX_CHANGES]; /* more go in before their time */
+    struct store_word words[STORE_MAX_CHANGES];     /* likewise */
 };
 
 /* The door: makes an empty one in STORE_SIZE zero bytes. */
@@ -95,8 +107,11 @@ void store_erase(struct store *store, uint32_t *handle);
  * commit. *handle is the new one's, 0 when there is no room. */
 void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *bytes, size_t size,
                    uint32_t *handle);
-/* A word in the first cell of a record, at byte 'at' of it (a multiple of 8): it may be changed in
- * place, by one store with release. Valid until the record is erased. */
+/* Sets a word in the first cell of the record, at byte 'at' of it (a multiple of 8), with the next
+ * commit. Nothing for 0. */
+void store_set(struct store *store, uint32_t handle, size_t at, uint64_t value);
+/* A word of the same kind: it may be changed in place at any time, by one store with release. Valid
+ * until the record is erased. */
 uint64_t *store_word(struct store *store, uint32_t handle, size_t at);
 /* Makes the changes since the last commit valid at once, and the answer with them. Returns the
  * handle of the answer, to be erased when it was given; 0 without a tag, or when there was no room
@@ -106,7 +121,7 @@ uint32_t store_commit(struct store *store, const struct store_answer *answer);
 void store_answered(struct store *store, uint32_t *handle);
 static inline bool store_is_changed(const struct store *store)
 {
-    return store->count > 0;
+    return store->count > 0 || store->word_count > 0;
 }
 
 /* The next record of that kind behind *handle (0 at the beginning). False at the end. */

@@ -147,6 +147,13 @@ static void request(struct port *port, struct port_mapping *m, bool map, shm_por
         carry_out(port, r);
 }
 
+/* A piece of the arena needs nobody else; but nothing goes before what was asked earlier. */
+static bool is_at_once(const struct port *port, const struct port_mapping *m)
+{
+    return m->buffer->kind == BUFFER_ARENA && port->news == LINK_WINDOW_OPEN &&
+           TAILQ_EMPTY(&port->requests);
+}
+
 /* Enters a mapping, which reserves its range. */
 static int mapping_create(struct port *port, struct buffer *buffer, uint64_t offset,
                           struct port_mapping **mapping)
@@ -196,6 +203,10 @@ static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offse
         r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
         return r;
+    if (is_at_once(port, m)) {
+        mapping_settle(port, m);
+        return 1;
+    }
     request(port, m, true, done, data);
     return 0;
 }
@@ -208,6 +219,11 @@ static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t off
 
     if (m == NULL || m->buffer != buffer || m->range.start != offset || !m->there || m->leaving)
         return -ENOENT;
+    if (is_at_once(port, m)) {
+        arena_unpin(port->arena, buffer);
+        mapping_destroy(port, m);
+        return 1;
+    }
     m->leaving = true;
     request(port, m, false, done, data);
     return 0;

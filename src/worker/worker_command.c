@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bsd/string.h>
-
 #include "base/log.h"
 
 struct worker_command {
@@ -21,13 +19,10 @@ static void send_done(const struct worker_commands *commands, uint32_t serial, i
 {
     struct link_message m = {.type = LINK_COMMAND_DONE, .serial = serial};
     uint32_t size = link_size(m.type);
+    bool fits = strlen(text) < sizeof(m.command_done.text);
 
-    m.command_done.result = result;
-    if (strlcpy(m.command_done.text, text, sizeof(m.command_done.text)) >=
-        sizeof(m.command_done.text)) {
-        m.command_done.result = -EMSGSIZE;
-        strcpy(m.command_done.text, "the answer is too long");
-    }
+    m.command_done.result = fits ? result : -EMSGSIZE;
+    strcpy(m.command_done.text, fits ? text : "the answer is too long");
     if (fd_send(commands->link_fd, &m, size, NULL, 0) != (ssize_t)size)
         log_warning("A command's answer could not be sent.");
 }

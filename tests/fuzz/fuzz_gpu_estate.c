@@ -14,11 +14,9 @@
 #define STEPS 32u
 
 static const size_t sizes[] = {
-    sizeof(struct estate_resource), 2 * sizeof(struct guest_piece),
-    sizeof(struct estate_mapping),  16,
-    sizeof(struct estate_context),  sizeof(struct estate_attachment),
-    sizeof(struct estate_scanout),  sizeof(struct estate_cursor),
-    sizeof(struct estate_outputs),  sizeof(struct death_note),
+    sizeof(struct estate_resource), 2 * sizeof(struct guest_piece),   16,
+    sizeof(struct estate_context),  sizeof(struct estate_attachment), sizeof(struct estate_scanout),
+    sizeof(struct estate_cursor),   sizeof(struct estate_outputs),    sizeof(struct death_note),
 };
 
 /* A device over the store, which takes all of it over. */

@@ -153,7 +153,6 @@ static void all_comes_back(void **state)
     struct estate_context context = {.capset = MEMORY_STREAM_CAPSET, .name = "a program"};
     struct estate_resource blob = blob_of(MIB), picture = picture_of(64, 64);
     struct estate_attachment attachment = {.resource = 1, .count = 2};
-    struct estate_mapping mapping = {.offset = 2 * MIB};
     struct guest_piece pieces[2] = {{PAGES, 8192}, {PAGES + 16384, 8192}};
     struct estate_scanout scanout = {.resource = 2, .shown_width = 64, .shown_height = 64};
     struct estate_cursor *cursor = calloc(1, sizeof(*cursor));
@@ -164,12 +163,12 @@ static void all_comes_back(void **state)
     cursor->place = 5ull << 32 | 3;
     cursor->pixels[77] = 9;
     blob.key = shelve(MIB, 42);
+    blob.place = 2 * MIB + 1;
     picture.key = shelve(64 * 64 * 4, 43);
     PUT(ESTATE_CONTEXT, 3, context);
     PUT(ESTATE_RESOURCE, 1, blob);
     PUT(ESTATE_RESOURCE, 2, picture);
     PUT(ESTATE_ATTACHMENT, 3, attachment);
-    PUT(ESTATE_MAPPING, 1, mapping);
     PUT(ESTATE_BACKING, 2, pieces);
     PUT(ESTATE_UUID, 2, "0123456789abcde");
     PUT(ESTATE_SCANOUT, 1, scanout);
@@ -272,20 +271,20 @@ static void pixels_are_kept_from_their_first_use_on(void **state)
 static void pieces_of_the_arena_come_back(void **state)
 {
     struct estate_resource blob = blob_of(MIB);
-    struct estate_mapping mapping = {.offset = MIB};
     struct gpu_fixture *f;
     struct gpu *gpu;
 
     blob.buffer_kind = BUFFER_ARENA;
     blob.word = MIB | 1;
+    blob.place = MIB + 1;
     PUT(ESTATE_RESOURCE, 1, blob);
+    blob.place = 0;
     blob.word = 4 * MIB | 1;
     PUT(ESTATE_RESOURCE, 2, blob);
     blob.word = 0;
     PUT(ESTATE_RESOURCE, 3, blob);
     blob.word = shelve(MIB, 44) << 2 | 2;
     PUT(ESTATE_RESOURCE, 4, blob);
-    PUT(ESTATE_MAPPING, 1, mapping);
     f = go_on(EXPORTER_ARENA);
     gpu = (struct gpu *)f->device;
     assert_int_equal(gpu->resources.count, 4);
@@ -431,7 +430,7 @@ static void what_cannot_be_is_left_out(void **state)
 {
     struct estate_resource good = blob_of(MIB), bad[12];
     struct estate_attachment loose = {.resource = 77, .count = 1}, none = {.resource = 1};
-    struct estate_mapping outside = {.offset = WINDOW}, odd = {.offset = 5};
+    struct estate_resource outside = blob_of(MIB), odd = blob_of(MIB), nothing = picture_of(1, 1);
     struct guest_piece nowhere = {.gpa = 1ull << 60, .size = 4096}, small = {PAGES, 16};
     struct estate_scanout scanout = {.resource = 1, .shown_width = 64, .shown_height = 64};
     struct gpu_fixture *f;
@@ -464,9 +463,14 @@ static void what_cannot_be_is_left_out(void **state)
     put(ESTATE_CONTEXT, 5, "x", 1);
     PUT(ESTATE_ATTACHMENT, 5, loose);
     PUT(ESTATE_ATTACHMENT, 5, none);
-    PUT(ESTATE_MAPPING, 1, outside);
-    PUT(ESTATE_MAPPING, 1, odd);
-    PUT(ESTATE_MAPPING, 300, odd);
+    outside.key = shelve(MIB, 1);
+    outside.place = WINDOW + 1;
+    PUT(ESTATE_RESOURCE, 301, outside);
+    odd.key = shelve(MIB, 1);
+    odd.place = 5 + 1;
+    PUT(ESTATE_RESOURCE, 302, odd);
+    nothing.place = MIB + 1; /* it has no buffer */
+    PUT(ESTATE_RESOURCE, 303, nothing);
     PUT(ESTATE_BACKING, 111, nowhere);
     PUT(ESTATE_BACKING, 1, small);
     put(ESTATE_BACKING, 111, &nowhere, 9);
@@ -489,11 +493,12 @@ static void what_cannot_be_is_left_out(void **state)
     assert_null(resource_find(gpu, 105));
     assert_int_equal(gpu->contexts.count, 0);
     assert_int_equal(f->port.count, 0);
-    assert_int_equal(count_of(ESTATE_ATTACHMENT) + count_of(ESTATE_MAPPING) +
-                         count_of(ESTATE_BACKING) + count_of(ESTATE_UUID) +
-                         count_of(ESTATE_SCANOUT) + count_of(ESTATE_CURSOR),
+    assert_int_equal(count_of(ESTATE_ATTACHMENT) + count_of(ESTATE_BACKING) +
+                         count_of(ESTATE_UUID) + count_of(ESTATE_SCANOUT) + count_of(ESTATE_CURSOR),
                      0);
     assert_int_equal(gpu_map(f, 1, MIB), MAP_INFO);
+    assert_int_equal(gpu_map(f, 301, 2 * MIB), MAP_INFO); /* they are not mapped, and may be */
+    assert_int_equal(gpu_map(f, 302, 3 * MIB), MAP_INFO);
     gpu_fixture_destroy(f);
 }
 
@@ -529,14 +534,17 @@ static void noise_does_no_harm(void **state)
 
         store_clear(&left.store);
         for (unsigned i = 0; i < 60; i++) {
-            static const size_t sizes[] = {
-                sizeof(struct estate_resource), 16,
-                sizeof(struct estate_mapping),  16,
-                sizeof(struct estate_context),  sizeof(struct estate_attachment),
-                sizeof(struct estate_scanout),  sizeof(struct estate_cursor),
-                sizeof(struct estate_outputs),  sizeof(struct death_note)};
+            static const size_t sizes[] = {sizeof(struct estate_resource),
+                                           16,
+                                           16,
+                                           sizeof(struct estate_context),
+                                           sizeof(struct estate_attachment),
+                                           sizeof(struct estate_scanout),
+                                           sizeof(struct estate_cursor),
+                                           sizeof(struct estate_outputs),
+                                           sizeof(struct death_note)};
             uint8_t bytes[sizeof(struct estate_cursor)];
-            unsigned record = (unsigned)rand() % 10;
+            unsigned record = (unsigned)rand() % (sizeof(sizes) / sizeof(sizes[0]));
             size_t size = rand() % 8 ? sizes[record] : (size_t)rand() % 300;
 
             for (size_t b = 0; b < sizeof(bytes); b++)

@@ -62,6 +62,73 @@ static void what_is_not_committed_is_not_there(void **state)
     store_memory_unmap(memory);
 }
 
+static uint64_t word_at(const struct store *store, uint32_t handle, size_t at)
+{
+    uint64_t words[4] = {0};
+
+    assert_int_equal(store_read(store, handle, words, sizeof(words)), sizeof(words));
+    return words[at / 8];
+}
+
+static void a_word_is_set_with_the_next_commit(void **state)
+{
+    const uint64_t words[4] = {1, 2, 3, 4};
+    void *memory = store_memory_map();
+    struct store first;
+    uint32_t a, b, gone;
+
+    store_create(&first, memory);
+    a = store_put(&first, APPLE, 1, words, sizeof(words));
+    store_set(&first, a, 8, 20); /* before anybody sees it */
+    assert_int_equal(word_at(&first, a, 8), 20);
+    store_commit(&first, NULL);
+    assert_false(store_is_changed(&first));
+    store_set(&first, a, 8, 21);
+    store_set(&first, a, 24, 41);
+    store_set(&first, a, 8, 22);
+    store_set(&first, 0, 8, 23);
+    assert_true(store_is_changed(&first));
+    assert_int_equal(word_at(&first, a, 8), 20);
+    store_commit(&first, &(struct store_answer){.tag = 7});
+    assert_false(store_is_changed(&first));
+    assert_int_equal(word_at(&first, a, 0), 1);
+    assert_int_equal(word_at(&first, a, 8), 22);
+    assert_int_equal(word_at(&first, a, 24), 41);
+    /* One that is erased in the same change leaves no word in whatever takes its place. */
+    store_set(&first, a, 16, 99);
+    gone = a;
+    store_erase(&first, &gone);
+    store_set(&first, a, 16, 98);
+    b = store_put(&first, PEAR, 1, words, sizeof(words));
+    store_set(&first, b, 16, 33);
+    store_commit(&first, NULL);
+    assert_int_equal(store_count(&first, APPLE), 0);
+    assert_int_equal(word_at(&first, b, 16), 33);
+    a = store_put(&first, APPLE, 1, words, sizeof(words));
+    store_commit(&first, NULL);
+    assert_int_equal(word_at(&first, a, 16), 3);
+    store_memory_unmap(memory);
+}
+
+static void many_words_go_in_piece_by_piece(void **state)
+{
+    const uint64_t words[4] = {1, 2, 3, 4};
+    void *memory = store_memory_map();
+    uint32_t handles[3 * STORE_MAX_CHANGES];
+    struct store store;
+
+    store_create(&store, memory);
+    for (unsigned i = 0; i < 3 * STORE_MAX_CHANGES; i++)
+        handles[i] = store_put(&store, APPLE, i, words, sizeof(words));
+    store_commit(&store, NULL);
+    for (unsigned i = 0; i < 3 * STORE_MAX_CHANGES; i++)
+        store_set(&store, handles[i], 24, i);
+    store_commit(&store, NULL);
+    for (unsigned i = 0; i < 3 * STORE_MAX_CHANGES; i++)
+        assert_int_equal(word_at(&store, handles[i], 24), i);
+    store_memory_unmap(memory);
+}
+
 static void a_record_that_never_was_leaves_nothing(void **state)
 {
     void *memory = store_memory_map();
@@ -304,8 +371,9 @@ static void noise_is_no_store(void **state)
 
 /* ---- death at any instant ---- */
 
-#define STEPS 16u
-#define PART (48u * sizeof(struct store_cell)) /* all that the life below uses */
+#define STEPS 24u
+#define BYTES UINT64_C(0x0101010101010101)
+#define PART (96u * sizeof(struct store_cell)) /* all that the life below uses */
 
 struct seen {
     char text[600];
@@ -376,16 +444,18 @@ static uint32_t commit(struct store *store, uint64_t tag)
 static void life(void)
 {
     struct store store;
-    uint32_t a, b, c, d, one, two;
+    uint32_t a, b, c, d, e, one, two;
 
     if (store_attach(&store, living) != 0)
         _exit(2);
     note(&store);
     a = put(&store, APPLE, 1, 700, 1);
     b = put(&store, PEAR, 1, 10, 2);
+    e = put(&store, CHERRY, 6, 8, 8);
     one = commit(&store, 1);
     c = put(&store, APPLE, 2, 10, 3);
     store_erase(&store, &b);
+    store_set(&store, e, 0, 9 * BYTES);
     two = commit(&store, 2);
     store_answered(&store, &one);
     note(&store);
@@ -397,9 +467,14 @@ static void life(void)
     store_answered(&store, &two);
     note(&store);
     commit(&store, 0); /* of nothing */
+    store_set(&store, e, 0, 10 * BYTES);
+    commit(&store, 0); /* a word alone */
+    store_set(&store, e, 0, 11 * BYTES);
+    commit(&store, 6); /* with an answer */
     a = put(&store, APPLE, 5, 900, 6);
     commit(&store, 0);
     two = commit(&store, 4); /* an answer alone */
+    store_set(&store, d, 0, 12 * BYTES);
     store_erase(&store, &d);
     store_erase(&store, &b);
     store_erase(&store, &a);
@@ -460,6 +535,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FD_TEST(records_come_back),
         FD_TEST(what_is_not_committed_is_not_there),
+        FD_TEST(a_word_is_set_with_the_next_commit),
+        FD_TEST(many_words_go_in_piece_by_piece),
         FD_TEST(a_record_that_never_was_leaves_nothing),
         FD_TEST(a_record_takes_the_place_of_another),
         FD_TEST(a_record_of_another_size_is_not_read),
