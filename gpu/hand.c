@@ -2,6 +2,7 @@
 #include "gpu/hand.h"
 
 #include "gpu/estate.h"
+#include "gpu/gpu.h"
 
 #include <stdlib.h>
 
@@ -97,7 +98,7 @@ static void wait_for_turn(struct request *request, enum request_state state)
         return;
     }
     enter(request, state);
-    if (state != REQUEST_HELD)
+    if (state != REQUEST_HELD && !request->gpu->device.host->soon)
         sd_event_source_set_enabled(request->hand->wake, SD_EVENT_ONESHOT);
 }
 

@@ -53,6 +53,8 @@ struct device_host {
     struct shelf *shelf;
     struct journal_running *running; /* what is carried out just now */
     uint64_t life;                   /* this worker's number */
+    bool soon; /* queue_ready comes for every queue that runs before the loop's next turn: nobody
+                  has to wake himself for that */
     /* Calls the driver of a queue if it wants to be called; after a batch of virtqueue_push. */
     void (*call)(struct device_host *host, unsigned queue);
     /*

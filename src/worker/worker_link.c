@@ -149,8 +149,10 @@ static void take_window(struct worker *w, const struct link_message *m, struct f
 
 static void take_shm_done(struct worker *w, const struct link_message *m, struct fd_list *fds)
 {
-    port_done(&w->port, &m->shm);
     /* What it lets go on need not wait for another turn of the loop. */
+    w->host.soon = true;
+    port_done(&w->port, &m->shm);
+    w->host.soon = false;
     worker_run_queues(w);
 }
 

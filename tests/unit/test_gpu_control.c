@@ -307,6 +307,32 @@ static void others_go_past_the_window(void **state)
     assert_int_equal(f->head, waits);
 }
 
+/* The worker runs the queues when it has told of an answer: the loop has no turn to take. */
+static void the_window_s_answer_needs_no_turn(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_resource_map_blob map = gpu_map_request(7, 0);
+    struct virtio_gpu_ctx_resource unmap = gpu_about(VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, 7);
+
+    gpu_context(f, 1, 0);
+    gpu_create_blob(f, 1, 7, PAGE);
+    f->port.hold = true;
+    gpu_send(f, 0, &map, sizeof(map), 32);
+    gpu_send(f, 0, &unmap, sizeof(unmap), 24); /* waits for the other one */
+    gpu_loop(f);
+    f->host.soon = true;
+    fake_port_answer(&f->port, 0);
+    f->host.soon = false;
+    assert_int_equal(gpu_loop(f), 0);
+    assert_false(gpu_answered(f, 0));
+    f->device->impl->queue_ready(f->device, 0);
+    assert_int_equal(gpu_take(f, 0), MAP_INFO);
+    assert_int_equal(f->port.unmaps, 1);
+    fake_port_answer(&f->port, 0);
+    gpu_loop(f);
+    assert_int_equal(gpu_take(f, 0), NODATA);
+}
+
 static void the_cursor_does_not_wait_for_the_window(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -505,6 +531,7 @@ int main(void)
         GPU_TEST(the_queue_waits_for_the_window),
         GPU_TEST(the_cursor_does_not_wait_for_the_window),
         GPU_TEST(others_go_past_the_window),
+        GPU_TEST(the_window_s_answer_needs_no_turn),
         GPU_TEST(a_reset_drops_the_command_in_hand),
         GPU_TEST(a_pause_in_the_middle_of_a_command),
         GPU_TEST(a_pause_keeps_the_order_of_a_resource),
