@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest/chain.h"
 
-typedef bool copy_piece(struct guest_memory *memory, uint64_t gpa, void *bytes, size_t size);
-
-/* Runs 'copy' over the part of the 'count' pieces that begins at 'offset'. Returns the bytes
- * copied. */
-static size_t chain_copy(const struct chain_piece *piece, unsigned count,
-                         struct guest_memory *memory, uint64_t offset, uint8_t *bytes, size_t size,
-                         copy_piece *copy)
+/* Copies 'size' bytes to or from the part of the 'count' pieces that begins at 'offset'. Returns
+ * the bytes copied. */
+static inline size_t chain_copy(const struct chain_piece *piece, unsigned count,
+                                struct guest_memory *memory, uint64_t offset, uint8_t *bytes,
+                                size_t size, bool write)
 {
     size_t done = 0;
 
@@ -20,7 +18,8 @@ static size_t chain_copy(const struct chain_piece *piece, unsigned count,
         }
         if (part > piece->size - offset)
             part = (size_t)(piece->size - offset);
-        if (!copy(memory, piece->gpa + offset, bytes + done, part))
+        if (write ? !guest_memory_write(memory, piece->gpa + offset, bytes + done, part)
+                  : !guest_memory_read(memory, piece->gpa + offset, bytes + done, part))
             break;
         done += part;
         offset = 0;
@@ -28,20 +27,10 @@ static size_t chain_copy(const struct chain_piece *piece, unsigned count,
     return done;
 }
 
-static bool copy_in(struct guest_memory *memory, uint64_t gpa, void *bytes, size_t size)
-{
-    return guest_memory_read(memory, gpa, bytes, size);
-}
-
-static bool copy_out(struct guest_memory *memory, uint64_t gpa, void *bytes, size_t size)
-{
-    return guest_memory_write(memory, gpa, bytes, size);
-}
-
 size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64_t offset, void *to,
                   size_t size)
 {
-    return chain_copy(chain->pieces, chain->readable, memory, offset, to, size, copy_in);
+    return chain_copy(chain->pieces, chain->readable, memory, offset, to, size, false);
 }
 
 size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
@@ -50,5 +39,5 @@ size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint6
     if (chain->writable == 0)
         return 0;
     return chain_copy(chain->pieces + chain->readable, chain->writable, memory, offset,
-                      (uint8_t *)(uintptr_t)from, size, copy_out);
+                      (uint8_t *)(uintptr_t)from, size, true);
 }

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <linux/virtio_ring.h>
 
@@ -55,12 +56,23 @@ static int chain_add(struct chain_walk *walk, struct chain *chain, const struct 
     return 0;
 }
 
+/* Copies 'size' bytes from 'offset' of a table. */
+static bool table_read(struct chain_walk *walk, const struct chain_table *table, uint64_t offset,
+                       void *to, size_t size)
+{
+    if (table->at == NULL)
+        return guest_memory_read(walk->memory, table->gpa + offset, to, size);
+    memcpy(to, table->at + offset, size);
+    guest_memory_copied();
+    return true;
+}
+
 /* Copies descriptor 'index' of 'table', once: what is checked is what is used. */
-static int read_desc(struct chain_walk *walk, uint64_t table, uint64_t index,
+static int read_desc(struct chain_walk *walk, const struct chain_table *table, uint64_t index,
                      struct vring_desc *desc)
 {
-    if (!guest_memory_read(walk->memory, table + index * DESC_SIZE, desc, sizeof(*desc)))
-        return guest_memory_starved(walk->memory, table + index * DESC_SIZE)
+    if (!table_read(walk, table, index * DESC_SIZE, desc, sizeof(*desc)))
+        return guest_memory_starved(walk->memory, table->gpa + index * DESC_SIZE)
                    ? -ENOMEM
                    : fault(walk, "a descriptor table is not in the guest's memory");
     desc->addr = le64toh(desc->addr);
@@ -76,6 +88,7 @@ static int walk_indirect(struct chain_walk *walk, struct chain *chain,
 {
     uint32_t entries = outer->len / DESC_SIZE;
     struct vring_desc desc = {.flags = VRING_DESC_F_NEXT};
+    struct chain_table table = {.gpa = outer->addr};
     int ret = 0;
 
     if (walk->no_indirect)
@@ -86,12 +99,13 @@ static int walk_indirect(struct chain_walk *walk, struct chain *chain,
         return fault(walk, "an indirect table has an impossible size");
     if (outer->addr > UINT64_MAX - outer->len)
         return fault(walk, "an indirect table wraps around the end of the address space");
+    table.at = guest_memory_at(walk->memory, outer->addr, outer->len);
     for (uint32_t walked = 0; ret == 0 && (desc.flags & VRING_DESC_F_NEXT) != 0; walked++) {
         if (walked == entries)
             return fault(walk, "the descriptors of an indirect table loop");
         if (desc.next >= entries)
             return fault(walk, "a next descriptor lies past the end of its indirect table");
-        ret = read_desc(walk, outer->addr, desc.next, &desc);
+        ret = read_desc(walk, &table, desc.next, &desc);
         if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
             return fault(walk, "an indirect table is in an indirect table");
         if (ret == 0)
@@ -110,7 +124,7 @@ int chain_walk_from(struct chain_walk *walk, struct chain *chain, uint16_t head)
             return fault(walk, "the descriptors of a request loop");
         if (desc.next >= walk->size)
             return fault(walk, "a descriptor has a number past the end of the table");
-        ret = read_desc(walk, walk->table, desc.next, &desc);
+        ret = read_desc(walk, &walk->table, desc.next, &desc);
         if (ret == 0 && (desc.flags & VRING_DESC_F_INDIRECT) != 0)
             return walk_indirect(walk, chain, &desc);
         if (ret == 0)

@@ -8,11 +8,17 @@
 #include "guest/chain.h"
 #include "guest/guest_memory.h"
 
+/* A table of descriptors. */
+struct chain_table {
+    uint64_t gpa;      /* guest-physical */
+    const uint8_t *at; /* the same; NULL where it is not in one piece, or not there */
+};
+
 /* The way along the descriptors of one request (virtio 1.3, 2.7.5), each of which is copied once:
  * what is checked is what is used. */
 struct chain_walk {
     struct guest_memory *memory; /* borrowed */
-    uint64_t table;              /* the queue's descriptor table, guest-physical */
+    struct chain_table table;    /* the queue's */
     uint16_t size;               /* its entries */
     bool no_indirect;            /* INDIRECT_DESC was not negotiated */
     unsigned room;               /* pieces that may be collected */

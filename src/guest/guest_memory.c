@@ -27,7 +27,7 @@ void guest_memory_finish(struct guest_memory *memory)
 {
     for (unsigned i = 0; i < memory->count; i++)
         region_finish(&memory->regions[i]);
-    *memory = (struct guest_memory){0};
+    *memory = (struct guest_memory){.changes = memory->changes + 1};
 }
 
 /* Checks what the front-end says of a region. Fills *region, which borrows 'fd'. */
@@ -99,6 +99,7 @@ static int region_insert(struct guest_memory *memory, const struct guest_region 
     memory->regions[at] = *region;
     memory->count++;
     memory->last = 0;
+    memory->changes++;
     return 0;
 }
 
@@ -135,6 +136,7 @@ static void leave_lost(struct guest_memory *memory, unsigned faults)
                      region->gpa);
         region->data = NULL;
         region->broken = true;
+        memory->changes++;
     }
 }
 
@@ -178,6 +180,7 @@ int guest_memory_set(struct guest_memory *memory, const struct guest_region_spec
     keep_mappings(&next, memory);
     next.faults = memory->faults;
     guest_memory_finish(memory);
+    next.changes = memory->changes;
     *memory = next;
     return 0;
 }
@@ -194,6 +197,7 @@ int guest_memory_remove(struct guest_memory *memory, const struct guest_region_s
     memory->count--;
     memmove(region, region + 1, (memory->count - at) * sizeof(*region));
     memory->last = 0;
+    memory->changes++;
     return 0;
 }
 
@@ -244,7 +248,7 @@ void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *si
     return region->data + offset;
 }
 
-void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size)
+void *guest_memory_find(struct guest_memory *memory, uint64_t gpa, uint64_t size)
 {
     uint64_t piece = size;
     void *data = guest_memory_piece(memory, gpa, &piece);
@@ -288,7 +292,7 @@ bool guest_memory_starved(const struct guest_memory *memory, uint64_t gpa)
     return at < memory->count && memory->regions[at].gpa <= gpa && memory->regions[at].starved;
 }
 
-bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size)
+bool guest_memory_read_pieces(struct guest_memory *memory, uint64_t gpa, void *to, size_t size)
 {
     uint8_t *at = to;
 
@@ -303,13 +307,12 @@ bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size
         gpa += piece;
         size -= piece;
     }
-    /* The guest may change the original at any time: whoever checks the copy must not be given a
-     * second look at it by the compiler. */
-    __asm__ volatile("" ::: "memory");
+    guest_memory_copied();
     return true;
 }
 
-bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from, size_t size)
+bool guest_memory_write_pieces(struct guest_memory *memory, uint64_t gpa, const void *from,
+                               size_t size)
 {
     const uint8_t *at = from;
 

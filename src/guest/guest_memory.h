@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "guest/guest_mapping.h"
@@ -32,8 +33,9 @@ struct guest_region {
 
 struct guest_memory {
     unsigned count;
-    unsigned last;   /* where the last address was found: the next one is mostly there too */
-    unsigned faults; /* guest_fault_count, when the mappings were last looked at */
+    unsigned last;    /* where the last address was found: the next one is mostly there too */
+    unsigned faults;  /* guest_fault_count, when the mappings were last looked at */
+    unsigned changes; /* of the table, and regions that were lost: each ends the pointers before */
     struct guest_region regions[GUEST_MEMORY_MAX_REGIONS]; /* ordered by gpa */
 };
 
@@ -61,8 +63,28 @@ int guest_memory_remove(struct guest_memory *memory, const struct guest_region_s
 /* The region that holds 'gpa', mapped; NULL if there is none, it cannot be mapped, or the front-end
  * has cut its file short. Valid until the table changes. */
 struct guest_region *guest_memory_region(struct guest_memory *memory, uint64_t gpa);
+/* Whether pointers are still valid that were given when guest_memory::changes was 'seen'. */
+static inline bool guest_memory_same(const struct guest_memory *memory, unsigned seen)
+{
+    return memory->changes == seen &&
+           memory->faults == __atomic_load_n(&guest_fault_count, __ATOMIC_ACQUIRE);
+}
+
+/* guest_memory_at where the address is not in the region of the last one. */
+void *guest_memory_find(struct guest_memory *memory, uint64_t gpa, uint64_t size);
+
 /* The pointer to [gpa, gpa + size), which must lie inside one region; NULL otherwise. */
-void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size);
+static inline void *guest_memory_at(struct guest_memory *memory, uint64_t gpa, uint64_t size)
+{
+    const struct guest_region *region = &memory->regions[memory->last];
+    uint64_t offset = gpa - region->gpa; /* no region wraps: below it, this is past its end */
+
+    if (guest_memory_same(memory, memory->changes) && region->data != NULL &&
+        offset < region->size && size <= region->size - offset)
+        return region->data + offset;
+    return guest_memory_find(memory, gpa, size);
+}
+
 /* The pointer to the longest piece of [gpa, gpa + *size) that lies in the first region; shortens
  * *size. */
 void *guest_memory_piece(struct guest_memory *memory, uint64_t gpa, uint64_t *size);
@@ -75,9 +97,41 @@ int guest_memory_file(const struct guest_memory *memory, const void *at, uint64_
 /* Whether there is memory at 'gpa' that could not be mapped for want of the host's: another try may
  * do better. */
 bool guest_memory_starved(const struct guest_memory *memory, uint64_t gpa);
+/* guest_memory_read and guest_memory_write over more than one region. */
+bool guest_memory_read_pieces(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);
+bool guest_memory_write_pieces(struct guest_memory *memory, uint64_t gpa, const void *from,
+                               size_t size);
+
+/* The guest may change what was copied at any time: whoever checks the copy must not be given a
+ * second look at the original by the compiler. */
+static inline void guest_memory_copied(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
 /* Copies across regions. Returns whether all of it was there; what was there may have been copied.
  */
-bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to, size_t size);
-bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from, size_t size);
+static inline bool guest_memory_read(struct guest_memory *memory, uint64_t gpa, void *to,
+                                     size_t size)
+{
+    const void *at = guest_memory_at(memory, gpa, size);
+
+    if (at == NULL)
+        return guest_memory_read_pieces(memory, gpa, to, size);
+    memcpy(to, at, size);
+    guest_memory_copied();
+    return true;
+}
+
+static inline bool guest_memory_write(struct guest_memory *memory, uint64_t gpa, const void *from,
+                                      size_t size)
+{
+    void *at = guest_memory_at(memory, gpa, size);
+
+    if (at == NULL)
+        return guest_memory_write_pieces(memory, gpa, from, size);
+    memcpy(at, from, size);
+    return true;
+}
 
 #endif

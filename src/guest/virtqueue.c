@@ -23,19 +23,55 @@
 #define USED_RING 4u
 #define USED_ENTRY 8u
 
+/* Where the driver says at which answer it wants to be called, and the device at which request. */
 static uint64_t used_event_at(const struct virtqueue *queue)
 {
-    return queue->avail + AVAIL_RING + 2u * queue->size;
+    return AVAIL_RING + 2u * queue->size;
 }
 
 static uint64_t avail_event_at(const struct virtqueue *queue)
 {
-    return queue->used + USED_RING + USED_ENTRY * queue->size;
+    return USED_RING + USED_ENTRY * queue->size;
 }
 
-static uint16_t *ring_word(struct virtqueue *queue, uint64_t gpa)
+static uint64_t tail_size(bool event_idx)
 {
-    return guest_memory_at(queue->memory, gpa, sizeof(uint16_t));
+    return event_idx ? sizeof(uint16_t) : 0;
+}
+
+/* Each part lies in one region of the guest's memory, or is not there. */
+static void translate(struct virtqueue *queue)
+{
+    struct guest_memory *memory = queue->memory;
+    uint64_t tail = tail_size(queue->event_idx);
+
+    do {
+        queue->seen = memory->changes;
+        queue->desc_at = guest_memory_at(memory, queue->desc, DESC_SIZE * (uint64_t)queue->size);
+        queue->avail_at = guest_memory_at(memory, queue->avail, used_event_at(queue) + tail);
+        queue->used_at = guest_memory_at(memory, queue->used, avail_event_at(queue) + tail);
+    } while (queue->seen != memory->changes); /* looking finds out what was lost */
+    if (queue->desc_at == NULL || queue->avail_at == NULL || queue->used_at == NULL)
+        queue->seen--; /* there may be memory to map it the next time */
+}
+
+/* Has the three parts where they are now: before any of them is used. */
+static inline void find_parts(struct virtqueue *queue)
+{
+    if (!guest_memory_same(queue->memory, queue->seen))
+        translate(queue);
+}
+
+/* What the driver wrote before it is seen after this. */
+static uint16_t get_word(const uint8_t *at)
+{
+    return le16toh(__atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_ACQUIRE));
+}
+
+/* And the driver sees what was written before this. */
+static void put_word(uint8_t *at, uint16_t word)
+{
+    __atomic_store_n((uint16_t *)(void *)at, htole16(word), __ATOMIC_RELEASE);
 }
 
 void virtqueue_init(struct virtqueue *queue, struct guest_memory *memory)
@@ -64,7 +100,7 @@ void virtqueue_finish(struct virtqueue *queue)
 /* Whether the three parts are aligned and each lies in one region of the guest's memory. */
 static bool parts_fit(struct virtqueue *queue, const struct virtqueue_setup *setup)
 {
-    uint64_t tail = setup->event_idx ? sizeof(uint16_t) : 0;
+    uint64_t tail = tail_size(setup->event_idx);
     uint64_t avail_size = AVAIL_RING + 2u * (uint64_t)setup->size + tail;
     uint64_t used_size = USED_RING + USED_ENTRY * (uint64_t)setup->size + tail;
 
@@ -153,6 +189,7 @@ static int take_up(struct virtqueue *queue, const struct virtqueue_setup *setup,
 int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup, bool *fresh)
 {
     uint16_t size = setup->size;
+    const uint8_t *used;
     uint16_t used_idx;
     int ret;
 
@@ -161,9 +198,12 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     if (size == 0 || size > VIRTQUEUE_MAX_SIZE || (size & (size - 1)) != 0 ||
         !parts_fit(queue, setup))
         return parts_starved(queue, setup) ? -ENOMEM : -EINVAL;
+    used = guest_memory_at(queue->memory, setup->used, USED_RING);
+    if (used == NULL) /* another thread has just found it lost */
+        return -EINVAL;
     /* What the driver has seen counts: with an index of our own it would miss answers, or see some
      * twice. */
-    used_idx = le16toh(__atomic_load_n(ring_word(queue, setup->used + USED_IDX), __ATOMIC_RELAXED));
+    used_idx = get_word(used + USED_IDX);
     *fresh = setup->base == 0 && used_idx == 0;
     ret = take_up(queue, setup, used_idx, *fresh);
     if (ret < 0)
@@ -174,7 +214,9 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     queue->used = setup->used;
     queue->event_idx = setup->event_idx;
     queue->no_indirect = setup->no_indirect;
+    queue->seen = queue->memory->changes - 1; /* they are translated when they are used */
     queue->next_avail = setup->base;
+    queue->avail_idx = setup->base;
     queue->used_idx = used_idx;
     queue->signalled = used_idx;
     queue->signalled_valid = false;
@@ -236,7 +278,7 @@ static int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
 {
     struct chain_walk walk = {
         .memory = queue->memory,
-        .table = queue->desc,
+        .table = {.gpa = queue->desc, .at = queue->desc_at},
         .size = queue->size,
         .no_indirect = queue->no_indirect,
         .room = VIRTQUEUE_MAX_PIECES - queue->pieces,
@@ -246,21 +288,23 @@ static int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
     return ret == -EINVAL ? break_queue(queue, walk.fault) : ret;
 }
 
-/* How many requests wait; -EINVAL when the driver says more than can be. What it wrote before the
- * index is seen after this. */
+/* How many requests wait; -EINVAL when the driver says more than can be. */
 static int waiting(struct virtqueue *queue)
 {
-    uint16_t *idx = ring_word(queue, queue->avail + AVAIL_IDX);
-    uint16_t count;
+    uint16_t count = (uint16_t)(queue->avail_idx - queue->next_avail);
 
-    if (idx == NULL) {
+    if (queue->avail_at == NULL) { /* a new table may bring it back */
         log_stranger("the rings of a queue are no longer in the guest's memory");
         return 0;
     }
-    count = (uint16_t)(le16toh(__atomic_load_n(idx, __ATOMIC_ACQUIRE)) - queue->next_avail);
-    if (count > queue->size)
-        return break_queue(queue, "more requests are available than the queue has entries");
-    return count;
+    if (count > 0)
+        return count;
+    queue->avail_idx = get_word(queue->avail_at + AVAIL_IDX);
+    count = (uint16_t)(queue->avail_idx - queue->next_avail);
+    if (count <= queue->size)
+        return count;
+    queue->avail_idx = queue->next_avail;
+    return break_queue(queue, "more requests are available than the queue has entries");
 }
 
 /* Asks the driver for a kick at the next request, then looks again: one that came between would be
@@ -268,39 +312,38 @@ static int waiting(struct virtqueue *queue)
 static int waiting_or_ask(struct virtqueue *queue)
 {
     int count = waiting(queue);
-    uint16_t *event;
 
-    if (count != 0 || !queue->event_idx)
+    if (count != 0 || !queue->event_idx || queue->used_at == NULL)
         return count;
-    event = ring_word(queue, avail_event_at(queue));
-    if (event == NULL)
-        return 0;
-    __atomic_store_n(event, htole16(queue->next_avail), __ATOMIC_RELAXED);
+    put_word(queue->used_at + avail_event_at(queue), queue->next_avail);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return waiting(queue);
 }
 
-/* Reads the number of the next request's first descriptor. */
-static int next_head(struct virtqueue *queue, uint16_t *head)
+/* The number of the first descriptor of a request that waits. */
+static uint16_t next_head(const struct virtqueue *queue)
 {
     uint64_t slot = queue->next_avail & (queue->size - 1u);
-    uint16_t *entry = ring_word(queue, queue->avail + AVAIL_RING + 2u * slot);
 
-    if (entry == NULL)
-        return break_queue(queue, "the available ring is not in the guest's memory");
-    *head = le16toh(__atomic_load_n(entry, __ATOMIC_RELAXED));
-    return 0;
+    return queue->again_next < queue->again_count
+               ? queue->again[queue->again_next]
+               : get_word(queue->avail_at + AVAIL_RING + 2u * slot);
+}
+
+bool virtqueue_waits(struct virtqueue *queue)
+{
+    if (!virtqueue_running(queue))
+        return false;
+    find_parts(queue);
+    return queue->again_next < queue->again_count || waiting_or_ask(queue) > 0;
 }
 
 /* The number of the first descriptor of the request to take now; false when there is none. */
 static bool pick_head(struct virtqueue *queue, uint16_t *head)
 {
-    if (!virtqueue_running(queue))
+    if (!virtqueue_waits(queue))
         return false;
-    if (queue->again_next < queue->again_count)
-        *head = queue->again[queue->again_next];
-    else if (waiting_or_ask(queue) <= 0 || next_head(queue, head) < 0)
-        return false;
+    *head = next_head(queue);
     if (queue->in_flight < queue->size)
         return true;
     break_queue(queue, "more requests are in flight than the queue has entries");
@@ -380,21 +423,20 @@ static void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
 {
     uint64_t slot = queue->used_idx & (queue->size - 1u);
     struct vring_used_elem *entry;
-    uint16_t *idx = ring_word(queue, queue->used + USED_IDX);
 
-    entry =
-        guest_memory_at(queue->memory, queue->used + USED_RING + USED_ENTRY * slot, sizeof(*entry));
-    if (entry == NULL || idx == NULL) {
+    find_parts(queue);
+    if (queue->used_at == NULL) {
         break_queue(queue, "the used ring is not in the guest's memory");
         drop(queue, head);
         return;
     }
+    entry = (void *)(queue->used_at + USED_RING + USED_ENTRY * slot);
     __atomic_store_n(&entry->id, htole32(head), __ATOMIC_RELAXED);
     __atomic_store_n(&entry->len, htole32(written), __ATOMIC_RELAXED);
     queue->used_idx++;
     if (queue->record != NULL)
         ring_record_answer(queue->record, head, queue->used_idx);
-    __atomic_store_n(idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
+    put_word(queue->used_at + USED_IDX, queue->used_idx);
     if (queue->record != NULL)
         ring_record_answered(queue->record, head);
     if (queue->used_idx == queue->signalled)
@@ -427,7 +469,6 @@ bool virtqueue_must_call(struct virtqueue *queue)
 {
     bool known = queue->signalled_valid;
     uint16_t old = queue->signalled;
-    uint16_t *word;
 
     if (!queue->started || (known && old == queue->used_idx))
         return false;
@@ -436,11 +477,11 @@ bool virtqueue_must_call(struct virtqueue *queue)
     /* The used index must be out before we look at what the driver wants: it looks the other way
      * round. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    word = ring_word(queue, queue->event_idx ? used_event_at(queue) : queue->avail + AVAIL_FLAGS);
-    if (word == NULL)
+    find_parts(queue);
+    if (queue->avail_at == NULL)
         return false;
     if (!queue->event_idx)
-        return (le16toh(__atomic_load_n(word, __ATOMIC_RELAXED)) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+        return (get_word(queue->avail_at + AVAIL_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
     return !known ||
-           vring_need_event(le16toh(__atomic_load_n(word, __ATOMIC_RELAXED)), queue->used_idx, old);
+           vring_need_event(get_word(queue->avail_at + used_event_at(queue)), queue->used_idx, old);
 }

@@ -11,9 +11,9 @@
 
 /*
  * A split virtqueue, device side (virtio 1.3, 2.7): with INDIRECT_DESC and EVENT_IDX, up to 32768
- * entries. Its three parts are guest addresses and are translated at each batch. A driver that
- * breaks the rules breaks its own queue: 'broken' is set, nothing more is taken from it until it is
- * started again.
+ * entries. Its three parts are guest addresses, and are translated anew whenever the guest's memory
+ * has become another. A driver that breaks the rules breaks its own queue: 'broken' is set, nothing
+ * more is taken from it until it is started again.
  *
  * Requests are answered in any order. One that is in the device's hands when the queue stops stays
  * there: the driver waits for it, and gets the answer when the queue goes on from where it stopped.
@@ -26,7 +26,11 @@ struct virtqueue {
     bool event_idx;
     uint16_t size;              /* entries, a power of two */
     uint64_t desc, avail, used; /* guest-physical */
-    uint16_t next_avail;        /* the next entry of the available ring to take */
+    /* The three parts; NULL where one is not in the guest's memory. Looked for before use. */
+    uint8_t *desc_at, *avail_at, *used_at;
+    unsigned seen;       /* guest_memory::changes, when they were translated */
+    uint16_t next_avail; /* the next entry of the available ring to take */
+    uint16_t avail_idx;  /* entries before this one are there, as the ring last said */
     uint16_t used_idx;  /* the next entry of the used ring to fill: as the ring says at the start */
     uint16_t signalled; /* used_idx at the last call, for EVENT_IDX */
     bool signalled_valid;
@@ -87,6 +91,9 @@ void virtqueue_reset(struct virtqueue *queue);
  * driver broke the rules (logged, *broken set). With EVENT_IDX, asks for a kick when
  * it returns NULL. */
 struct chain *virtqueue_pop(struct virtqueue *queue);
+/* Whether there is something that virtqueue_pop would look at. With EVENT_IDX, asks for a kick when
+ * there is not. */
+bool virtqueue_waits(struct virtqueue *queue);
 /* Gives it back with 'written' bytes in its writable part, in any order. Ask virtqueue_running
  * first: guest memory is not touched while the queue is stopped, and the answer would be lost. */
 void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written);

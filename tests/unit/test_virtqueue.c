@@ -588,6 +588,75 @@ static void rings_that_vanish_are_survived(void **state)
     guest_ring_finish(&ring);
 }
 
+/* The guest's memory becomes another file, as it was before. */
+static void move_ram(void)
+{
+    struct guest_region_spec spec = {GUEST_RAM, GUEST_RAM_SIZE, GUEST_USER, 512};
+    int fd = fd_memfd("moved", GUEST_RAM_SIZE + 4096);
+    uint8_t *start = mmap(NULL, GUEST_RAM_SIZE + 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    assert_true(start != MAP_FAILED);
+    memcpy(start + 512, ring.ram, GUEST_RAM_SIZE);
+    munmap(ring.ram - 512, GUEST_RAM_SIZE + 4096);
+    ring.ram = start + 512;
+    assert_int_equal(guest_memory_set(&ring.memory, &spec, &fd, 1), 0);
+}
+
+static void rings_that_move_are_followed(void **state)
+{
+    struct virtqueue_setup setup = guest_ring_setup(8);
+    struct chain *chain;
+
+    setup.event_idx = true;
+    guest_ring_init(&ring, setup);
+    for (uint16_t i = 0; i < 3; i++)
+        guest_ring_put(&ring, i, GUEST_BYTES + i, 8, WRITE, 0);
+    guest_ring_offer(&ring, 0);
+    guest_ring_offer(&ring, 1);
+    chain = virtqueue_pop(&ring.queue); /* and both have been seen */
+    move_ram();
+    guest_ring_avail(&ring)->ring[1] = 2;
+    *guest_ring_used_event(&ring) = 1;
+    virtqueue_push(&ring.queue, chain, 8);
+    assert_int_equal(guest_ring_used(&ring)->idx, 1);
+    chain = virtqueue_pop(&ring.queue);
+    assert_int_equal(chain->head, 2);
+    assert_int_equal(chain->pieces[0].gpa, GUEST_BYTES + 2);
+    assert_true(virtqueue_must_call(&ring.queue));
+    virtqueue_push(&ring.queue, chain, 8);
+    assert_true(virtqueue_must_call(&ring.queue)); /* by the word in the new place */
+    assert_null(virtqueue_pop(&ring.queue));
+    assert_int_equal(*guest_ring_avail_event(&ring), 2);
+    guest_ring_finish(&ring);
+}
+
+static void requests_that_were_seen_wait_for_their_ring(void **state)
+{
+    struct guest_region_spec spec = {GUEST_RAM, GUEST_RAM_SIZE, GUEST_USER, 512};
+    struct chain *chain;
+    int fd;
+
+    begin(8);
+    fd = fd_duplicate(ring.memory.regions[0].fd);
+    guest_ring_put(&ring, 0, GUEST_BYTES, 8, WRITE, 0);
+    guest_ring_put(&ring, 1, GUEST_BYTES, 8, WRITE, 0);
+    guest_ring_offer(&ring, 0);
+    guest_ring_offer(&ring, 1);
+    virtqueue_drop(&ring.queue, virtqueue_pop(&ring.queue));
+    assert_int_equal(guest_memory_set(&ring.memory, NULL, NULL, 0), 0);
+    assert_false(virtqueue_waits(&ring.queue));
+    assert_null(virtqueue_pop(&ring.queue));
+    assert_false(ring.queue.broken);
+    assert_int_equal(guest_memory_set(&ring.memory, &spec, &fd, 1), 0);
+    assert_true(virtqueue_waits(&ring.queue));
+    chain = virtqueue_pop(&ring.queue);
+    assert_int_equal(chain->head, 1);
+    virtqueue_push(&ring.queue, chain, 0);
+    assert_int_equal(guest_ring_used(&ring)->idx, 1);
+    assert_false(virtqueue_waits(&ring.queue));
+    guest_ring_finish(&ring);
+}
+
 static void without_event_idx_flags_say_when_to_call(void **state)
 {
     begin(8);
@@ -713,6 +782,8 @@ int main(void)
         FD_TEST(readable_after_writable_breaks_the_queue),
         FD_TEST(pieces_in_flight_are_bounded),
         FD_TEST(rings_that_vanish_are_survived),
+        FD_TEST(rings_that_move_are_followed),
+        FD_TEST(requests_that_were_seen_wait_for_their_ring),
         FD_TEST(without_event_idx_flags_say_when_to_call),
         FD_TEST(used_event_says_when_to_call),
         FD_TEST(garbage_in_the_event_fields_does_no_harm),
