@@ -6,20 +6,30 @@
 
 #define BIT(feature) (1ull << VIRTIO_GPU_F_##feature)
 #define ANSWER(type) (sizeof(struct type) - sizeof(struct virtio_gpu_ctrl_hdr))
+/* The numbers come in groups, with less than 16 in each. */
+#define SLOT(type) (((type) >> 8) * 16 + ((type)&15))
 #define FIXED(name, request, answer_size, needs, handler)                                          \
-    {                                                                                              \
-        .type = VIRTIO_GPU_CMD_##name, .size = sizeof(struct request), .answer = (answer_size),    \
-        .features = (needs), .run = (handler),                                                     \
+    [SLOT(VIRTIO_GPU_CMD_##name)] = {                                                              \
+        .type = VIRTIO_GPU_CMD_##name,                                                             \
+        .size = sizeof(struct request),                                                            \
+        .answer = (answer_size),                                                                   \
+        .features = (needs),                                                                       \
+        .run = (handler),                                                                          \
     }
 #define WITH_TAIL(name, request, needs, handler)                                                   \
-    {                                                                                              \
-        .type = VIRTIO_GPU_CMD_##name, .size = sizeof(struct request), .tail = true,               \
-        .features = (needs), .run = (handler),                                                     \
+    [SLOT(VIRTIO_GPU_CMD_##name)] = {                                                              \
+        .type = VIRTIO_GPU_CMD_##name,                                                             \
+        .size = sizeof(struct request),                                                            \
+        .tail = true,                                                                              \
+        .features = (needs),                                                                       \
+        .run = (handler),                                                                          \
     }
 #define CURSOR(name, handler)                                                                      \
-    {                                                                                              \
-        .type = VIRTIO_GPU_CMD_##name, .size = sizeof(struct virtio_gpu_update_cursor),            \
-        .queue = VIRTIO_GPU_CURSORQ, .run = (handler),                                             \
+    [SLOT(VIRTIO_GPU_CMD_##name)] = {                                                              \
+        .type = VIRTIO_GPU_CMD_##name,                                                             \
+        .size = sizeof(struct virtio_gpu_update_cursor),                                           \
+        .queue = VIRTIO_GPU_CURSORQ,                                                               \
+        .run = (handler),                                                                          \
     }
 
 static const struct command commands[] = {
@@ -64,10 +74,11 @@ static const struct command commands[] = {
 
 const struct command *command_find(uint32_t type)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (commands[i].type == type)
-            return &commands[i];
-    return NULL;
+    size_t slot = SLOT(type);
+
+    if (slot >= sizeof(commands) / sizeof(commands[0]) || commands[slot].type != type)
+        return NULL;
+    return commands[slot].run != NULL ? &commands[slot] : NULL;
 }
 
 static uint32_t command_check(struct gpu *gpu, struct request *request,

@@ -121,7 +121,6 @@ static void control_begin(struct control *control, struct request *request, stru
     struct guest_memory *memory = control->gpu->device.host->memory;
     uint32_t type = request_init(request, control->gpu, &control->hand, chain, memory);
 
-    hand_taken(request);
     answer_expect(request);
     if (!request_answer_is_error(type) && estate_is_poison(request))
         type = request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "two workers died at it");
@@ -167,6 +166,15 @@ static bool control_has_room(const struct control *control)
     return control->hand.held == 0 && hand_has_room(&control->hand);
 }
 
+/* What was carried out at once is answered at once, unless others come first. */
+static void control_settle(struct control *control, struct request *request)
+{
+    if (request->state == REQUEST_READY && hand_next(&control->hand) == request)
+        control_push(control, request);
+    else
+        hand_keep(request);
+}
+
 /* Takes the next request of the ring and carries it out. False when there is none. */
 static bool control_take(struct control *control)
 {
@@ -179,6 +187,7 @@ static bool control_take(struct control *control)
     request = hand_take(&control->hand);
     if (request != NULL) {
         control_begin(control, request, chain);
+        control_settle(control, request);
         return true;
     }
     log_stranger("a request is given back unanswered: out of memory");
@@ -198,20 +207,31 @@ static bool control_step(struct control *control)
     return true;
 }
 
+/* Whether there is anything left for another step. */
+static bool control_has_more(struct control *control)
+{
+    return hand_next(&control->hand) != NULL ||
+           (control_has_room(control) && virtqueue_waits(control_queue(control)));
+}
+
 static void control_run(struct control *control)
 {
     struct virtqueue *queue = control_queue(control);
-    unsigned steps = 2 * CONTROL_BATCH; /* a command mostly takes two: it is done, and pushed */
+    unsigned steps = CONTROL_BATCH;
 
     if (!virtqueue_running(queue))
         return;
     if (control->generation != queue->generation)
         control_orphan(control);
     control->generation = queue->generation;
+    control->hand.runs = true;
     while (steps > 0 && control_step(control))
         steps--;
+    control->hand.runs = false;
     control_call(control);
-    sd_event_source_set_enabled(control->hand.wake, steps == 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    sd_event_source_set_enabled(control->hand.wake, steps == 0 && control_has_more(control)
+                                                        ? SD_EVENT_ONESHOT
+                                                        : SD_EVENT_OFF);
 }
 
 void control_ready(struct control *control)

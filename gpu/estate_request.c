@@ -9,36 +9,44 @@
 
 /* ---- requests ---- */
 
-void estate_commit(struct request *request, bool waits)
+static void commit(struct request *request)
 {
     struct estate *estate = &request->gpu->estate;
     struct store_answer answer = {.type = request->result, .size = (uint32_t)request->answer.used};
 
-    if (!estate_is_told(request->gpu) || request->record != 0)
-        return;
-    if (answer.size <= STORE_MAX_ANSWER && (waits || store_is_changed(estate->store)))
+    if (answer.size <= STORE_MAX_ANSWER) {
         answer.tag = request->tag;
-    else if (!store_is_changed(estate->store))
-        return;
-    if (answer.tag != 0)
         memcpy(answer.bytes, request->answer.start, answer.size);
+    } else if (!store_is_changed(estate->store)) {
+        return;
+    }
     request->record = store_commit(estate->store, &answer);
     shelf_drops_carry_out(&estate->drops);
 }
 
-bool estate_recall(struct request *request, uint32_t *type)
+void estate_commit(struct request *request, bool waits)
 {
-    struct estate *estate = &request->gpu->estate;
+    if (estate_is_told(request->gpu) && request->record == 0 &&
+        (waits || store_is_changed(request->gpu->estate.store)))
+        commit(request);
+}
+
+static bool recall(struct request *request, uint32_t *type)
+{
     struct store_answer answer;
 
-    if (!estate_is_told(request->gpu) || request->tag == 0 || !request->chain->again)
-        return false;
-    request->record = store_find_answer(estate->store, request->tag, &answer);
+    request->record = store_find_answer(request->gpu->estate.store, request->tag, &answer);
     if (request->record == 0)
         return false;
     writer_put(&request->answer, answer.bytes, answer.size);
     *type = answer.type;
     return true;
+}
+
+bool estate_recall(struct request *request, uint32_t *type)
+{
+    return request->chain->again && request->tag != 0 && estate_is_told(request->gpu) &&
+           recall(request, type);
 }
 
 void estate_over(struct request *request)

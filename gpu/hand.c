@@ -36,13 +36,15 @@ struct request *hand_take(struct hand *hand)
         return NULL;
     TAILQ_INSERT_TAIL(&hand->requests, request, in_hand);
     hand->count++;
-    quota_take(hand->commands, 1);
     return request;
 }
 
-void hand_taken(struct request *request)
+/* Most requests are answered at once, and never come here: there was room (hand_has_room). */
+void hand_keep(struct request *request)
 {
+    quota_take(request->hand->commands, 1);
     quota_take(request->hand->command_bytes, request->size);
+    request->kept = true;
 }
 
 static bool is_waiting(enum request_state state)
@@ -68,8 +70,10 @@ void hand_drop(struct request *request)
     struct hand *hand = request->hand;
 
     enter(request, REQUEST_WORKS);
-    quota_give(hand->commands, 1);
-    quota_give(hand->command_bytes, request->size);
+    if (request->kept) {
+        quota_give(hand->commands, 1);
+        quota_give(hand->command_bytes, request->size);
+    }
     estate_over(request);
     request_finish(request);
     TAILQ_REMOVE(&hand->requests, request, in_hand);
@@ -98,7 +102,7 @@ static void wait_for_turn(struct request *request, enum request_state state)
         return;
     }
     enter(request, state);
-    if (state != REQUEST_HELD && !request->gpu->device.host->soon)
+    if (state != REQUEST_HELD && !request->hand->runs && !request->gpu->device.host->soon)
         sd_event_source_set_enabled(request->hand->wake, SD_EVENT_ONESHOT);
 }
 

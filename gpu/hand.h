@@ -19,11 +19,12 @@ struct hand {
     unsigned queue;               /* of the device, whose they are */
     struct request_list requests; /* by arrival */
     unsigned count;               /* of them */
-    struct quota *commands;       /* that it is taken from; borrowed */
-    struct quota *command_bytes;  /* and their copies */
+    struct quota *commands;       /* what each is taken from that stays; borrowed */
+    struct quota *command_bytes;  /* and its copy */
     struct request_list turns; /* of them, AGAIN or READY, in the order in which they became it */
     unsigned held;             /* of them HELD */
     struct request *spare;     /* the last one dropped, to use again */
+    bool runs;                 /* the queue looks at them just now, and need not be woken */
     sd_event_source *wake;     /* owned by the queue: its turn of the loop */
 };
 
@@ -36,8 +37,8 @@ bool hand_has_room(const struct hand *hand);
 /* A request for what was just taken, where there is room; its fields are not set, see request_init.
  * NULL: no memory. */
 struct request *hand_take(struct hand *hand);
-/* Its copy is there. */
-void hand_taken(struct request *request);
+/* Its step is over, and it is not answered: it counts in the quotas from now on. */
+void hand_keep(struct request *request);
 /* Ends a request, whose chain was given back. */
 void hand_drop(struct request *request);
 

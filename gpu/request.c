@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/request.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,13 +28,15 @@ static int request_copy(struct request *request, struct guest_memory *memory, si
 
 static void request_parse_header(struct request *request)
 {
+    struct virtio_gpu_ctrl_hdr header;
+
     reader_init(&request->args, request->bytes, request->size);
-    request->type = reader_u32(&request->args);
-    request->flags = reader_u32(&request->args);
-    request->fence_id = reader_u64(&request->args);
-    request->ctx_id = reader_u32(&request->args);
-    request->ring_idx = reader_u8(&request->args);
-    reader_skip(&request->args, 3);
+    reader_get(&request->args, &header, sizeof(header));
+    request->type = le32toh(header.type);
+    request->flags = le32toh(header.flags);
+    request->fence_id = le64toh(header.fence_id);
+    request->ctx_id = le32toh(header.ctx_id);
+    request->ring_idx = header.ring_idx;
 }
 
 uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *hand,
@@ -49,6 +52,7 @@ uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *han
     request->tag = chain->tag != 0 ? chain->tag << 1 | hand->queue : 0;
     request->record = 0;
     request->state = REQUEST_WORKS;
+    request->kept = false;
     request->resource = NULL;
     request->parked_in = NULL;
     request->timeline = NULL;
@@ -80,7 +84,7 @@ void request_rewind(struct request *request)
     request->reason[0] = '\0';
     request->renderer = NULL;
     request_forget_resource(request);
-    writer_init(&request->answer, request->payload, sizeof(request->payload));
+    writer_init(&request->answer, request->reply.payload, sizeof(request->reply.payload));
     request_parse_header(request);
 }
 
@@ -125,22 +129,22 @@ void request_forget_resource(struct request *request)
 
 uint32_t request_write_answer(struct request *request, struct guest_memory *memory, uint32_t type)
 {
-    uint8_t bytes[sizeof(struct virtio_gpu_ctrl_hdr) + REQUEST_MAX_ANSWER];
-    uint32_t fence = request->flags & VIRTIO_GPU_FLAG_FENCE;
+    struct virtio_gpu_ctrl_hdr *header = &request->reply.header;
     uint32_t echo = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX;
-    struct writer to;
+    size_t size = sizeof(*header);
 
-    if (request->chain->writable_size < sizeof(struct virtio_gpu_ctrl_hdr))
+    if (request->chain->writable_size < sizeof(*header))
         return 0;
-    writer_init(&to, bytes, sizeof(bytes));
-    writer_u32(&to, type);
-    writer_u32(&to, fence ? request->flags & echo : 0);
-    writer_u64(&to, fence ? request->fence_id : 0);
-    writer_u32(&to, fence ? request->ctx_id : 0);
-    writer_u32(&to, fence ? request->ring_idx : 0); /* one byte, and three of padding */
+    *header = (struct virtio_gpu_ctrl_hdr){.type = htole32(type)};
+    if ((request->flags & VIRTIO_GPU_FLAG_FENCE) != 0) {
+        header->flags = htole32(request->flags & echo);
+        header->fence_id = htole64(request->fence_id);
+        header->ctx_id = htole32(request->ctx_id);
+        header->ring_idx = request->ring_idx;
+    }
     if (!request_answer_is_error(type))
-        writer_put(&to, request->answer.start, request->answer.used);
-    return (uint32_t)chain_write(request->chain, memory, 0, to.start, to.used);
+        size += request->answer.used;
+    return (uint32_t)chain_write(request->chain, memory, 0, header, size);
 }
 
 uint32_t request_refuse(struct request *request, uint32_t type, const char *format, ...)

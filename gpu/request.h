@@ -50,6 +50,7 @@ struct request {
     struct hand *hand;            /* borrowed */
     TAILQ_ENTRY(request) in_hand; // hand::requests
     enum request_state state;
+    bool kept;                 /* it counts in the hand's quotas */
     TAILQ_ENTRY(request) turn; // hand::turns
     uint64_t tag;              /* unique, also over the worker's death; 0: it has none */
     uint32_t record;           /* of its answer, see gpu/estate.h */
@@ -63,8 +64,11 @@ struct request {
     uint8_t *bytes; /* the whole copy: 'small', or from the heap */
     size_t size;
     uint8_t small[REQUEST_SMALL];
-    struct writer answer; /* what follows the answer's header, over 'payload' */
-    uint8_t payload[REQUEST_MAX_ANSWER];
+    struct writer answer; /* what follows the answer's header, over 'reply' */
+    struct {
+        struct virtio_gpu_ctrl_hdr header;
+        uint8_t payload[REQUEST_MAX_ANSWER];
+    } reply;
     char reason[160];                          /* of a refusal, for the log */
     bool said;                                 /* it has it: a quota says more */
     uint32_t result;                           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */

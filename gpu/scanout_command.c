@@ -202,8 +202,8 @@ uint32_t scanout_flush(struct gpu *gpu, struct request *request)
                               rect.height, rect.x, rect.y, resource->width, resource->height);
     request->parts = 1;
     request->error = 0;
-    for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
-        if ((resource->scanouts & (1u << i)) != 0)
+    for (unsigned i = 0; resource->scanouts >> i != 0; i++)
+        if ((resource->scanouts >> i & 1) != 0)
             scanout_update(&gpu->display, i, &rect, request);
     if (--request->parts > 0)
         return REQUEST_PENDING;

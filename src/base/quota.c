@@ -72,27 +72,12 @@ void quota_give(struct quota *quota, uint64_t n)
                   (unsigned long long)n, quota->row->name, (unsigned long long)used);
 }
 
-bool quota_fits(const struct quota *quota, uint64_t n)
-{
-    return fits(quota_limit(quota), quota_used(quota), n);
-}
-
-uint64_t quota_used(const struct quota *quota)
-{
-    return get(&quota->numbers->used);
-}
-
 void quota_format(bool bytes, uint64_t n, char text[static 24])
 {
     if (bytes)
         units_format_size(n, text);
     else
         snprintf(text, 24, "%llu", (unsigned long long)n);
-}
-
-uint64_t quota_limit(const struct quota *quota)
-{
-    return get(&quota->numbers->limit);
 }
 
 uint64_t quota_default(const struct quota_row *row, uint64_t window)

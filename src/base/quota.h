@@ -49,10 +49,24 @@ int quota_take(struct quota *quota, uint64_t n);
 /* Gives back 'n' of what was taken. If that is more, which no guest can bring about unless the
  * device counts wrongly, nothing is in use any more, and the log says so once. */
 void quota_give(struct quota *quota, uint64_t n);
+
+static inline uint64_t quota_used(const struct quota *quota)
+{
+    return __atomic_load_n(&quota->numbers->used, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t quota_limit(const struct quota *quota)
+{
+    return __atomic_load_n(&quota->numbers->limit, __ATOMIC_RELAXED);
+}
+
 /* Whether 'n' more could be taken; nothing is counted. */
-bool quota_fits(const struct quota *quota, uint64_t n);
-uint64_t quota_used(const struct quota *quota);
-uint64_t quota_limit(const struct quota *quota);
+static inline bool quota_fits(const struct quota *quota, uint64_t n)
+{
+    uint64_t limit = quota_limit(quota), used = quota_used(quota);
+
+    return used <= limit && n <= limit - used;
+}
 
 /* Writes "1G" where bytes are counted, else "65536". */
 void quota_format(bool bytes, uint64_t n, char text[static 24]);
