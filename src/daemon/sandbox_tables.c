@@ -45,7 +45,6 @@ static const struct sandbox_call common[] = {
     ALLOW("write"),
     ALLOW("writev"),
     ALLOW("pread64"),
-    ALLOW("preadv2"), /* a kick, without waiting for it */
     ALLOW("pwrite64"),
     ALLOW("close"),
     ALLOW("lseek"),

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,29 +31,11 @@ void worker_ring_set_call(struct worker_ring *ring, int fd)
         fd_set_nonblock(fd);
 }
 
-/* The front-end may have emptied it, and made it one that waits. */
-static ssize_t read_kick(int fd, uint64_t *count)
-{
-    struct iovec iov = {.iov_base = count, .iov_len = sizeof(*count)};
-    ssize_t n = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
-
-    /* Older kernels do not know that of an eventfd. */
-    return n < 0 && errno == EOPNOTSUPP ? read(fd, count, sizeof(*count)) : n;
-}
-
+/* What was written is left in it: an edge comes with each kick, and nobody else wants the sum. */
 static int on_kick(sd_event_source *source, int fd, uint32_t events, void *data)
 {
     struct worker_ring *ring = data;
-    uint64_t count;
-    ssize_t n = read_kick(fd, &count);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (n != sizeof(count)) {
-        log_stranger("Ring %u's kick descriptor is no eventfd any more.", ring->index);
-        sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        return 0;
-    }
     ring->run(ring->data, ring->index);
     return 0;
 }
@@ -75,8 +56,8 @@ int worker_ring_open(struct worker_ring *ring, sd_event *loop, uint32_t flags, s
         ring->kick = fd_list_take(fds, taken++);
     if (flags & LINK_RING_HAS_CALL)
         worker_ring_set_call(ring, fd_list_take(fds, taken++));
-    if (ring->kick >= 0 && fd_set_nonblock(ring->kick) == 0)
-        r = sd_event_add_io(loop, &ring->kicked, ring->kick, EPOLLIN, on_kick, ring);
+    if (ring->kick >= 0)
+        r = sd_event_add_io(loop, &ring->kicked, ring->kick, EPOLLIN | EPOLLET, on_kick, ring);
     if (r >= 0)
         return 0;
     log_stranger("Ring %u's kick descriptor cannot be waited for: %s.", ring->index, strerror(-r));

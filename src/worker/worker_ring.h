@@ -7,7 +7,8 @@
 #include "base/fd.h"
 
 /* How the driver and the worker wake each other at one ring: by two descriptors, which the
- * front-end has too and may have done anything to. */
+ * front-end has too and may have done anything to. The kick is never read, so whatever it is, it
+ * can wake the worker only when somebody writes to it. */
 struct worker_ring {
     unsigned index;
     int kick, call; /* owned, -1: none */
