@@ -53,7 +53,7 @@ static void note(unsigned name, const struct starter_message *m)
 static void send_message(unsigned end, const struct starter_message *m, size_t size, unsigned count,
                          uint8_t kind)
 {
-    int fds[FD_LIST_MAX];
+    int fds[FD_LIST_MAX] = {0};
 
     if (world.ends[end] < 0)
         return;
