@@ -207,7 +207,7 @@ static uint32_t ioctl_again(struct media_fixture *f, uint32_t session, unsigned 
     queue->again[0] = ring_driver_send(&f->driver, VIRTIO_MEDIA_COMMANDQ, pieces, 2);
     queue->again_count = 1;
     queue->again_next = 0;
-    queue->next_avail++; /* it was taken */
+    queue->avail_idx = ++queue->next_avail; /* it was taken */
     f->device->impl->queue_ready(f->device, VIRTIO_MEDIA_COMMANDQ);
     status = media_await(f);
     memcpy(payload, ring_driver_at(&f->driver, f->answer_at + skip), size);
