@@ -19,6 +19,7 @@ struct arena_buffer {
     struct range loan; /* its place, while 'placed' */
     bool placed;
     bool pinned;
+    int slot;       /* see arena_slot */
     int parked_fd;  /* owned; -1 when placed, and as long as it has no bytes but zeros */
     uint64_t key;   /* of that, on the shelf; 0: it is not there */
     uint64_t *word; /* see arena_track; NULL: nobody wants to know */
@@ -229,6 +230,7 @@ struct buffer *arena_buffer_create(struct arena *arena, uint64_t size)
     *buffer = (struct arena_buffer){
         .base = {.impl = &arena_impl, .kind = BUFFER_ARENA, .size = size, .fd = -1},
         .arena = arena,
+        .slot = -1,
         .parked_fd = -1,
     };
     return &buffer->base;
@@ -366,6 +368,16 @@ void arena_unpin(struct arena *arena, struct buffer *buffer)
     of_buffer(buffer)->pinned = false;
 }
 
+int arena_slot(const struct buffer *buffer)
+{
+    return of_buffer(buffer)->slot;
+}
+
+void arena_set_slot(struct buffer *buffer, int slot)
+{
+    of_buffer(buffer)->slot = slot;
+}
+
 bool arena_offset(const struct buffer *buffer, uint64_t *offset)
 {
     if (buffer->kind != BUFFER_ARENA || !of_buffer(buffer)->placed)
@@ -380,8 +392,7 @@ bool arena_pinned(const struct buffer *buffer)
 }
 
 void arena_each_loan(const struct arena *arena,
-                     void (*each)(void *data, const struct buffer *buffer, uint64_t offset),
-                     void *data)
+                     void (*each)(void *data, struct buffer *buffer, uint64_t offset), void *data)
 {
     struct range *loan;
 

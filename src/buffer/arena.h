@@ -63,6 +63,9 @@ void arena_punch_gaps(struct arena *arena);
 int arena_place(struct arena *arena, struct buffer *buffer, uint64_t offset);
 /* The guest no longer uses it: it keeps its place and bytes until somebody else needs the place. */
 void arena_unpin(struct arena *arena, struct buffer *buffer);
+/* A number that whoever pins a buffer may keep with it; -1 before. */
+int arena_slot(const struct buffer *buffer);
+void arena_set_slot(struct buffer *buffer, int slot);
 /* Where the buffer lies; false if it has no place. */
 bool arena_offset(const struct buffer *buffer, uint64_t *offset);
 /* Whether the guest may use it. */
@@ -72,9 +75,8 @@ bool arena_pinned(const struct buffer *buffer);
  * without loans. */
 int arena_punch_all(struct arena *arena);
 
-/* Calls 'each' for every placed buffer, by offset. */
+/* Calls 'each' for every placed buffer, by offset: it may unpin it, and not move it. */
 void arena_each_loan(const struct arena *arena,
-                     void (*each)(void *data, const struct buffer *buffer, uint64_t offset),
-                     void *data);
+                     void (*each)(void *data, struct buffer *buffer, uint64_t offset), void *data);
 
 #endif

@@ -15,7 +15,7 @@
  * carried out at once: then 'done' is not called. The answer comes when the guest can really use
  * the mapping, or can no longer: after the front-end's answer and a barrier (design decision 3).
  * For a piece of the arena it comes as soon as the arena itself is mapped, mostly at once. Requests
- * are answered in the order in which they were made.
+ * that wait are answered in the order in which they were made.
  */
 typedef void shm_port_done(void *data, int result);
 

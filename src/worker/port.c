@@ -33,7 +33,73 @@ static void mapping_settle(struct port *port, struct port_mapping *m)
                                m->range.size);
 }
 
+/* ---- pieces of the arena ---- */
+
+/*
+ * Those that are in the window are pinned in the arena, which knows where: there is no other record
+ * of them here. Their slot is that of the journal, or:
+ */
+#define SLOT_NONE (-1)  /* the journal is full */
+#define SLOT_WAITS (-2) /* they are not there yet */
+
+static bool is_piece(const struct buffer *buffer)
+{
+    return buffer->kind == BUFFER_ARENA;
+}
+
+static void piece_settle(struct port *port, struct buffer *buffer, uint64_t offset)
+{
+    int slot = journal_loan_put(port->journal, buffer->kind, buffer->id, offset, buffer->size);
+
+    arena_set_slot(buffer, slot >= 0 ? slot : SLOT_NONE);
+}
+
+static void piece_leave(struct port *port, struct buffer *buffer)
+{
+    if (arena_slot(buffer) >= 0)
+        journal_loan_erase(port->journal, arena_slot(buffer));
+    arena_set_slot(buffer, SLOT_NONE);
+    arena_unpin(port->arena, buffer);
+}
+
+static void piece_forget(void *data, struct buffer *buffer, uint64_t offset)
+{
+    if (arena_pinned(buffer))
+        piece_leave(data, buffer);
+}
+
+static int piece_place(struct port *port, struct buffer *buffer, uint64_t offset)
+{
+    uint64_t at;
+
+    if (!arena_pinned(buffer))
+        return arena_place(port->arena, buffer, offset);
+    if (arena_offset(buffer, &at) && offset < at + buffer->size && at < offset + buffer->size)
+        return -EEXIST;
+    return -EBUSY; /* it is elsewhere */
+}
+
+static int piece_unmap(struct port *port, struct buffer *buffer, uint64_t offset)
+{
+    uint64_t at;
+
+    if (!arena_pinned(buffer) || !arena_offset(buffer, &at) || at != offset ||
+        arena_slot(buffer) == SLOT_WAITS)
+        return -ENOENT;
+    piece_leave(port, buffer);
+    return 1;
+}
+
 /* ---- answers ---- */
+
+static void piece_answered(struct port *port, struct port_mapping *m, bool gone)
+{
+    if (gone)
+        piece_leave(port, m->buffer);
+    else
+        piece_settle(port, m->buffer, m->range.start);
+    free(m);
+}
 
 /* The first request is answered: tells the device, which may make new ones. */
 static void complete_first(struct port *port)
@@ -46,13 +112,12 @@ static void complete_first(struct port *port)
     int result = r->result;
 
     TAILQ_REMOVE(&port->requests, r, link);
-    if (gone) {
-        if (m->buffer->kind == BUFFER_ARENA)
-            arena_unpin(port->arena, m->buffer);
+    if (is_piece(m->buffer))
+        piece_answered(port, m, gone);
+    else if (gone)
         mapping_destroy(port, m);
-    } else {
+    else
         mapping_settle(port, m);
-    }
     done(data, result); /* the request may be another one by then, or gone */
 }
 
@@ -94,9 +159,8 @@ static void fail_all(struct port *port, int result)
     while ((r = TAILQ_FIRST(&waiting)) != NULL) {
         TAILQ_REMOVE(&waiting, r, link);
         TAILQ_INSERT_HEAD(&port->requests, r, link);
-        /* Taking out a piece of the arena is ours alone. */
         if (!r->answered)
-            r->result = !r->map && r->mapping->buffer->kind == BUFFER_ARENA ? 0 : result;
+            r->result = result;
         complete_first(port);
     }
 }
@@ -130,7 +194,7 @@ static void carry_out(struct port *port, struct port_request *r)
 {
     if (r->sent || r->answered)
         return;
-    if (r->mapping->buffer->kind == BUFFER_ARENA)
+    if (is_piece(r->mapping->buffer))
         answer_soon(port, r, 0);
     else if (send_request(port, r) < 0)
         answer_soon(port, r, -ENOTCONN);
@@ -143,35 +207,29 @@ static void request(struct port *port, struct port_mapping *m, bool map, shm_por
 
     *r = (struct port_request){.map = map, .mapping = m, .done = done, .data = data};
     TAILQ_INSERT_TAIL(&port->requests, r, link);
-    if (port->news == LINK_WINDOW_OPEN || (!map && m->buffer->kind == BUFFER_ARENA))
+    if (port->news == LINK_WINDOW_OPEN)
         carry_out(port, r);
 }
 
-/* A piece of the arena needs nobody else; but nothing goes before what was asked earlier. */
-static bool is_at_once(const struct port *port, const struct port_mapping *m)
+static struct port_mapping *mapping_new(struct buffer *buffer, uint64_t offset)
 {
-    return m->buffer->kind == BUFFER_ARENA && port->news == LINK_WINDOW_OPEN &&
-           TAILQ_EMPTY(&port->requests);
+    struct port_mapping *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        return NULL;
+    m->range = (struct range){.start = offset, .size = buffer->size};
+    m->buffer = buffer;
+    m->slot = -1;
+    return m;
 }
 
 /* Enters a mapping, which reserves its range. */
 static int mapping_create(struct port *port, struct buffer *buffer, uint64_t offset,
                           struct port_mapping **mapping)
 {
-    struct port_mapping *m = calloc(1, sizeof(*m));
-    int r;
+    struct port_mapping *m = mapping_new(buffer, offset);
+    int r = m != NULL ? range_set_add(&port->mappings, &m->range) : -ENOMEM;
 
-    if (m == NULL)
-        return -ENOMEM;
-    m->range = (struct range){.start = offset, .size = buffer->size};
-    m->buffer = buffer;
-    m->slot = -1;
-    r = range_set_add(&port->mappings, &m->range);
-    if (r == 0 && buffer->kind == BUFFER_ARENA) {
-        r = arena_place(port->arena, buffer, offset);
-        if (r < 0)
-            range_set_remove(&port->mappings, &m->range);
-    }
     if (r < 0)
         free(m);
     else
@@ -179,12 +237,36 @@ static int mapping_create(struct port *port, struct buffer *buffer, uint64_t off
     return r;
 }
 
+/* A piece of the arena needs nobody else; but it does not come before what was asked earlier. */
+static int piece_map(struct port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
+                     void *data)
+{
+    bool waits = port->news != LINK_WINDOW_OPEN || !TAILQ_EMPTY(&port->requests);
+    struct port_mapping *m;
+    int r = piece_place(port, buffer, offset);
+
+    if (r < 0)
+        return r;
+    if (!waits) {
+        piece_settle(port, buffer, offset);
+        return 1;
+    }
+    arena_set_slot(buffer, SLOT_WAITS);
+    m = mapping_new(buffer, offset);
+    if (m == NULL) {
+        piece_leave(port, buffer);
+        return -ENOMEM;
+    }
+    request(port, m, true, done, data);
+    return 0;
+}
+
 static int check_place(const struct port *port, const struct buffer *buffer, uint64_t offset)
 {
     if (((offset | buffer->size) & (units_page_size() - 1)) != 0 || offset > port->base.size ||
         buffer->size > port->base.size - offset)
         return -EINVAL;
-    if (port->arena != NULL && buffer->kind != BUFFER_ARENA)
+    if (is_piece(buffer) != (port->arena != NULL))
         return -EINVAL; /* the arena takes up the whole window */
     return 0;
 }
@@ -199,14 +281,12 @@ static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offse
     if (port->news == LINK_WINDOW_NONE)
         return -ENOTCONN;
     r = check_place(port, buffer, offset);
+    if (r == 0 && is_piece(buffer))
+        return piece_map(port, buffer, offset, done, data);
     if (r == 0)
         r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
         return r;
-    if (is_at_once(port, m)) {
-        mapping_settle(port, m);
-        return 1;
-    }
     request(port, m, true, done, data);
     return 0;
 }
@@ -215,15 +295,13 @@ static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t off
                       shm_port_done *done, void *data)
 {
     struct port *port = PORT_OF(base);
-    struct port_mapping *m = MAPPING_OF(range_set_at(&port->mappings, offset));
+    struct port_mapping *m;
 
+    if (is_piece(buffer))
+        return piece_unmap(port, buffer, offset);
+    m = MAPPING_OF(range_set_at(&port->mappings, offset));
     if (m == NULL || m->buffer != buffer || m->range.start != offset || !m->there || m->leaving)
         return -ENOENT;
-    if (is_at_once(port, m)) {
-        arena_unpin(port->arena, buffer);
-        mapping_destroy(port, m);
-        return 1;
-    }
     m->leaving = true;
     request(port, m, false, done, data);
     return 0;
@@ -235,6 +313,12 @@ static int port_adopt(struct shm_port *base, struct buffer *buffer, uint64_t off
     struct port_mapping *m;
     int r = check_place(port, buffer, offset);
 
+    if (r == 0 && is_piece(buffer)) {
+        r = piece_place(port, buffer, offset);
+        if (r == 0)
+            piece_settle(port, buffer, offset);
+        return r;
+    }
     if (r == 0)
         r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
@@ -283,11 +367,10 @@ void port_forget(struct port *port)
     while (!TAILQ_EMPTY(&port->requests)) /* whoever is told may take something out */
         fail_all(port, -ECANCELED);
     port->news = news;
-    while ((m = first_mapping(port)) != NULL) {
-        if (m->buffer->kind == BUFFER_ARENA)
-            arena_unpin(port->arena, m->buffer);
+    while ((m = first_mapping(port)) != NULL)
         mapping_destroy(port, m);
-    }
+    if (port->arena != NULL)
+        arena_each_loan(port->arena, piece_forget, port);
 }
 
 int port_init(struct port *port, sd_event *loop, uint64_t size, int link_fd, struct arena *arena,

@@ -28,7 +28,7 @@ struct port_request {
 };
 
 struct port_mapping {
-    struct range range; // port::mappings
+    struct range range; // port::mappings, unless it is a piece of the arena
     struct buffer *buffer;
     int slot;   /* in the journal, or -1 */
     bool there; /* its mapping was answered */
@@ -43,7 +43,7 @@ struct port {
     struct journal *journal; /* borrowed */
     enum link_window_news news;
     uint64_t next_ticket;
-    struct range_set mappings;
+    struct range_set mappings;                        /* of what is no piece of the arena */
     TAILQ_HEAD(port_requests, port_request) requests; /* in the order of their answers */
     sd_event_source *flush;
 };

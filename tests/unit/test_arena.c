@@ -282,7 +282,7 @@ static void a_new_buffer_is_zeroed(void **state)
     end();
 }
 
-static void sum_loans(void *data, const struct buffer *buffer, uint64_t offset)
+static void sum_loans(void *data, struct buffer *buffer, uint64_t offset)
 {
     uint64_t *sum = data;
 
