@@ -31,7 +31,8 @@ static int chain_grow(struct chain *chain)
 }
 
 /* Adds what one descriptor points to. */
-static int chain_add(struct chain_walk *walk, struct chain *chain, const struct vring_desc *desc)
+static inline int chain_add(struct chain_walk *walk, struct chain *chain,
+                            const struct vring_desc *desc)
 {
     unsigned count = chain->readable + chain->writable;
 
@@ -57,8 +58,8 @@ static int chain_add(struct chain_walk *walk, struct chain *chain, const struct 
 }
 
 /* Copies 'size' bytes from 'offset' of a table. */
-static bool table_read(struct chain_walk *walk, const struct chain_table *table, uint64_t offset,
-                       void *to, size_t size)
+static inline bool table_read(struct chain_walk *walk, const struct chain_table *table,
+                              uint64_t offset, void *to, size_t size)
 {
     if (table->at == NULL)
         return guest_memory_read(walk->memory, table->gpa + offset, to, size);
@@ -68,8 +69,8 @@ static bool table_read(struct chain_walk *walk, const struct chain_table *table,
 }
 
 /* Copies descriptor 'index' of 'table', once: what is checked is what is used. */
-static int read_desc(struct chain_walk *walk, const struct chain_table *table, uint64_t index,
-                     struct vring_desc *desc)
+static inline int read_desc(struct chain_walk *walk, const struct chain_table *table,
+                            uint64_t index, struct vring_desc *desc)
 {
     if (!table_read(walk, table, index * DESC_SIZE, desc, sizeof(*desc)))
         return guest_memory_starved(walk->memory, table->gpa + index * DESC_SIZE)

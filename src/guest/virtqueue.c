@@ -248,7 +248,7 @@ void virtqueue_break(struct virtqueue *queue)
 }
 
 /* A chain for the next request, empty. NULL when memory is out. */
-static struct chain *chain_take(struct virtqueue *queue)
+static inline struct chain *chain_take(struct virtqueue *queue)
 {
     struct chain *chain = queue->spare;
 
@@ -274,7 +274,7 @@ static void chain_recycle(struct virtqueue *queue, struct chain *chain)
 
 /* Collects the chain that begins at descriptor 'head'. 0, -EINVAL (and the queue is broken) or
  * -ENOMEM. */
-static int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
+static inline int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
 {
     struct chain_walk walk = {
         .memory = queue->memory,
@@ -289,7 +289,7 @@ static int collect(struct virtqueue *queue, struct chain *chain, uint16_t head)
 }
 
 /* How many requests wait; -EINVAL when the driver says more than can be. */
-static int waiting(struct virtqueue *queue)
+static inline int waiting(struct virtqueue *queue)
 {
     uint16_t count = (uint16_t)(queue->avail_idx - queue->next_avail);
 
@@ -339,7 +339,7 @@ bool virtqueue_waits(struct virtqueue *queue)
 }
 
 /* The number of the first descriptor of the request to take now; false when there is none. */
-static bool pick_head(struct virtqueue *queue, uint16_t *head)
+static inline bool pick_head(struct virtqueue *queue, uint16_t *head)
 {
     if (!virtqueue_waits(queue))
         return false;
@@ -351,7 +351,7 @@ static bool pick_head(struct virtqueue *queue, uint16_t *head)
 }
 
 /* 'chain', which begins at 'head', is the device's from now on. */
-static void chain_leave(struct virtqueue *queue, struct chain *chain, uint16_t head)
+static inline void chain_leave(struct virtqueue *queue, struct chain *chain, uint16_t head)
 {
     chain->head = head;
     chain->generation = queue->generation;
@@ -419,7 +419,7 @@ static void drop(struct virtqueue *queue, uint16_t head)
 }
 
 /* Writes one entry of the used ring, then the index that shows it to the driver. */
-static void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
+static inline void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
 {
     uint64_t slot = queue->used_idx & (queue->size - 1u);
     struct vring_used_elem *entry;

@@ -490,6 +490,29 @@ static void many_commands_leave_others_a_turn(void **state)
     assert_int_equal(f->stats.command_errors, 0);
 }
 
+/* What is answered at once needs no other turn of the loop, and no place among those that wait. */
+static void a_full_batch_and_no_more_is_one_turn(void **state)
+{
+    struct gpu_fixture *f = *state;
+    struct virtio_gpu_ctrl_hdr request = gpu_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0);
+    struct ring_driver_piece pieces[2] = {
+        {.gpa = ring_driver_alloc(&f->driver, 24), .size = 24},
+        {.gpa = ring_driver_alloc(&f->driver, 2048), .size = 2048, .writable = true},
+    };
+
+    gpu_limit(f, GPU_QUOTA_COMMANDS, 1);
+    memcpy(ring_driver_at(&f->driver, pieces[0].gpa), &request, sizeof(request));
+    for (unsigned i = 0; i < CONTROL_BATCH; i++)
+        ring_driver_send(&f->driver, 0, pieces, 2);
+    f->device->impl->queue_ready(f->device, 0);
+    assert_int_equal(gpu_loop(f), 0);
+    for (unsigned i = 0; i < CONTROL_BATCH; i++)
+        gpu_take(f, 0);
+    assert_int_equal(f->calls[0], 1);
+    assert_int_equal(f->numbers[GPU_QUOTA_COMMANDS].peak, 0);
+    assert_int_equal(f->numbers[GPU_QUOTA_COMMANDS].refused, 0);
+}
+
 static void a_kick_without_a_request_does_nothing(void **state)
 {
     struct gpu_fixture *f = *state;
@@ -537,6 +560,7 @@ int main(void)
         GPU_TEST(a_pause_keeps_the_order_of_a_resource),
         GPU_TEST(blob_alignment_is_offered_where_it_is_needed),
         GPU_TEST(many_commands_leave_others_a_turn),
+        GPU_TEST(a_full_batch_and_no_more_is_one_turn),
         GPU_TEST(a_kick_without_a_request_does_nothing),
     };
 
