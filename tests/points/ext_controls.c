@@ -77,7 +77,7 @@ static void trying_sets_nothing(struct point_guest *g)
 {
     int32_t before;
     struct point_controls call = {.head = {.count = 1}};
-    struct v4l2_control now;
+    struct v4l2_control now = {0};
 
     call.one[0] = changeable(g, &before);
     if (call.one[0].id == 0)
@@ -95,7 +95,7 @@ static void all_are_set_or_none(struct point_guest *g)
 {
     int32_t before;
     struct point_controls call = {.head = {.count = 2}};
-    struct v4l2_control now;
+    struct v4l2_control now = {0};
 
     call.one[0] = changeable(g, &before);
     if (call.one[0].id == 0)
