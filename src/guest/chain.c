@@ -46,10 +46,11 @@ size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64
 size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
                    const void *from, size_t size)
 {
-    const struct chain_piece *first = chain->pieces + chain->readable;
+    const struct chain_piece *first;
 
     if (chain->writable == 0)
         return 0;
+    first = chain->pieces + chain->readable;
     if (is_in_first(first, offset, size))
         return guest_memory_write(memory, first->gpa + offset, from, size) ? size : 0;
     return chain_copy(first, chain->writable, memory, offset, (uint8_t *)(uintptr_t)from, size,
