@@ -48,21 +48,24 @@ static struct estate_resource describe(const struct resource *resource)
     const struct buffer *buffer = resource->buffer;
     struct estate_resource record = {
         .key = resource->estate.key,
-        .size = resource->size,
-        .memory = resource->memory,
-        .flags = resource->flags,
-        .width = resource->width,
-        .height = resource->height,
-        .format = resource->format,
-        .map_info = resource->map_info,
+        .memory = (uint8_t)resource->memory,
+        .flags = (uint8_t)resource->flags,
+        .map_info = (uint8_t)resource->map_info,
         .place = place_in_window(resource),
         .has_picture = resource->is_image,
         .has_buffer = buffer != NULL,
         .keeper = resource->renderer != NULL ? (uint8_t)(resource->renderer->index + 1) : 0,
     };
 
+    if (resource->memory != 0) {
+        record.size = resource->size;
+    } else {
+        record.width = resource->width;
+        record.height = resource->height;
+        record.format = resource->format;
+    }
     if (buffer != NULL) {
-        record.buffer_kind = buffer->kind;
+        record.buffer_kind = (uint8_t)buffer->kind;
         record.buffer_size = buffer->size;
         record.fd_offset = buffer->fd_offset;
     }

@@ -63,19 +63,29 @@ enum estate_kind {
 #define ESTATE_KEY_LOST UINT64_MAX
 
 struct estate_resource {
-    uint64_t word; /* where the bytes of an arena buffer are; changes in place */
-    uint64_t key;  /* on the shelf: of the buffer, or of the pixels: changes in place; 0: none */
-    uint64_t size;
-    uint64_t buffer_size, fd_offset; /* of the buffer */
-    uint32_t memory, flags;
-    uint32_t width, height, format;
-    uint32_t map_info;
-    uint32_t buffer_kind;
+    union {            /* changes in place */
+        uint64_t word; /* where the bytes of an arena buffer are */
+        uint64_t key;  /* on the shelf: of another buffer, or of the pixels; 0: none */
+    };
+    union {
+        struct { /* of a blob */
+            uint64_t size;
+            uint64_t buffer_size, fd_offset; /* of its buffer */
+        };
+        struct { /* of another */
+            uint32_t width, height, format;
+        };
+    };
+    uint8_t memory, flags;
+    uint8_t map_info;
+    uint8_t buffer_kind;
     uint8_t has_picture, has_buffer;
     uint8_t keeper; /* 1 + the index of the renderer whose it is; 0: the device's own */
     uint8_t pad;
     uint64_t place; /* in the window: 1 + the offset; 0: none; changes in place */
 };
+
+_Static_assert(sizeof(struct estate_resource) <= STORE_CELL_BYTES, "a resource is one cell");
 
 struct estate_context {
     uint32_t capset;

@@ -158,9 +158,11 @@ static int restore_memory(struct gpu *gpu, struct resource *resource,
 
     if (record->has_picture)
         return restore_picture(resource, record);
-    resource->width = record->width;
-    resource->height = record->height;
-    resource->format = record->format;
+    if (record->memory == 0) {
+        resource->width = record->width;
+        resource->height = record->height;
+        resource->format = record->format;
+    }
     if (!record->has_buffer)
         return 0;
     if (resource_charge(resource, GPU_QUOTA_MEMORY, record->size) < 0)
@@ -185,14 +187,15 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
     int result;
 
     if (!store_read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0 ||
-        record.memory > VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST)
+        record.memory > VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST ||
+        (record.memory == 0 ? record.has_buffer : record.has_picture) != 0)
         return -EINVAL;
     resource = resource_create(gpu, store_id(store, handle));
     if (resource == NULL)
         return -errno;
     resource->memory = record.memory;
     resource->flags = record.flags;
-    resource->size = record.size;
+    resource->size = record.memory != 0 ? record.size : 0;
     resource->map_info = record.map_info;
     resource->renderer = keeper_of(gpu, record.keeper);
     if (resource->renderer != NULL)

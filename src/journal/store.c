@@ -20,7 +20,7 @@ struct change {
     uint8_t bytes[STORE_MAX_CHANGES * (sizeof(struct store_change) + sizeof(struct store_word))];
 };
 
-_Static_assert(sizeof(struct store_cell) == 128, "cells do not cross pages");
+_Static_assert(sizeof(struct store_cell) == 64, "cells do not cross pages, nor lines of a cache");
 _Static_assert(sizeof(struct store_head) <= sizeof(struct store_cell), "the head is cell 0");
 
 static struct store_head *head_of(const struct store *store)
@@ -388,7 +388,6 @@ static bool chain_good(const struct store *store, uint32_t index, uint8_t *seen)
     return left == 0;
 }
 
-/* Carries out a change that was cut short. */
 /* Whether another record than the change may begin there. */
 static bool may_change(const struct store *store, uint32_t cell, uint32_t index)
 {
@@ -410,6 +409,7 @@ static bool change_good(const struct store *store, struct change *change, uint32
     return true;
 }
 
+/* Carries out a change that was cut short. */
 static void finish_change(struct store *store, uint32_t index)
 {
     struct change change = {.count = 0};

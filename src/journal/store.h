@@ -33,8 +33,8 @@
  * device_impl.resume.
  */
 #define STORE_VERSION 2u
-#define STORE_CELLS (1u << 21)
-#define STORE_CELL_BYTES 112u /* most records have 8 to 88 */
+#define STORE_CELLS (1u << 22)
+#define STORE_CELL_BYTES 48u /* most records are this small: cells are 64 bytes */
 #define STORE_KINDS 0x10000u
 #define STORE_MAX_ANSWER 64u
 #define STORE_MAX_CHANGES 64u

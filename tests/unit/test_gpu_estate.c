@@ -428,7 +428,7 @@ static void deaths_are_counted(void **state)
 
 static void what_cannot_be_is_left_out(void **state)
 {
-    struct estate_resource good = blob_of(MIB), bad[12];
+    struct estate_resource good = blob_of(MIB), bad[14];
     struct estate_attachment loose = {.resource = 77, .count = 1}, none = {.resource = 1};
     struct estate_resource outside = blob_of(MIB), odd = blob_of(MIB), nothing = picture_of(1, 1);
     struct guest_piece nowhere = {.gpa = 1ull << 60, .size = 4096}, small = {PAGES, 16};
@@ -438,7 +438,7 @@ static void what_cannot_be_is_left_out(void **state)
 
     good.key = shelve(MIB, 1);
     PUT(ESTATE_RESOURCE, 1, good);
-    for (unsigned i = 0; i < 12; i++)
+    for (unsigned i = 0; i < 14; i++)
         bad[i] = blob_of(MIB);
     bad[0].memory = 99;
     bad[1] = picture_of(0, 5);
@@ -451,11 +451,13 @@ static void what_cannot_be_is_left_out(void **state)
     bad[7].fd_offset = UINT64_MAX - 5;
     bad[7].key = shelve(MIB, 1);
     bad[8].buffer_kind = BUFFER_ARENA; /* there is none */
-    bad[9].buffer_kind = 4711;
+    bad[9].buffer_kind = 47;
     bad[10].key = good.key; /* another's */
     bad[11] = picture_of(64, 64);
     bad[11].key = shelve(64 * 64 * 4 + 8192, 1); /* a longer file: black pixels */
-    for (unsigned i = 0; i < 12; i++)
+    bad[12].memory = 0;                          /* a picture's sizes, and a buffer */
+    bad[13].has_picture = 1;                     /* a blob's */
+    for (unsigned i = 0; i < 14; i++)
         PUT(ESTATE_RESOURCE, 100 + i, bad[i]);
     PUT(ESTATE_RESOURCE, 1, good);
     PUT(ESTATE_RESOURCE, 0, good);
@@ -481,7 +483,7 @@ static void what_cannot_be_is_left_out(void **state)
     f = go_on(EXPORTER_MEMFD);
     gpu = (struct gpu *)f->device;
     assert_non_null(resource_find(gpu, 1)->buffer);
-    for (uint32_t id = 100; id < 112; id++) {
+    for (uint32_t id = 100; id < 114; id++) {
         const struct resource *resource = resource_find(gpu, id);
 
         if (resource != NULL)
@@ -491,6 +493,8 @@ static void what_cannot_be_is_left_out(void **state)
     assert_null(resource_find(gpu, 0));
     assert_null(resource_find(gpu, 100));
     assert_null(resource_find(gpu, 105));
+    assert_null(resource_find(gpu, 112));
+    assert_null(resource_find(gpu, 113));
     assert_int_equal(gpu->contexts.count, 0);
     assert_int_equal(f->port.count, 0);
     assert_int_equal(count_of(ESTATE_ATTACHMENT) + count_of(ESTATE_BACKING) +

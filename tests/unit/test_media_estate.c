@@ -243,7 +243,7 @@ static void damage(uint32_t high)
         uint32_t *words = (void *)cell->bytes;
 
         if (rand() % 4 != 0)
-            words[(size_t)rand() % (rand() % 2 ? 16 : STORE_CELL_BYTES / 4)] = random_word();
+            words[(size_t)rand() % (rand() % 2 ? 4 : STORE_CELL_BYTES / 4)] = random_word();
         else if (rand() % 2)
             cell->kind = (uint32_t)rand() % (ESTATE_DEATH + 2);
         else if (rand() % 2)
