@@ -24,7 +24,7 @@ def read_options():
     parser.add_argument("--build", default="build-bench")
     parser.add_argument("--items")
     parser.add_argument("--seconds", type=float, default=0.15)
-    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()

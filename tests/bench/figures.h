@@ -22,7 +22,7 @@ struct result {
     double gauge_ns;         /* see gauge.h: per operation, while this was measured */
     double floor_ns;         /* the same, if it is the item's floor; 0: there is none */
     unsigned slices, steady; /* how many there were, and how many of them count */
-    char gauge[40];          /* its name */
+    char gauge[48];          /* its name */
     struct item_value values[ITEM_VALUES];
     unsigned value_count;
     char unsupported[160], failed[160];

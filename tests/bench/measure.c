@@ -196,6 +196,10 @@ static int gauge_and_work(struct work *work, struct result *result)
         rig_trouble(&work->rig, r, "its floor cannot be measured: %s", strerror(-r));
     else
         r = work_through(work, &gauge, result, times);
+    if (r == 0 && work->unsupported[0] == '\0') {
+        result->gauge_ns = gauge_conclude(&gauge, work, result->gauge_ns);
+        r = result->gauge_ns < 0 ? (int)result->gauge_ns : 0;
+    }
     snprintf(result->gauge, sizeof(result->gauge), "%s", gauge.name);
     result->floor_ns = gauge.has_floor ? result->gauge_ns : 0;
     gauge_finish(&gauge);

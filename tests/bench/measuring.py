@@ -15,7 +15,7 @@ SELDOM = {"idle": 1, "memory": 3, "end": 2} # takes long, and is the same each t
 # Where two processors take part, one has to be woken for each turn, unless something keeps it awake.
 ELSEWHERE = [["--back-end-cpu", "{other}"], ["--back-end-cpu", "{other}", "--awake"]]
 ELSEWHERE_ITEMS = {"null", "map", "present", "media-queue"}
-ELSEWHERE_ROUNDS = 5
+ELSEWHERE_ROUNDS = 3
 ELSEWHERE_SUBJECTS = {"hostblob", "hostblob-media", "contrib-backports", "vhost-device-media"}
 PATIENCE = 180 # seconds for all items of one back-end in one round
 

@@ -41,12 +41,14 @@ class Sample:
         self.wall = turn / line["per_turn"] if turn else line["wall_us"] / count if count else None
         self.floor = line.get("floor_us") or None
         self.gauge, self.gauge_name = line.get("gauge_us") or None, line.get("gauge")
+        self.gauge_here = self.gauge # at the pace that the other figures are told at
         self.values = line.get("values") or {}
         self.noisy = bool(line.get("slices")) and not line.get("steady")
 
     def to_pace(self, usual):
         """usual: the median of the gauge over the run."""
         if self.gauge and usual:
+            self.gauge_here = usual
             self.cpu, self.wall, self.floor = (
                 value * usual / self.gauge if value is not None else None
                 for value in (self.cpu, self.wall, self.floor))
@@ -62,7 +64,7 @@ class Series:
         return [sample for sample in self.samples if not sample.noisy]
 
     def list(self, what):
-        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, or a value."""
+        """what: cpu, wall, floor, ratio (to the floor of the same round), cpu_ratio, cpu_to_gauge, or a value."""
         found = []
         for sample in self.kept():
             if what in ("cpu", "wall", "floor"):
@@ -70,6 +72,8 @@ class Series:
             elif what in ("ratio", "cpu_ratio"):
                 above = sample.wall if what == "ratio" else sample.cpu
                 value = above / sample.floor if above is not None and sample.floor else None
+            elif what == "cpu_to_gauge":
+                value = sample.cpu / sample.gauge_here if sample.cpu is not None and sample.gauge_here else None
             else:
                 value = sample.values.get(what)
             if value is not None:

@@ -145,7 +145,7 @@ def media(judge):
     judge.two("media frame by MMAP, CPU, 4K / 1080p", "<= 1.1 x", "cpu", 1.1,
               ("hostblob-media", "media-queue", {"size": "4k"}), ("hostblob-media", "media-queue", {"size": "1080p"}))
     for size in ("1080p", "4k"):
-        judge.floor(f"media frame {size.replace('k', 'K')} by MMAP, CPU", "<= 10 x ring floor", "cpu_ratio", 10,
+        judge.floor(f"media frame {size.replace('k', 'K')} by MMAP, CPU", "<= 10 x ring floor", "cpu_to_gauge", 10,
                     "media-queue", "hostblob-media", share=4, size=size)
 
 

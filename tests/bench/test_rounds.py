@@ -113,7 +113,7 @@ class Targets(unittest.TestCase):
 
     def test_media_frames_beside_the_ring(self):
         for cpu, wanted in ((79.0, MET), (81.0, MISSED)): # four frames, of ten rings each, of 2.0
-            lines = [item("hostblob-media", n, "media-queue", cpu, floor=2.0, size="4k") for n in range(5)]
+            lines = [item("hostblob-media", n, "media-queue", cpu, floor=0, gauge=2.0, size="4k") for n in range(5)]
             self.assertEqual(verdict(lines, "media frame 4K by MMAP, CPU").verdict, wanted)
 
     def test_sums(self):
