@@ -94,7 +94,7 @@ static void tell(enum starter_type type, int pid, int code, int status)
 {
     const struct starter_message m = {.type = type, .pid = pid, .code = code, .status = status};
 
-    fd_send(f.starter, &m, sizeof(m), NULL, 0);
+    fd_send_now(f.starter, &m, sizeof(m), NULL, 0);
 }
 
 static void take_wish(const struct starter_message *m, struct fd_list *fds)
@@ -331,7 +331,7 @@ static void worker_hello(struct reader *r)
     if (choice >= 250)
         reader_get(r, (uint8_t *)&m.hello + choice % 5 * 4, 4);
     if (f.worker >= 0)
-        fd_send(f.worker, &m, link_size(m.type), NULL, 0);
+        fd_send_now(f.worker, &m, link_size(m.type), NULL, 0);
     turns();
 }
 
@@ -352,8 +352,8 @@ static void worker_says(struct reader *r)
         fds[i] = fd_memfd("worker", units_page_size());
     m.serial = reader_u8(r);
     reader_get(r, &m.shm, choice % 2 ? sizeof(m.shm) : 1);
-    if (f.worker >= 0)
-        fd_send(f.worker, &m, size, fds, count);
+    if (f.worker >= 0) /* what a door that hands over does not read is lost */
+        fd_send_now(f.worker, &m, size, fds, count);
     for (unsigned i = 0; i < count; i++)
         fd_close(&fds[i]);
     turns();

@@ -288,7 +288,7 @@ static inline uint32_t state_spoil(struct state_parcel *p, struct reader *r,
 static inline void state_send(struct state_parcel *p, int fd, uint32_t size)
 {
     if (fd >= 0)
-        fd_send(fd, &p->record, size, p->fds, p->count);
+        fd_send_now(fd, &p->record, size, p->fds, p->count);
     for (unsigned i = 0; i < p->count; i++)
         fd_close(&p->fds[i]);
     p->count = 0;
