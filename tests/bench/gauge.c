@@ -56,7 +56,7 @@ static bool is_large(const struct item_parameters *with)
     return false;
 }
 
-static int choose(struct gauge *gauge, const struct work *work)
+int gauge_init(struct gauge *gauge, const struct work *work)
 {
     const struct item_parameters *with = &work->with;
     enum floor_kind kind = work->item->floor;
@@ -77,21 +77,6 @@ static int choose(struct gauge *gauge, const struct work *work)
     default:
         return use_ring(gauge, work->options, 1);
     }
-}
-
-/* What is measured on two processors has other floors than what is measured on one. */
-int gauge_init(struct gauge *gauge, const struct work *work)
-{
-    const struct options *options = work->options;
-    int r = choose(gauge, work);
-    size_t used = strlen(gauge->name);
-
-    if (options->front_end_cpu != options->back_end_cpu)
-        snprintf(gauge->name + used, sizeof(gauge->name) - used, " two");
-    used = strlen(gauge->name);
-    if (options->awake)
-        snprintf(gauge->name + used, sizeof(gauge->name) - used, " awake");
-    return r;
 }
 
 double gauge_read(const struct gauge *gauge)

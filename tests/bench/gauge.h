@@ -19,7 +19,7 @@ struct gauge {
     double seconds;           /* of a reading */
     double copy_ns;           /* of the memcpy before the first slice; 0: it is no such item */
     bool has_floor;           /* else it is only the pace of the machine */
-    char name[48];            /* gauges of one name can be compared: "ring x64" */
+    char name[48];            /* on the same processors, gauges of one name can be compared */
 };
 
 #define GAUGE_STEADY 1.15 /* what one reading may be to the other */

@@ -40,7 +40,9 @@ class Sample:
         turn = line.get("per_turn") and line.get("p50_us")
         self.wall = turn / line["per_turn"] if turn else line["wall_us"] / count if count else None
         self.floor = line.get("floor_us") or None
-        self.gauge, self.gauge_name = line.get("gauge_us") or None, line.get("gauge")
+        self.gauge = line.get("gauge_us") or None
+        # What is measured on two processors has other floors than what is measured on one.
+        self.gauge_name = line.get("gauge"), (line.get("parameters") or {}).get("cores")
         self.gauge_here = self.gauge # at the pace that the other figures are told at
         self.values = line.get("values") or {}
         self.noisy = bool(line.get("slices")) and not line.get("steady")

@@ -54,6 +54,15 @@ class Rounds(unittest.TestCase):
                  item("hostblob", 1, "null", 2.0, gauge=0.1, depth=64)]
         self.assertEqual(Figures(lines).get("null", "hostblob", depth=64).list("cpu"), [2.0])
 
+    def test_places_keep_their_own_pace(self):
+        lines = [item("hostblob", 1, "null", 2.0, gauge=gauge, depth=1, cores=cores)
+                 for gauge, cores in ((1.0, "same"), (40.0, "two"))]
+        for line in lines:
+            line["gauge"] = "ring x1"
+        figures = Figures(lines)
+        self.assertEqual(figures.get("null", "hostblob", depth=1).list("cpu"), [2.0])
+        self.assertEqual(figures.get("null", "hostblob", depth=1, cores="two").list("cpu"), [2.0])
+
     def test_what_does_nothing_does_not_count(self):
         lines = [item("vhost-device-gpu", 1, "transfer", 0.01, values={"proved": 0}, size="4k")]
         series = Figures(lines).get("transfer", "vhost-device-gpu", size="4k")
