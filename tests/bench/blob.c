@@ -33,22 +33,29 @@ int blob_begin(struct work *work)
     return gpu_command(work, &command, sizeof(command), "CTX_CREATE");
 }
 
+/* A command that is answered with OK and nothing else. */
+static int place(struct work *work, unsigned slot, const void *command, size_t size)
+{
+    void *at = volley_place(&work->rig.volley, slot, size, 0, 0, sizeof(struct virtio_gpu_ctrl_hdr),
+                            GPU_OK);
+
+    if (at == NULL)
+        return -ENOSPC;
+    memcpy(at, command, size);
+    return 0;
+}
+
 int blob_place_create(struct work *work, unsigned slot, uint32_t resource, uint64_t size)
 {
-    struct virtio_gpu_resource_create_blob *command =
-        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
-                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
-
-    if (command == NULL)
-        return -ENOSPC;
-    *command = (struct virtio_gpu_resource_create_blob){
+    const struct virtio_gpu_resource_create_blob command = {
         .hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = BLOB_CONTEXT},
         .resource_id = resource,
         .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
         .blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
         .size = size,
     };
-    return 0;
+
+    return place(work, slot, &command, sizeof(command));
 }
 
 int blob_place_map(struct work *work, unsigned slot, uint32_t resource, uint64_t offset)
@@ -66,28 +73,18 @@ int blob_place_map(struct work *work, unsigned slot, uint32_t resource, uint64_t
 
 int blob_place_unmap(struct work *work, unsigned slot, uint32_t resource)
 {
-    struct virtio_gpu_resource_unmap_blob *command =
-        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
-                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
-
-    if (command == NULL)
-        return -ENOSPC;
-    *command = (struct virtio_gpu_resource_unmap_blob){
+    const struct virtio_gpu_resource_unmap_blob command = {
         .hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, .resource_id = resource};
-    return 0;
+
+    return place(work, slot, &command, sizeof(command));
 }
 
 int blob_place_unref(struct work *work, unsigned slot, uint32_t resource)
 {
-    struct virtio_gpu_resource_unref *command =
-        volley_place(&work->rig.volley, slot, sizeof(*command), 0, 0,
-                     sizeof(struct virtio_gpu_ctrl_hdr), GPU_OK);
+    const struct virtio_gpu_resource_unref command = {.hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNREF,
+                                                      .resource_id = resource};
 
-    if (command == NULL)
-        return -ENOSPC;
-    *command = (struct virtio_gpu_resource_unref){.hdr.type = VIRTIO_GPU_CMD_RESOURCE_UNREF,
-                                                  .resource_id = resource};
-    return 0;
+    return place(work, slot, &command, sizeof(command));
 }
 
 int blob_place(struct work *work, uint32_t resource, uint64_t size, uint64_t offset)
