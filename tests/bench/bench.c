@@ -95,17 +95,7 @@ static int work(struct figures *figures, int argc, char **argv)
     bool failed;
 
     for (unsigned round = 0; round < options->rounds; round++) {
-        struct floors floors;
-        int r = 0;
-
-        memset(&floors, 0, sizeof(floors));
-        if (!options->no_floors)
-            r = floors_measure(&floors, options);
-        if (r < 0) {
-            fprintf(stderr, "hostblob-bench: a floor cannot be measured: %s\n", strerror(-r));
-            return 1;
-        }
-        figures_round(figures, &floors, argc, argv);
+        figures_round(figures, argc, argv);
         each_item(options, measure_item, figures);
     }
     failed = figures_print(figures, stdout) > 0;

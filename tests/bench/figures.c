@@ -25,9 +25,8 @@ void figures_finish(struct figures *figures)
     free(figures->results);
 }
 
-void figures_round(struct figures *figures, const struct floors *floors, int argc, char **argv)
+void figures_round(struct figures *figures, int argc, char **argv)
 {
-    figures->floors[figures->rounds] = *floors;
     figures_json_round(figures, figures->rounds++, argc, argv);
 }
 

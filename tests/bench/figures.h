@@ -33,15 +33,14 @@ struct figures {
     FILE *json;                    /* owned; NULL: none is wanted */
     struct result *results;        /* owned */
     unsigned count, room;
-    struct floors floors[1000]; /* of each round */
     unsigned rounds;
 };
 
 /* 0 or -errno: the file cannot be written. */
 int figures_init(struct figures *figures, const struct options *options);
 void figures_finish(struct figures *figures);
-/* Begins a round with its floors, which it tells. */
-void figures_round(struct figures *figures, const struct floors *floors, int argc, char **argv);
+/* Begins a round, and tells it. */
+void figures_round(struct figures *figures, int argc, char **argv);
 /* Adds a result, which is copied, and tells it. 0 or -ENOMEM. */
 int figures_add(struct figures *figures, const struct result *result);
 /* Prints the table. Returns how many items have failed. */

@@ -98,48 +98,10 @@ static void tell_run(const struct figures *figures, unsigned round, int argc, ch
     write_line(figures, object);
 }
 
-static void tell_floor(const struct figures *figures, unsigned round, const char *name,
-                       struct json_object *parameters, double ns)
-{
-    struct json_object *object = begin(figures, "floor", round);
-
-    add_text(object, "item", name);
-    json_object_object_add(object, "parameters", parameters);
-    add_number(object, "floor_us", ns / 1000);
-    write_line(figures, object);
-}
-
 void figures_json_round(const struct figures *figures, unsigned round, int argc, char **argv)
 {
-    const struct floors *floors = &figures->floors[round];
-
-    if (figures->json == NULL)
-        return;
-    tell_run(figures, round, argc, argv);
-    if (figures->options->no_floors)
-        return;
-    for (unsigned i = 0; i < FLOOR_DEPTHS; i++) {
-        struct json_object *parameters = json_object_new_object();
-
-        add_count(parameters, "depth", floor_depths[i]);
-        tell_floor(figures, round, "ring", parameters, floors->ring[i]);
-    }
-    for (unsigned i = 0; i < FLOOR_SIZES; i++) {
-        struct json_object *parameters = json_object_new_object();
-
-        add_count(parameters, "size", (int64_t)floor_sizes[i]);
-        tell_floor(figures, round, "message", parameters, floors->message[i]);
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        struct json_object *parameters;
-
-        if (floors->copy[i / 2][i % 2] == 0)
-            continue;
-        parameters = json_object_new_object();
-        add_text(parameters, "size", floor_pictures[i / 2]);
-        add_text(parameters, "backing", floor_backings[i % 2]);
-        tell_floor(figures, round, "memcpy", parameters, floors->copy[i / 2][i % 2]);
-    }
+    if (figures->json != NULL)
+        tell_run(figures, round, argc, argv);
 }
 
 static struct json_object *parameters_of(const struct figures *figures, const struct item *item)

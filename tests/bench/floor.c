@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,15 +13,8 @@
 #include "tests/bench/clock.h"
 #include "tests/bench/volley.h"
 
-#define SHARE 0.05 /* s for each */
-#define QUICK_SHARE 0.002
 #define MOST_TIMES (1u << 17)
 #define LEAST 3u /* turns */
-
-const unsigned floor_depths[FLOOR_DEPTHS] = {1, 2, 16, 64, 120};
-const uint64_t floor_sizes[FLOOR_SIZES] = {4096, 1u << 20, 64u << 20};
-const char *const floor_pictures[2] = {"1080p", "4k"};
-const char *const floor_backings[2] = {"linear", "scattered"};
 
 void floor_pin(int cpu)
 {
@@ -96,43 +88,6 @@ void floor_finish(struct floor *floor)
     if (floor->data != NULL)
         floor->destroy(floor->data);
     floor->data = NULL;
-}
-
-/* Times a floor that was just made ('made': 0 or -errno), and ends it. */
-static double time_once(struct floor *floor, int made, double seconds, double *failed)
-{
-    double ns = made < 0 ? made : floor_time(floor, seconds);
-
-    floor_finish(floor);
-    if (ns < 0)
-        *failed = ns;
-    return ns;
-}
-
-int floors_measure(struct floors *floors, const struct options *options)
-{
-    double share = options->quick ? QUICK_SHARE : SHARE, failed = 0;
-    struct floor floor;
-
-    memset(floors, 0, sizeof(*floors));
-    for (unsigned i = 0; i < FLOOR_DEPTHS; i++)
-        floors->ring[i] =
-            time_once(&floor, floor_ring(&floor, options, floor_depths[i]), share, &failed);
-    for (unsigned i = 0; i < FLOOR_SIZES; i++)
-        floors->message[i] =
-            time_once(&floor, floor_message(&floor, options, floor_sizes[i]), share, &failed);
-    for (unsigned i = 0; i < 4 && !options->media; i++) {
-        bool large = i / 2 != 0, scattered = i % 2 != 0;
-
-        /* A quick look has no 4K. */
-        if (options->quick && large)
-            continue;
-        floors->copy[large][scattered] = time_once(
-            &floor,
-            floor_copy(&floor, options, large ? 3840 : 1920, large ? 2160 : 1080, scattered),
-            share * 2, &failed);
-    }
-    return (int)failed;
 }
 
 const char *floor_name(enum floor_kind kind)

@@ -9,22 +9,14 @@
 
 /*
  * What the same thing costs at least on this machine at this moment, with nothing but the kernel
- * between the two ends: measured in each round, on the same processors as the back-end.
+ * between the two ends, on the same processors as the back-end: between the slices of an item that
+ * is held against it, see gauge.h.
  */
 enum floor_kind {
     FLOOR_NONE,
     FLOOR_RING,    /* a command: a minimal device, which only answers */
     FLOOR_MAPPING, /* a message with a descriptor, mapped, answered, unmapped; and two commands */
     FLOOR_COPY,    /* memcpy from guest memory */
-};
-
-#define FLOOR_DEPTHS 5u /* 1, 2, 16, 64, 120 */
-#define FLOOR_SIZES 3u  /* 4 KiB, 1 MiB, 64 MiB */
-
-struct floors {
-    double ring[FLOOR_DEPTHS];   /* ns per command */
-    double message[FLOOR_SIZES]; /* ns per mapping */
-    double copy[2][2];           /* ns per picture: 1080p and 4K, from one piece and from pages */
 };
 
 /* A floor that is ready: it is made once, and timed as often as one likes. */
@@ -37,12 +29,6 @@ struct floor {
     bool lean; /* see volley_lean */
 };
 
-extern const unsigned floor_depths[FLOOR_DEPTHS];
-extern const uint64_t floor_sizes[FLOOR_SIZES];
-extern const char *const floor_pictures[2], *const floor_backings[2];
-
-/* All of them. 0 or -errno. */
-int floors_measure(struct floors *floors, const struct options *options);
 const char *floor_name(enum floor_kind kind);
 
 /* floor_ring.c, floor_message.c, floor_copy.c: make one. 0 or -errno; then there is none. */

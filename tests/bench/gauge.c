@@ -9,6 +9,9 @@
 #define QUICK_SECONDS 0.0002
 #define COPY_SECONDS 0.06
 
+static const char *const pictures[] = {"1080p", "4k"};
+static const char linear[] = "linear", scattered[] = "scattered";
+
 static int use_ring(struct gauge *gauge, const struct options *options, unsigned depth)
 {
     snprintf(gauge->name, sizeof(gauge->name), "ring x%u", depth);
@@ -28,7 +31,7 @@ static double time_copy(const struct work *work)
     const char *backing = work->with.backing;
     struct floor copy;
     double ns = floor_copy(&copy, work->options, work->with.width, work->with.height,
-                           backing != NULL && strcmp(backing, floor_backings[1]) == 0);
+                           backing != NULL && strcmp(backing, scattered) == 0);
 
     if (ns == 0)
         ns = floor_time(&copy, work->options->quick ? QUICK_SECONDS : COPY_SECONDS);
@@ -38,7 +41,7 @@ static double time_copy(const struct work *work)
 
 static int use_copy(struct gauge *gauge, const struct work *work)
 {
-    const char *backing = work->with.backing != NULL ? work->with.backing : floor_backings[0];
+    const char *backing = work->with.backing != NULL ? work->with.backing : linear;
 
     gauge->copy_ns = time_copy(work);
     if (gauge->copy_ns < 0)
@@ -51,7 +54,7 @@ static int use_copy(struct gauge *gauge, const struct work *work)
 static bool is_large(const struct item_parameters *with)
 {
     for (unsigned i = 0; i < 2; i++)
-        if (with->size != NULL && strcmp(with->size, floor_pictures[i]) == 0)
+        if (with->size != NULL && strcmp(with->size, pictures[i]) == 0)
             return true;
     return false;
 }
