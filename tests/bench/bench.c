@@ -27,7 +27,7 @@ static bool is_wanted(const struct item *item, const struct options *options)
     bool fits = is_for(item, options) && !(options->quick && item->slow);
 
     return (fits || options->list) &&
-           options_want(options, item->letter, item->name, item->with.depth);
+           options_want(options, item->letter, item->name, item->with.depth, item->with.live);
 }
 
 /* Calls 'each' for every wanted item; the number of them. */

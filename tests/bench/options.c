@@ -38,6 +38,8 @@ static const char help[] =
     "        if it is named: for 10 minutes, or --seconds if they are more than 1.\n"
     "  --depth LIST\n"
     "        Of items that differ in how many commands are in the ring, only these: 1,64.\n"
+    "  --live LIST\n"
+    "        Of items that differ in how many mappings there are besides, only these: 0,1000.\n"
     "  --rounds N\n"
     "        So often everything, one item after the other (1).\n"
     "  --round N\n"
@@ -83,6 +85,7 @@ enum {
     OPT_SUBJECT,
     OPT_ITEMS,
     OPT_DEPTH,
+    OPT_LIVE,
     OPT_ROUNDS,
     OPT_ROUND,
     OPT_SECONDS,
@@ -108,6 +111,7 @@ static const struct option table[] = {
     {"subject", required_argument, NULL, OPT_SUBJECT},
     {"items", required_argument, NULL, OPT_ITEMS},
     {"depth", required_argument, NULL, OPT_DEPTH},
+    {"live", required_argument, NULL, OPT_LIVE},
     {"rounds", required_argument, NULL, OPT_ROUNDS},
     {"round", required_argument, NULL, OPT_ROUND},
     {"seconds", required_argument, NULL, OPT_SECONDS},
@@ -146,19 +150,19 @@ static bool cpu_number(const char *text, int *cpu)
     return sched_getaffinity(0, sizeof(allowed), &allowed) < 0 || CPU_ISSET(value, &allowed);
 }
 
-static bool depth_list(struct options *options, const char *text)
+static bool take_numbers(struct options_numbers *numbers, long least, long most, const char *text)
 {
     for (const char *at = text; *at != '\0';) {
         char *end;
         long value = strtol(at, &end, 10);
 
-        if (end == at || (*end != ',' && *end != '\0') || value < 1 || value > 120 ||
-            options->depth_count == OPTIONS_DEPTHS)
+        if (end == at || (*end != ',' && *end != '\0') || value < least || value > most ||
+            numbers->count == OPTIONS_NUMBERS)
             return false;
-        options->depths[options->depth_count++] = (unsigned)value;
+        numbers->values[numbers->count++] = (unsigned)value;
         at = *end == ',' ? end + 1 : end;
     }
-    return options->depth_count > 0;
+    return numbers->count > 0;
 }
 
 /* The first processor that this process may run on. */
@@ -218,7 +222,13 @@ static const char *take_work(struct options *options, int option, const char *va
         options->items = value;
         return NULL;
     case OPT_DEPTH:
-        return depth_list(options, value) ? NULL : "--depth takes numbers from 1 to 120";
+        return take_numbers(&options->depths, 1, 120, value)
+                   ? NULL
+                   : "--depth takes numbers from 1 to 120";
+    case OPT_LIVE:
+        return take_numbers(&options->lives, 0, 1000000, value)
+                   ? NULL
+                   : "--live takes numbers from 0 to 1000000";
     case OPT_ROUNDS:
         options->rounds = units_parse_number(value, 1, 1000, &n) ? n : 0;
         return options->rounds == 0 ? "--rounds takes a number from 1 to 1000" : NULL;
@@ -322,13 +332,21 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-bool options_want(const struct options *options, char letter, const char *name, unsigned depth)
+static bool has_number(const struct options_numbers *numbers, unsigned number)
+{
+    for (unsigned i = 0; i < numbers->count; i++)
+        if (numbers->values[i] == number)
+            return true;
+    return numbers->count == 0;
+}
+
+bool options_want(const struct options *options, char letter, const char *name, unsigned depth,
+                  unsigned live)
 {
     const char word[] = {letter, '\0'};
-    bool wanted = options->depth_count == 0 || depth == 0;
+    bool wanted = (depth == 0 || has_number(&options->depths, depth)) &&
+                  (letter != 'F' || has_number(&options->lives, live));
 
-    for (unsigned i = 0; i < options->depth_count; i++)
-        wanted = wanted || options->depths[i] == depth;
     if (options->items == NULL)
         return wanted && (letter != 'K' || options->list);
     return wanted && (has_word(options->items, word) || has_word(options->items, name));

@@ -7,7 +7,12 @@
 
 /* What the person wants measured, and how. */
 #define OPTIONS_ANY_CPU (-1)
-#define OPTIONS_DEPTHS 8u
+#define OPTIONS_NUMBERS 8u
+
+/* One of these is wanted; with none, any. */
+struct options_numbers {
+    unsigned values[OPTIONS_NUMBERS], count;
+};
 
 struct options {
     bool media;          /* the device is a media device, else a GPU */
@@ -17,7 +22,8 @@ struct options {
     pid_t pid;           /* of the back-end that runs already; 0: the one that the socket tells */
     const char *subject; /* what the back-end is called in the figures */
     const char *items;   /* which ones, separated by commas: names and letters; NULL: all */
-    unsigned depths[OPTIONS_DEPTHS], depth_count; /* only these; 0: all */
+    struct options_numbers depths; /* commands in the ring */
+    struct options_numbers lives;  /* mappings besides */
     unsigned rounds, first_round;
     double seconds; /* for each item in a round */
     int front_end_cpu, back_end_cpu;
@@ -34,7 +40,9 @@ struct options {
 /* Reads the command line; says on standard error what is wrong with it. 0 to go on, else the status
  * to exit with, plus 1. What it borrows of 'argv' it keeps. */
 int options_read(struct options *options, int argc, char **argv);
-/* Whether the item of that letter, name and depth (0: it has none) is wanted. */
-bool options_want(const struct options *options, char letter, const char *name, unsigned depth);
+/* Whether the item of that letter and name is wanted, with so many commands in the ring (0: it has
+ * none) and so many mappings besides (F). */
+bool options_want(const struct options *options, char letter, const char *name, unsigned depth,
+                  unsigned live);
 
 #endif

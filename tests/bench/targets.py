@@ -116,7 +116,7 @@ def pictures(judge):
     blob = judge.figures.get("present", "hostblob", size="1080p", path="blob")
     if blob and blob.median("dmabuf") == 0:
         judge.add(work, demand, None, 1.1, why="no dmabufs on this host, so pixels go over the socket: "
-                  "'tests/guest/run --verbose exporters-frames' tells it of a guest that has them")
+                  "tests/guest/runbench tells it of a guest that has them")
     else:
         judge.two(work, demand, "cpu", 1.1, ("hostblob", "present", {"size": "4k", "path": "blob"}),
                   ("hostblob", "present", {"size": "1080p", "path": "blob"}))
@@ -129,7 +129,8 @@ def mappings(judge):
     judge.two("map + unmap, 64 MiB / 4 KiB", "flat: <= 1.2 x", "wall", 1.2,
               ("hostblob", "map", {"size": "64M", "live": 0, "front_end": "plain"}),
               ("hostblob", "map", {"size": "4096", "live": 0, "front_end": "plain"}))
-    # Each mapping takes two descriptors, of which there may be too few on this machine.
+    # Each mapping takes two descriptors, of which there may be too few on this machine: a guest that
+    # is asked by tests/guest/runbench has enough.
     for live in (1000, 10000, 30000):
         judge.two(f"map + unmap, {live:,} live / none", "<= 1.2 x", "wall", 1.2,
                   ("hostblob", "map", {"size": "4096", "live": live, "front_end": "plain"}),

@@ -49,6 +49,17 @@ def stories(bench, kinds):
     expect(4 * len(kinds), stories=len(good))
 
 
+def measured(bench, items, options="", limit=240):
+    """What hostblob-bench tells of the items named, an object for each round of each."""
+    lines = bench.run(f"cd /tmp && rm -f figures && {settings()} /{cargo.FOLDER}/hostblob-bench {items} --no-floors "
+                      f"--json figures --exec /{cargo.FOLDER}/hostblob-gpu --fd=3 --log-level=error {options} "
+                      ">figures.log 2>&1; cat figures figures.log", limit).lines
+    found = [json.loads(line) for line in lines if line.startswith('{"kind":"item"')]
+    expect(([], True), trouble=([line["failed"] or line["unsupported"] for line in found
+                                 if line["failed"] or line["unsupported"]], bool(found)))
+    return found
+
+
 @exporters.case
 def checked(bench):
     """--check knows what this kernel has, and why GBM is out."""
@@ -76,22 +87,35 @@ def guest_pages(bench):
 @exporters.case
 def frames(bench):
     """A flipped blob is shown as a dmabuf: it costs the same, however large it is."""
-    lines = bench.run(f"cd /tmp && rm -f frames && {settings()} /{cargo.FOLDER}/hostblob-bench --items present "
-                      f"--no-floors --rounds 3 --seconds 0.2 --json frames --exec /{cargo.FOLDER}/hostblob-gpu --fd=3 "
-                      "--log-level=error >frames.log 2>&1; cat frames frames.log", 240).lines
     found = {}
-    for line in (json.loads(line) for line in lines if line.startswith('{"kind":"item"')):
+    for line in measured(bench, "--items present --rounds 3 --seconds 0.2"):
         if line["parameters"]["path"] == "blob":
-            expect((None, 1), trouble=(line["failed"] or line["unsupported"], line["values"].get("dmabuf")))
+            expect(1, dmabuf=line["values"].get("dmabuf"))
             if line["values"]["socket_bytes"] > 200:
                 raise Failure(f"a frame took {line['values']['socket_bytes']} bytes of the socket")
             found.setdefault(line["parameters"]["size"], []).append(line["backend_cpu_us"] / line["n"])
     # A busy machine only ever adds to what a frame costs, so the cheapest round tells best.
     costs = {size: min(values) for size, values in found.items()}
     ratio = costs["4k"] / costs["1080p"]
-    bench.note(f"CPU of a frame: {costs['1080p']:.0f} us at 1080p, {costs['4k']:.0f} us at 4K, {ratio:.2f} times")
+    print(f"    processor per frame: {costs['1080p']:.0f} us at 1080p, {costs['4k']:.0f} us at 4K, {ratio:.2f} times")
     if ratio > 2: # 1, but for that disorder; 4 if its pixels are touched
         raise Failure(f"a 4K frame costs {ratio:.2f} times one of 1080p")
+
+
+def mappings(bench, live=30000):
+    """A buffer that is mapped by itself takes as long, however many there are. tests/guest/runbench
+    has it: to make so many takes an emulated processor minutes."""
+    costs = {}
+    for line in measured(bench, f"--items map --live 0,{live} --rounds 3 --seconds 0.5",
+                         f"--mapping=single --window=512M --limit=mappings={live + 100}", 1200):
+        where = line["parameters"]
+        if (where["size"], where["front_end"]) == ("4096", "plain"):
+            costs.setdefault(where["live"], []).append(line["p50_us"])
+    costs = {live: min(values) for live, values in costs.items()}
+    ratio = costs[live] / costs[0]
+    print(f"    map and unmap: {costs[0]:.0f} us, beside {live} others {costs[live]:.0f} us, {ratio:.2f} times")
+    if ratio > 1.5:
+        raise Failure(f"beside {live} others a mapping costs {ratio:.2f} times as much")
 
 
 @exporters.case
