@@ -12,15 +12,17 @@
 static void commit(struct request *request)
 {
     struct estate *estate = &request->gpu->estate;
-    struct store_answer answer = {.type = request->result, .size = (uint32_t)request->answer.used};
+    struct store_answer answer = {
+        .tag = request->tag,
+        .type = request->result,
+        .size = (uint32_t)request->answer.used,
+        .bytes = request->answer.start,
+    };
 
-    if (answer.size <= STORE_MAX_ANSWER) {
-        answer.tag = request->tag;
-        memcpy(answer.bytes, request->answer.start, answer.size);
-    } else if (!store_is_changed(estate->store)) {
-        return;
-    }
-    request->record = store_commit(estate->store, &answer);
+    if (answer.size <= STORE_MAX_ANSWER)
+        request->record = store_commit(estate->store, &answer);
+    else if (store_is_changed(estate->store))
+        store_commit(estate->store, NULL);
     shelf_drops_carry_out(&estate->drops);
 }
 
@@ -33,9 +35,10 @@ void estate_commit(struct request *request, bool waits)
 
 static bool recall(struct request *request, uint32_t *type)
 {
+    uint8_t bytes[STORE_MAX_ANSWER];
     struct store_answer answer;
 
-    request->record = store_find_answer(request->gpu->estate.store, request->tag, &answer);
+    request->record = store_find_answer(request->gpu->estate.store, request->tag, &answer, bytes);
     if (request->record == 0)
         return false;
     writer_put(&request->answer, answer.bytes, answer.size);
@@ -51,7 +54,7 @@ bool estate_recall(struct request *request, uint32_t *type)
 
 void estate_over(struct request *request)
 {
-    if (estate_is_told(request->gpu))
+    if (request->record != 0 && estate_is_told(request->gpu))
         store_answered(request->gpu->estate.store, &request->record);
     request->record = 0;
 }

@@ -12,15 +12,30 @@
 #define CHANGE (STORE_KINDS + 1) /* to be carried out */
 #define ANSWER (STORE_KINDS + 2) /* carried out; the request is not over */
 
-/* A change as a record: this, as many changes, and as many words behind them. */
+/* A change as a record begins with this; its words, its changes and the answer's bytes follow. Most
+ * are a word and an answer of a few bytes, which are one cell. */
+struct change_head {
+    uint64_t tag; /* as in struct store_answer */
+    uint32_t type;
+    uint8_t answer_size;
+    uint8_t count;
+    uint8_t word_count;
+    uint8_t pad;
+};
+
+#define CHANGE_MOST                                                                                \
+    (sizeof(struct change_head) +                                                                  \
+     STORE_MAX_CHANGES * (sizeof(struct store_change) + sizeof(struct store_word)) +               \
+     STORE_MAX_ANSWER)
+
+/* One that is put together, or read. */
 struct change {
-    struct store_answer answer;
-    uint32_t count;
-    uint32_t word_count;
-    uint8_t bytes[STORE_MAX_CHANGES * (sizeof(struct store_change) + sizeof(struct store_word))];
+    struct change_head head;
+    uint8_t bytes[CHANGE_MOST - sizeof(struct change_head)];
 };
 
 _Static_assert(sizeof(struct store_cell) == 64, "cells do not cross pages, nor lines of a cache");
+_Static_assert(STORE_MAX_CHANGES <= UINT8_MAX && STORE_MAX_ANSWER <= UINT8_MAX, "they are counted");
 _Static_assert(sizeof(struct store_head) <= sizeof(struct store_cell), "the head is cell 0");
 
 static struct store_head *head_of(const struct store *store)
@@ -54,14 +69,14 @@ static void forget_free(struct store *store)
 }
 
 /* Whoever holds the other end may have forgotten all. */
-static void keep_up(struct store *store)
+static inline void keep_up(struct store *store)
 {
     if (store->epoch != get(&head_of(store)->epoch))
         forget_free(store);
 }
 
 /* A cell with kind 0. 0: there is none. */
-static uint32_t cell_take(struct store *store)
+static inline uint32_t cell_take(struct store *store)
 {
     struct store_head *head = head_of(store);
     uint32_t index = store->free;
@@ -78,8 +93,22 @@ static uint32_t cell_take(struct store *store)
     return index;
 }
 
+/* The same, the only one so far of a record that is not valid yet. */
+static inline uint32_t cell_new(struct store *store, uint32_t id, size_t size)
+{
+    uint32_t index = cell_take(store);
+    struct store_cell *cell = cell_at(store, index);
+
+    if (index == 0)
+        return 0;
+    cell->size = (uint32_t)size;
+    cell->next = 0;
+    cell->id = id;
+    return index;
+}
+
 /* The cells of a record that is not valid are free again. */
-static void chain_free(struct store *store, uint32_t index)
+static inline void chain_free(struct store *store, uint32_t index)
 {
     while (index != 0) {
         uint32_t next = cell_at(store, index)->next;
@@ -98,18 +127,14 @@ static uint32_t chain_write(struct store *store, uint32_t id, const void *bytes,
     size_t left = size;
 
     do {
-        uint32_t index = cell_take(store);
-        struct store_cell *cell = cell_at(store, index);
+        uint32_t index = cell_new(store, id, size);
         size_t n = left < STORE_CELL_BYTES ? left : STORE_CELL_BYTES;
 
         if (index == 0) {
             chain_free(store, first);
             return 0;
         }
-        cell->next = 0;
-        cell->size = (uint32_t)size;
-        cell->id = id;
-        memcpy(cell->bytes, from, n);
+        memcpy(cell_at(store, index)->bytes, from, n);
         if (last != 0)
             cell_at(store, last)->next = index;
         else
@@ -128,25 +153,29 @@ uint64_t *store_word(struct store *store, uint32_t handle, size_t at)
 
 /* ---- changes ---- */
 
-static struct store_change *changes_of(struct change *change)
-{
-    return (struct store_change *)(void *)change->bytes;
-}
-
 static struct store_word *words_of(struct change *change)
 {
-    return (struct store_word *)(void *)(change->bytes +
-                                         change->count * sizeof(struct store_change));
+    return (struct store_word *)(void *)change->bytes;
 }
 
-static size_t change_size(const struct change *change)
+static struct store_change *changes_of(struct change *change)
 {
-    return offsetof(struct change, bytes) + change->count * sizeof(struct store_change) +
-           change->word_count * sizeof(struct store_word);
+    return (struct store_change *)(void *)(words_of(change) + change->head.word_count);
 }
 
-static void carry_out(struct store *store, const struct store_change *changes, unsigned count,
-                      const struct store_word *words, unsigned word_count)
+static void *answer_of(struct change *change)
+{
+    return changes_of(change) + change->head.count;
+}
+
+static size_t change_size(const struct change_head *head)
+{
+    return sizeof(*head) + head->word_count * sizeof(struct store_word) +
+           head->count * sizeof(struct store_change) + head->answer_size;
+}
+
+static inline void carry_out(struct store *store, const struct store_change *changes,
+                             unsigned count, const struct store_word *words, unsigned word_count)
 {
     for (unsigned i = 0; i < word_count; i++)
         __atomic_store_n(store_word(store, words[i].cell, words[i].at), words[i].value,
@@ -162,20 +191,49 @@ static void free_erased(struct store *store, unsigned count)
             chain_free(store, store->changes[i].cell);
 }
 
-/* The record of what is to be carried out, not valid yet. 0: no room. */
-static uint32_t change_write(struct store *store, const struct store_answer *answer)
+/* Puts together what is to be carried out, at 'change', which has room for it. */
+static inline void change_fill(struct store *store, const struct change_head *head,
+                               const struct store_answer *answer, struct change *change)
+{
+    change->head = *head;
+    for (unsigned i = 0; i < head->word_count; i++)
+        words_of(change)[i] = store->words[i];
+    for (unsigned i = 0; i < head->count; i++)
+        changes_of(change)[i] = store->changes[i];
+    if (head->answer_size > 0)
+        memcpy(answer_of(change), answer->bytes, head->answer_size);
+}
+
+static __attribute__((noinline)) uint32_t change_write_long(struct store *store,
+                                                            const struct change_head *head,
+                                                            const struct store_answer *answer)
 {
     struct change change;
 
-    if (answer != NULL)
-        change.answer = *answer;
-    else
-        change.answer = (struct store_answer){0};
-    change.count = store->count;
-    change.word_count = store->word_count;
-    memcpy(changes_of(&change), store->changes, store->count * sizeof(store->changes[0]));
-    memcpy(words_of(&change), store->words, store->word_count * sizeof(store->words[0]));
-    return chain_write(store, 0, &change, change_size(&change));
+    change_fill(store, head, answer, &change);
+    return chain_write(store, 0, &change, change_size(head));
+}
+
+/* The record of what is to be carried out, not valid yet. 0: no room. */
+static inline uint32_t change_write(struct store *store, const struct store_answer *answer)
+{
+    struct change_head head = {.count = (uint8_t)store->count,
+                               .word_count = (uint8_t)store->word_count};
+    size_t size;
+    uint32_t index;
+
+    if (answer != NULL) {
+        head.tag = answer->tag;
+        head.type = answer->type;
+        head.answer_size = (uint8_t)answer->size;
+    }
+    size = change_size(&head);
+    if (size > STORE_CELL_BYTES)
+        return change_write_long(store, &head, answer);
+    index = cell_new(store, 0, size);
+    if (index != 0)
+        change_fill(store, &head, answer, (struct change *)(void *)cell_at(store, index)->bytes);
+    return index;
 }
 
 uint32_t store_commit(struct store *store, const struct store_answer *answer)
@@ -224,7 +282,7 @@ uint32_t store_put(struct store *store, uint32_t kind, uint32_t id, const void *
 }
 
 /* What is to become of the record, or NULL. */
-static struct store_change *change_of(struct store *store, uint32_t index)
+static inline struct store_change *change_of(struct store *store, uint32_t index)
 {
     for (unsigned i = 0; i < store->count; i++)
         if (store->changes[i].cell == index)
@@ -278,7 +336,7 @@ void store_answered(struct store *store, uint32_t *handle)
 }
 
 /* The word in question, or where one more goes. */
-static struct store_word *word_of(struct store *store, uint32_t handle, size_t at)
+static inline struct store_word *word_of(struct store *store, uint32_t handle, size_t at)
 {
     unsigned i = 0;
 
@@ -353,14 +411,30 @@ bool store_read_whole(const struct store *store, uint32_t handle, void *to, size
     return store_size(store, handle) == size && store_read(store, handle, to, size) == size;
 }
 
-uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer)
+/* Copies a change, or what is left of one. False when its size is not what it says. */
+static bool change_read(const struct store *store, uint32_t index, struct change *change)
 {
+    const struct change_head *head = &change->head;
+    size_t size = store_read(store, index, change, sizeof(*change));
+
+    return size >= sizeof(*head) && head->count <= STORE_MAX_CHANGES &&
+           head->word_count <= STORE_MAX_CHANGES && head->answer_size <= STORE_MAX_ANSWER &&
+           size == change_size(head) && store_size(store, index) == size;
+}
+
+uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer,
+                           uint8_t bytes[static STORE_MAX_ANSWER])
+{
+    struct change change;
     uint32_t handle = 0;
 
-    while (store_next(store, ANSWER, &handle))
-        if (store_read(store, handle, answer, sizeof(*answer)) == sizeof(*answer) &&
-            answer->tag == tag && answer->size <= STORE_MAX_ANSWER)
-            return handle;
+    while (store_next(store, ANSWER, &handle)) {
+        if (!change_read(store, handle, &change) || change.head.tag != tag)
+            continue;
+        memcpy(bytes, answer_of(&change), change.head.answer_size);
+        *answer = (struct store_answer){tag, change.head.type, change.head.answer_size, bytes};
+        return handle;
+    }
     return 0;
 }
 
@@ -399,10 +473,10 @@ static bool change_good(const struct store *store, struct change *change, uint32
     const struct store_change *changes = changes_of(change);
     const struct store_word *words = words_of(change);
 
-    for (uint32_t i = 0; i < change->count; i++)
+    for (uint32_t i = 0; i < change->head.count; i++)
         if (!may_change(store, changes[i].cell, index) || changes[i].kind >= STORE_KINDS)
             return false;
-    for (uint32_t i = 0; i < change->word_count; i++)
+    for (uint32_t i = 0; i < change->head.word_count; i++)
         if (!may_change(store, words[i].cell, index) || words[i].at % sizeof(uint64_t) != 0 ||
             words[i].at > STORE_CELL_BYTES - sizeof(uint64_t))
             return false;
@@ -412,17 +486,15 @@ static bool change_good(const struct store *store, struct change *change, uint32
 /* Carries out a change that was cut short. */
 static void finish_change(struct store *store, uint32_t index)
 {
-    struct change change = {.count = 0};
-    size_t size = store_read(store, index, &change, sizeof(change));
-    bool good = size >= offsetof(struct change, bytes) && change.count <= STORE_MAX_CHANGES &&
-                change.word_count <= STORE_MAX_CHANGES && size == change_size(&change) &&
-                change_good(store, &change, index);
+    struct change change;
+    bool good = change_read(store, index, &change) && change_good(store, &change, index);
 
     if (good)
-        carry_out(store, changes_of(&change), change.count, words_of(&change), change.word_count);
+        carry_out(store, changes_of(&change), change.head.count, words_of(&change),
+                  change.head.word_count);
     else
         log_stranger("A change in the journal is damaged, and is left out.");
-    set(&cell_at(store, index)->kind, good && change.answer.tag != 0 ? ANSWER : 0);
+    set(&cell_at(store, index)->kind, good && change.head.tag != 0 ? ANSWER : 0);
 }
 
 static void finish_changes(struct store *store, uint8_t *seen)

@@ -32,7 +32,7 @@
  * a record, and a queue's buffers others), commits where it answers, and reads all of them back in
  * device_impl.resume.
  */
-#define STORE_VERSION 2u
+#define STORE_VERSION 3u
 #define STORE_CELLS (1u << 22)
 #define STORE_CELL_BYTES 48u /* most records are this small: cells are 64 bytes */
 #define STORE_KINDS 0x10000u
@@ -58,10 +58,10 @@ struct store_head {
 
 /* The answer to a request. */
 struct store_answer {
-    uint64_t tag;  /* of the request; 0: of none */
-    uint32_t type; /* the device's word for it */
-    uint32_t size; /* of what follows it, bytes */
-    uint8_t bytes[STORE_MAX_ANSWER];
+    uint64_t tag;      /* of the request; 0: of none */
+    uint32_t type;     /* the device's word for it */
+    uint32_t size;     /* of what follows it, bytes: at most STORE_MAX_ANSWER */
+    const void *bytes; /* borrowed */
 };
 
 struct store_change {
@@ -132,7 +132,8 @@ size_t store_size(const struct store *store, uint32_t handle);
 size_t store_read(const struct store *store, uint32_t handle, void *to, size_t size);
 /* The same of a record that must have exactly 'size' bytes. False when it has not. */
 bool store_read_whole(const struct store *store, uint32_t handle, void *to, size_t size);
-/* The answer to the request 'tag'. Returns its handle, or 0. */
-uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer);
+/* The answer to the request 'tag', with what follows it in 'bytes'. Returns its handle, or 0. */
+uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer,
+                           uint8_t bytes[static STORE_MAX_ANSWER]);
 
 #endif

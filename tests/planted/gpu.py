@@ -183,7 +183,7 @@ FAULTS = [
      "    sd_event_source_set_priority(memory->more, SD_EVENT_PRIORITY_IDLE);\n", "",
      ["bad_commands"]),
     ("an effect is left without its answer", "gpu/estate_request.c",
-     "        answer.tag = request->tag;\n", "        answer.tag = 0;\n", ["gpu_death"]),
+     "        .tag = request->tag,\n        .type", "        .tag = 0,\n        .type", ["gpu_death"]),
     ("bytes are said to be where they are not yet", "src/buffer/arena.c",
      "    ret = unpark(buffer);\n", "    note(buffer);\n    ret = unpark(buffer);\n", ["gpu_death"]),
     ("a pointer does not outlive the worker", "gpu/cursor_command.c",

@@ -193,6 +193,7 @@ static void an_answer_is_found_until_it_is_given(void **state)
 {
     void *memory = store_memory_map();
     struct store_answer answer = {.tag = 77, .type = 5, .size = 3, .bytes = "ab"};
+    uint8_t bytes[STORE_MAX_ANSWER];
     struct store_answer found;
     struct store first, second;
     uint32_t handle;
@@ -202,13 +203,13 @@ static void an_answer_is_found_until_it_is_given(void **state)
     handle = store_commit(&first, &answer);
     assert_int_not_equal(handle, 0);
     assert_int_equal(store_attach(&second, memory), 0);
-    assert_int_equal(store_find_answer(&second, 78, &found), 0);
-    assert_int_equal(store_find_answer(&second, 77, &found), handle);
+    assert_int_equal(store_find_answer(&second, 78, &found, bytes), 0);
+    assert_int_equal(store_find_answer(&second, 77, &found, bytes), handle);
     assert_int_equal(found.type, 5);
     assert_int_equal(found.size, 3);
     assert_string_equal(found.bytes, "ab");
     store_answered(&second, &handle);
-    assert_int_equal(store_find_answer(&second, 77, &found), 0);
+    assert_int_equal(store_find_answer(&second, 77, &found, bytes), 0);
     assert_int_equal(store_count(&second, APPLE), 1);
     store_memory_unmap(memory);
 }
@@ -391,6 +392,7 @@ static void describe(struct store *store, struct seen *seen)
 {
     char *to = seen->text;
     size_t left = sizeof(seen->text);
+    uint8_t rest[STORE_MAX_ANSWER];
     struct store_answer answer;
 
     memset(seen, 0, sizeof(*seen));
@@ -411,9 +413,12 @@ static void describe(struct store *store, struct seen *seen)
                 left -= (size_t)used;
             }
     for (uint64_t tag = 1; tag < 10; tag++)
-        if (store_find_answer(store, tag, &answer) != 0) {
-            int used = snprintf(to, left, "answer %u=%u ", (unsigned)tag, answer.type);
+        if (store_find_answer(store, tag, &answer, rest) != 0) {
+            int used =
+                snprintf(to, left, "answer %u=%u:%u ", (unsigned)tag, answer.type, answer.size);
 
+            for (uint32_t i = 0; i < answer.size; i++)
+                assert_int_equal(rest[i], tag);
             to += used;
             left -= (size_t)used;
         }
@@ -436,9 +441,13 @@ static uint32_t put(struct store *store, uint32_t kind, uint32_t id, size_t size
 
 static uint32_t commit(struct store *store, uint64_t tag)
 {
-    struct store_answer answer = {.tag = tag, .type = (uint32_t)tag * 11};
-    uint32_t handle = store_commit(store, &answer);
+    uint8_t bytes[STORE_MAX_ANSWER];
+    struct store_answer answer = {
+        .tag = tag, .type = (uint32_t)tag * 11, .size = (uint32_t)tag * 9, .bytes = bytes};
+    uint32_t handle;
 
+    memset(bytes, (int)tag, sizeof(bytes));
+    handle = store_commit(store, &answer);
     note(store);
     return handle;
 }
