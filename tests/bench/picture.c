@@ -8,7 +8,7 @@
 #include "protocol/memory_stream.h"
 #include "tests/bench/clock.h"
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 20000 /* 4K as pixels takes a busy emulated processor seconds */
 #define QUICK_PATIENCE_MS 1000
 #define VISIBLE 0xffffffu /* of a pixel: the fourth byte is nothing */
 
