@@ -93,6 +93,16 @@ static const char *take_answer_limit(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_poll(void *target, const char *argument)
+{
+    int microseconds = 0;
+
+    if (take_number(argument, &microseconds) != NULL || microseconds > 1000)
+        return "it must be a number of microseconds, 0 (off) to 1000";
+    ((struct options *)target)->poll = (unsigned)microseconds;
+    return NULL;
+}
+
 static const char *take_mapping(void *target, const char *argument)
 {
     struct options *o = target;
@@ -213,6 +223,10 @@ static const struct options_row shared_rows[] = {
      "How long the front-end may take to answer a request to map a buffer (5). One that\n"
      "takes longer gets no more requests, and the guest no more buffers.",
      take_answer_limit},
+    {"poll", "MICROSECONDS",
+     "After an answer, look for the next command for up to that long before sleeping; 0 (the\n"
+     "default): do not. Faster where commands follow closely and a processor is to spare.",
+     take_poll},
     {"control-path", "PATH",
      "Answer whoever connects to this unix socket (mode 0600): with one line of JSON\n"
      "about the device (what is mapped, counters, processes), or, to a line such as\n"

@@ -34,6 +34,7 @@ struct options {
     bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;
     unsigned answer_limit; /* seconds, for the front-end */
+    unsigned poll;         /* microseconds; 0: off */
     enum sandbox_mode sandbox;
     bool sandbox_log;
     enum log_level log_level;

@@ -83,6 +83,7 @@ static int run_worker(const struct program *program, const struct options *o)
         .window_size = o->window,
         .exporter = o->exporter,
         .drm_node = program->drm_node != NULL ? *program->drm_node : NULL,
+        .poll_us = o->poll,
         .create = program->create,
         .device_options = program->options.target,
         .quotas = program->options.quotas,

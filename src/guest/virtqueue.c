@@ -19,6 +19,7 @@
 #define AVAIL_FLAGS 0u
 #define AVAIL_IDX 2u
 #define AVAIL_RING 4u
+#define USED_FLAGS 0u
 #define USED_IDX 2u
 #define USED_RING 4u
 #define USED_ENTRY 8u
@@ -186,10 +187,19 @@ static int take_up(struct virtqueue *queue, const struct virtqueue_setup *setup,
     return 0;
 }
 
+/* Somebody may have hushed the driver, and died. */
+static void end_hush(uint8_t *used, bool event_idx)
+{
+    if (event_idx || get_word(used + USED_FLAGS) == 0)
+        return;
+    put_word(used + USED_FLAGS, 0);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before it is looked for what came without a kick */
+}
+
 int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup, bool *fresh)
 {
     uint16_t size = setup->size;
-    const uint8_t *used;
+    uint8_t *used;
     uint16_t used_idx;
     int ret;
 
@@ -208,6 +218,7 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     ret = take_up(queue, setup, used_idx, *fresh);
     if (ret < 0)
         return ret;
+    end_hush(used, setup->event_idx);
     queue->size = size;
     queue->desc = setup->desc;
     queue->avail = setup->avail;
@@ -217,6 +228,7 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     queue->seen = queue->memory->changes - 1; /* they are translated when they are used */
     queue->next_avail = setup->base;
     queue->avail_idx = setup->base;
+    queue->looked = setup->base;
     queue->used_idx = used_idx;
     queue->signalled = used_idx;
     queue->signalled_valid = false;
@@ -228,8 +240,20 @@ int virtqueue_start(struct virtqueue *queue, const struct virtqueue_setup *setup
     return 0;
 }
 
+/* Without EVENT_IDX a flag says that no kick is needed; with it, the device does not move its
+ * question on. */
+static void set_hushed(struct virtqueue *queue, bool hushed)
+{
+    queue->hushed = hushed;
+    find_parts(queue);
+    if (!queue->event_idx && queue->used_at != NULL)
+        put_word(queue->used_at + USED_FLAGS, hushed ? VRING_USED_F_NO_NOTIFY : 0);
+}
+
 uint16_t virtqueue_stop(struct virtqueue *queue)
 {
+    if (queue->hushed)
+        set_hushed(queue, false);
     queue->started = false;
     return queue->next_avail;
 }
@@ -313,7 +337,7 @@ static int waiting_or_ask(struct virtqueue *queue)
 {
     int count = waiting(queue);
 
-    if (count != 0 || !queue->event_idx || queue->used_at == NULL)
+    if (count != 0 || !queue->event_idx || queue->hushed || queue->used_at == NULL)
         return count;
     put_word(queue->used_at + avail_event_at(queue), queue->next_avail);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -336,6 +360,39 @@ bool virtqueue_waits(struct virtqueue *queue)
         return false;
     find_parts(queue);
     return queue->again_next < queue->again_count || waiting_or_ask(queue) > 0;
+}
+
+void virtqueue_hush(struct virtqueue *queue)
+{
+    if (!virtqueue_running(queue))
+        return;
+    queue->looked = queue->next_avail;
+    set_hushed(queue, true);
+}
+
+bool virtqueue_listen(struct virtqueue *queue)
+{
+    if (!queue->hushed)
+        return false;
+    set_hushed(queue, false);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* one that comes now is kicked, or seen */
+    return virtqueue_waits(queue);
+}
+
+bool virtqueue_look(struct virtqueue *queue)
+{
+    uint16_t idx;
+
+    if (!virtqueue_running(queue))
+        return false;
+    find_parts(queue);
+    if (queue->avail_at == NULL)
+        return false;
+    idx = get_word(queue->avail_at + AVAIL_IDX);
+    if (idx == queue->next_avail || idx == queue->looked)
+        return false;
+    queue->looked = idx;
+    return true;
 }
 
 /* The number of the first descriptor of the request to take now; false when there is none. */

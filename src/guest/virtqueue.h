@@ -24,6 +24,7 @@ struct virtqueue {
     bool enabled;
     bool broken;
     bool event_idx;
+    bool hushed;                /* the driver need not kick */
     uint16_t size;              /* entries, a power of two */
     uint64_t desc, avail, used; /* guest-physical */
     /* The three parts; NULL where one is not in the guest's memory. Looked for before use. */
@@ -31,6 +32,7 @@ struct virtqueue {
     unsigned seen;       /* guest_memory::changes, when they were translated */
     uint16_t next_avail; /* the next entry of the available ring to take */
     uint16_t avail_idx;  /* entries before this one are there, as the ring last said */
+    uint16_t looked;     /* and as virtqueue_look saw last */
     uint16_t used_idx;  /* the next entry of the used ring to fill: as the ring says at the start */
     uint16_t signalled; /* used_idx at the last call, for EVENT_IDX */
     bool signalled_valid;
@@ -94,6 +96,17 @@ struct chain *virtqueue_pop(struct virtqueue *queue);
 /* Whether there is something that virtqueue_pop would look at. With EVENT_IDX, asks for a kick when
  * there is not. */
 bool virtqueue_waits(struct virtqueue *queue);
+/*
+ * The driver need not kick from now on, if the queue runs: the caller looks (virtqueue_look) until
+ * virtqueue_listen. A stop ends it too; and at the start nothing is left of one before, whoever
+ * left it.
+ */
+void virtqueue_hush(struct virtqueue *queue);
+/* The driver shall kick again. Whether there is something that virtqueue_pop would look at, which
+ * came without. */
+bool virtqueue_listen(struct virtqueue *queue);
+/* Whether there are requests to take that the last look did not see. It looks at nothing else. */
+bool virtqueue_look(struct virtqueue *queue);
 /* Gives it back with 'written' bytes in its writable part, in any order. Ask virtqueue_running
  * first: guest memory is not touched while the queue is stopped, and the answer would be lost. */
 void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written);

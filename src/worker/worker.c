@@ -27,6 +27,8 @@ static void host_call(struct device_host *host, unsigned queue)
 {
     struct worker *w = worker_of(host);
 
+    if (w->poll.span.limit > 0)
+        worker_poll_answered(w);
     if (w->rings[queue].call >= 0 && virtqueue_must_call(&w->queues[queue]))
         worker_ring_call(&w->rings[queue]);
 }
@@ -95,6 +97,7 @@ static void lend(struct worker *w, const struct worker_options *options)
         .unshare_object = host_unshare_object,
         .lookup_object = host_lookup_object,
     };
+    poll_span_init(&w->poll.span, options->poll_us * UINT64_C(1000));
     guest_memory_init(&w->memory);
     worker_init_queues(w);
 }
@@ -183,7 +186,7 @@ int worker_run(const struct worker_options *options)
         return EX_CONFIG;
     }
     worker_say_hello(&w);
-    r = sd_event_loop(w.loop);
+    r = options->poll_us > 0 ? worker_poll_loop(&w) : sd_event_loop(w.loop);
     /* Unless the door wanted it, another worker goes on with all that is there. */
     if (r == EXIT_SUCCESS)
         worker_finish(&w, options);

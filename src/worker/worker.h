@@ -20,6 +20,7 @@ struct worker_options {
     uint64_t window_size; /* bytes */
     enum exporter_kind exporter;
     const char *drm_node; /* for the exporter; NULL: it looks for one */
+    unsigned poll_us;     /* looks at the rings for so long at most before it sleeps; 0: never */
     worker_create_device *create;
     const void *device_options;
     const struct quota_row *quotas; /* the device's table; ends with a NULL name */

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "journal/journal.h"
 #include "protocol/link.h"
+#include "worker/poll_span.h"
 #include "worker/port.h"
 #include "worker/worker.h"
 #include "worker/worker_command.h"
@@ -13,9 +14,17 @@
 #include "worker/worker_shelf.h"
 
 /* The worker, between the files that it is made of: worker.c has its life, worker_queues.c what it
- * does on the rings, worker_link.c what it says and hears on the link. */
+ * does on the rings, worker_poll.c how it looks at them unasked, worker_link.c what it says and
+ * hears on the link. */
 
 #define WORKER_FEATURE(number) (UINT64_C(1) << (number))
+
+/* Looking at the rings instead of sleeping. */
+struct worker_poll {
+    struct poll_span span;
+    bool looks;      /* just now: the driver need not kick */
+    unsigned faults; /* guest_fault_count, at the last look */
+};
 
 struct worker {
     sd_event *loop;
@@ -29,6 +38,7 @@ struct worker {
     struct port port;
     struct virtqueue queues[DEVICE_MAX_QUEUES];
     struct worker_ring rings[DEVICE_MAX_QUEUES];
+    struct worker_poll poll;
     uint64_t features;
     struct device_host host;
     struct quota quotas[QUOTAS_MAX];
@@ -49,6 +59,8 @@ void worker_init_queues(struct worker *w);
 int worker_watch_queues(struct worker *w);
 /* Has the device look for requests in a queue, if that runs. 'data' is the worker. */
 void worker_run_queue(void *data, unsigned index);
+/* The same, where that they came was noticed. */
+void worker_serve_queue(struct worker *w, unsigned index);
 void worker_run_queues(struct worker *w);
 /* Starts the ring of a LINK_RING_START, with its descriptors. *fresh is 1 when a driver begins from
  * nothing with it. 0 or -errno. */
@@ -58,6 +70,18 @@ int worker_start_ring(struct worker *w, const struct link_message *m, struct fd_
 uint16_t worker_stop_ring(struct worker *w, unsigned index);
 /* A driver begins from nothing: nothing of the last one may be left, nor be seen. */
 void worker_begin_anew(struct worker *w);
+
+/* ---- worker_poll.c; only where the span has a limit ---- */
+
+/* The driver was given answers: looks at the rings from now on, if that has paid lately. */
+void worker_poll_answered(struct worker *w);
+/* Whether requests came in a ring since the last look at it. */
+bool worker_poll_notices(struct worker *w, unsigned index);
+/* One turn of the loop, and a look at the rings if it is time for that. Waits at most 'timeout'
+ * microseconds, and not at all while it looks. What sd_event_run returns. */
+int worker_poll_turn(struct worker *w, uint64_t timeout);
+/* Turns until the loop is to end. The status that it ends with, or -errno. */
+int worker_poll_loop(struct worker *w);
 
 /* ---- worker_link.c ---- */
 

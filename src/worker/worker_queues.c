@@ -12,9 +12,8 @@
 
 #define STARVED_US 20000u /* from a request that there was no memory for to the next try */
 
-void worker_run_queue(void *data, unsigned index)
+void worker_serve_queue(struct worker *w, unsigned index)
 {
-    struct worker *w = data;
     struct virtqueue *queue = &w->queues[index];
 
     if (!queue->started || !queue->enabled || queue->broken)
@@ -22,6 +21,15 @@ void worker_run_queue(void *data, unsigned index)
     w->device->impl->queue_ready(w->device, index);
     if (queue->broken)
         stats_add(&w->journal.page->stats.chains_bad, 1);
+}
+
+void worker_run_queue(void *data, unsigned index)
+{
+    struct worker *w = data;
+
+    if (w->poll.span.limit > 0)
+        worker_poll_notices(w, index);
+    worker_serve_queue(w, index);
 }
 
 void worker_run_queues(struct worker *w)

@@ -172,6 +172,16 @@ void driver_queue_kick(struct driver_queue *queue)
         queue->violations++;
 }
 
+bool driver_queue_wants_kick(const struct driver_queue *queue)
+{
+    const struct vring_used *used = used_ring(queue);
+    const uint16_t *event = (const uint16_t *)(const void *)&used->ring[queue->size];
+
+    return queue->event_idx
+               ? __atomic_load_n(event, __ATOMIC_ACQUIRE) == queue->next_avail
+               : (__atomic_load_n(&used->flags, __ATOMIC_ACQUIRE) & VRING_USED_F_NO_NOTIFY) == 0;
+}
+
 bool driver_queue_collect(struct driver_queue *queue)
 {
     struct vring_used *used = used_ring(queue);

@@ -59,6 +59,8 @@ int driver_queue_place(struct driver_queue *queue, unsigned slot, size_t size, u
 void driver_queue_offer(struct driver_queue *queue, unsigned first, unsigned count);
 /* Kicks the device, unless it asked not to be kicked. */
 void driver_queue_kick(struct driver_queue *queue);
+/* Whether the device asks for a kick for the next request. */
+bool driver_queue_wants_kick(const struct driver_queue *queue);
 /* Takes what the device has given back. Returns whether there was something. */
 bool driver_queue_collect(struct driver_queue *queue);
 /* Asks the device to call at its next answer; false when there is an answer already. */

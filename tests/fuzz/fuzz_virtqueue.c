@@ -114,6 +114,17 @@ static void interrupt(struct virtqueue *queue, struct virtqueue_setup *setup, ui
         queue->enabled = true;
 }
 
+/* Somebody looks, or does no more. */
+static void look(struct virtqueue *queue, uint8_t choice)
+{
+    if ((choice & 0x24) == 0x20)
+        virtqueue_hush(queue);
+    if ((choice & 0x24) == 0x24)
+        virtqueue_listen(queue);
+    if (virtqueue_look(queue) && virtqueue_look(queue)) /* seen once, it is no news */
+        abort();
+}
+
 /* Takes requests and gives them back, some late, some never before the queue stops. */
 static void serve(struct virtqueue *queue, struct guest_memory *memory,
                   struct virtqueue_setup *setup, uint8_t choice)
@@ -134,6 +145,7 @@ static void serve(struct virtqueue *queue, struct guest_memory *memory,
             virtqueue_push(queue, chain, choice);
         if ((choice & 0x40) != 0)
             virtqueue_must_call(queue);
+        look(queue, choice);
         if ((choice & 0xa8) == 0xa8)
             interrupt(queue, setup, choice);
     }

@@ -263,7 +263,7 @@ static void turns(void)
 {
     for (unsigned i = 0; i < 50; i++)
         if (sd_event_get_state(f.worker.loop) == SD_EVENT_FINISHED ||
-            sd_event_run(f.worker.loop, 0) <= 0)
+            worker_poll_turn(&f.worker, 0) <= 0)
             break;
     hear();
 }
@@ -299,6 +299,7 @@ static void begin(struct reader *r, struct worker_options *options)
     options->arena_fd = setup & 2 ? fd_memfd("arena", WINDOW) : -1;
     options->exporter = setup & 2 ? EXPORTER_ARENA : EXPORTER_MEMFD;
     options->window_size = WINDOW;
+    options->poll_us = setup & 4 ? 1000 : 0;
     journal_finish(&journal);
     fill_ram(r);
     leave_shelf(r);
@@ -358,5 +359,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* Mostly a journal as it should be. */
 void fuzz_shape(uint8_t *data, size_t size, uint64_t (*next)(void))
 {
-    data[0] = (uint8_t)(next() % 4 == 0 ? next() : next() % 2 * 2);
+    data[0] = (uint8_t)(next() % 4 == 0 ? next() : next() % 4 * 2);
 }

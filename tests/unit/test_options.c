@@ -88,6 +88,7 @@ static void what_is_not_said_has_a_default(void **state)
     assert_int_equal(o.exporter, EXPORTER_ARENA);
     assert_false(o.mem_slots);
     assert_int_equal(o.answer_limit, 5);
+    assert_int_equal(o.poll, 0);
     assert_int_equal(o.log_level, LOG_LEVEL_INFO);
     assert_false(o.is_worker);
     assert_string_equal(said, "");
@@ -99,7 +100,8 @@ static void every_option_is_taken(void **state)
 
     assert_int_equal(PARSE(&o, A("--socket-path=/s"), A("--control-path=/c"), A("--window=1G"),
                            A("--mapping=single"), A("--mem-slots"), A("--log-level=debug"),
-                           A("--print-capabilities"), A("--answer-limit=7"), A("--colour=red")),
+                           A("--print-capabilities"), A("--answer-limit=7"), A("--poll=50"),
+                           A("--colour=red")),
                      OPTIONS_RUN);
     assert_string_equal(o.socket_path, "/s");
     assert_string_equal(o.control_path, "/c");
@@ -110,6 +112,7 @@ static void every_option_is_taken(void **state)
     assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
     assert_true(o.print_capabilities);
     assert_int_equal(o.answer_limit, 7);
+    assert_int_equal(o.poll, 50);
     assert_int_equal(colour, 1);
     assert_int_equal(PARSE(&o, A("--fd"), A("7"), A("--mapping"), A("arena")), OPTIONS_RUN);
     assert_int_equal(o.fd, 7);
@@ -201,6 +204,9 @@ static void nonsense_is_refused(void **state)
         {"--answer-limit=0", "a number of seconds, 1 to 3600."},
         {"--answer-limit=3601", "a number of seconds, 1 to 3600."},
         {"--answer-limit=5s", "a number of seconds, 1 to 3600."},
+        {"--poll=1001", "a number of microseconds, 0 (off) to 1000."},
+        {"--poll=-1", "a number of microseconds, 0 (off) to 1000."},
+        {"--poll=50us", "a number of microseconds, 0 (off) to 1000."},
         {"--colour=green", "--colour=green cannot be: it must be 'red'."},
         {"--colour", "The command line is not understood."},
         {"--mem-slots=yes", "The command line is not understood."},
@@ -253,6 +259,7 @@ static void help_explains_every_option(void **state)
                                         "--exporter=KIND",
                                         "--mem-slots\n",
                                         "--answer-limit=SECONDS",
+                                        "--poll=MICROSECONDS",
                                         "--control-path=PATH",
                                         "--log-level=LEVEL",
                                         "--colour=NAME",

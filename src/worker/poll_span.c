@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/poll_span.h"
+
+void poll_span_init(struct poll_span *s, uint64_t limit)
+{
+    *s = (struct poll_span){.limit = limit};
+}
+
+static void grow(struct poll_span *s)
+{
+    if (s->span == 0 && s->close++ < s->doubt)
+        return;
+    s->span = s->span == 0 ? POLL_SPAN_FIRST : s->span * 2;
+    if (s->span > s->limit)
+        s->span = s->limit;
+}
+
+static void in_vain(struct poll_span *s)
+{
+    if (s->span > 0 && s->doubt < POLL_SPAN_MOST_DOUBT)
+        s->doubt = 2 * s->doubt + 1;
+    s->span = 0;
+    s->close = 0;
+}
+
+/* Answers may follow each other with no command between them: then none came for that long. */
+void poll_span_answered(struct poll_span *s, uint64_t now)
+{
+    if (s->idle && now - s->since > s->limit)
+        in_vain(s);
+    s->idle = true;
+    s->since = now;
+}
+
+void poll_span_came(struct poll_span *s, uint64_t now)
+{
+    uint64_t idle = now - s->since;
+
+    if (!s->idle)
+        return;
+    s->idle = false;
+    if (idle > s->limit)
+        in_vain(s);
+    else if (idle > s->span)
+        grow(s);
+    else if (s->doubt > 0)
+        s->doubt--;
+}
+
+bool poll_span_is_over(const struct poll_span *s, uint64_t now)
+{
+    return now - s->since >= s->span;
+}
