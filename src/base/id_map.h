@@ -12,9 +12,12 @@
  * map; ID_MAP_OF turns the node back into the thing.
  */
 struct id_node {
+    /* id_map::tree; without the hole at its end, 'id' makes 32 bytes of the node and not 40 */
+    RB_ENTRY(id_node) __attribute__((packed, aligned(4))) entry;
     uint32_t id;
-    RB_ENTRY(id_node) entry; // id_map::tree
-};
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct id_node) == 3 * sizeof(void *) + 8, "a node has no holes");
 
 RB_HEAD(id_tree, id_node);
 
