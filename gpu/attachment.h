@@ -20,8 +20,8 @@ struct attachment {
     struct id_map *map;      /* context::attachments */
     struct context *context; /* borrowed, like the resource */
     struct resource *resource;
-    uint32_t record;                    /* see gpu/estate.h */
     struct quota *quota;                /* that it is taken from */
+    uint32_t record;                    /* see gpu/estate.h */
     uint32_t count;                     /* a guest may attach twice: it takes as many detaches */
     LIST_ENTRY(attachment) of_resource; // resource::attachments
 };

@@ -62,19 +62,12 @@ void backing_forget_pieces(struct backing *backing)
     backing->piece_count = 0;
 }
 
-void backing_finish(struct backing *backing)
+uint64_t backing_size(const struct guest_pins *pins)
 {
-    backing_forget_pieces(backing);
-    guest_pins_unref(backing->pins);
-    backing->pins = NULL;
+    return pins != NULL ? pins->size : 0;
 }
 
-uint64_t backing_size(const struct backing *backing)
+uint32_t backing_count(const struct guest_pins *pins)
 {
-    return backing->pins != NULL ? backing->pins->size : 0;
-}
-
-uint32_t backing_count(const struct backing *backing)
-{
-    return backing->pins != NULL ? backing->pins->count : 0;
+    return pins != NULL ? pins->count : 0;
 }

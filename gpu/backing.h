@@ -2,14 +2,16 @@
 #ifndef GPU_BACKING_H
 #define GPU_BACKING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "guest/guest_pins.h"
 #include "protocol/cursor.h"
 
-/* The guest's pages of a resource. They are pinned, since a renderer keeps pointers to them. */
+/* The guest's pages that a request brings for a resource, which has the pins from then on. They are
+ * pinned, since a renderer keeps pointers to them. */
 struct backing {
-    struct guest_pins *pins;    /* one reference; NULL: there is no backing */
+    struct guest_pins *pins;    /* one reference; NULL: there are none, or a resource has them */
     struct guest_piece *pieces; /* owned: what was pinned, until somebody has noted it, or NULL */
     uint32_t piece_count;
 };
@@ -24,11 +26,19 @@ int backing_init(struct backing *backing, struct reader *entries, uint32_t count
                  struct guest_memory *memory);
 /* They are noted, or nobody wants to know. */
 void backing_forget_pieces(struct backing *backing);
-/* Lets go of the pages. */
-void backing_finish(struct backing *backing);
-/* Bytes in all; 0 without backing. */
-uint64_t backing_size(const struct backing *backing);
-/* Places of the guest's memory; 0 without backing. */
-uint32_t backing_count(const struct backing *backing);
+/* Lets go of both. */
+static inline void backing_finish(struct backing *backing)
+{
+    if (backing->pieces != NULL)
+        backing_forget_pieces(backing);
+    if (backing->pins != NULL)
+        guest_pins_unref(backing->pins);
+    backing->pins = NULL;
+}
+
+/* Bytes in all; 0 without pins. */
+uint64_t backing_size(const struct guest_pins *pins);
+/* Places of the guest's memory; 0 without pins. */
+uint32_t backing_count(const struct guest_pins *pins);
 
 #endif

@@ -82,15 +82,15 @@ static uint32_t check_kind(struct gpu *gpu, struct request *request, struct blob
 static uint32_t add_backing(struct gpu *gpu, struct request *request, struct resource *resource,
                             uint32_t entries)
 {
-    struct backing backing;
-    int result = backing_init(&backing, &request->args, entries, gpu->device.host->memory);
+    struct backing *backing = &request->backing;
+    int result = backing_init(backing, &request->args, entries, gpu->device.host->memory);
 
-    if (result == 0 && entries > 0 && backing_size(&backing) < resource->size) {
-        backing_finish(&backing);
+    if (result == 0 && entries > 0 && backing_size(backing->pins) < resource_size(resource)) {
+        backing_finish(backing);
         return invalid(request, "the guest pages are fewer than the blob needs");
     }
     if (result == 0)
-        result = resource_set_backing(resource, &backing);
+        result = resource_set_backing(resource, backing);
     if (result < 0)
         return request_fail(request, result, "the guest pages are not usable");
     return VIRTIO_GPU_RESP_OK_NODATA;
@@ -106,12 +106,12 @@ static uint32_t take_given(struct request *request, int result, const struct ren
         resource_destroy(resource);
         return request_fail(request, result, "the renderer made no blob");
     }
-    resource->map_info = given->map_info;
+    resource->map_info = given->map_info & VIRTIO_GPU_MAP_CACHE_MASK;
     if (given->buffer != NULL)
         resource_set_buffer(resource, given->buffer);
     estate_resource(resource);
-    if (resource->backing.pins != NULL)
-        estate_backing(resource);
+    if (resource->pins != NULL)
+        estate_backing(resource, &request->backing);
     resource_settled(resource);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -129,13 +129,12 @@ static uint32_t ask_renderer(struct request *request, const struct blob_request 
     struct renderer_given given = {0};
     int result = -EOPNOTSUPP;
 
-    resource->renderer = renderer;
-    resource->known = 1u << renderer->index;
+    resource_set_renderer(resource, renderer);
     resource->making = true;
     request->renderer = renderer;
     if (renderer->impl->create_blob != NULL)
         result = renderer->impl->create_blob(renderer, blob->context, resource, &wanted,
-                                             resource->backing.pins, &given, blob_done, request);
+                                             resource->pins, &given, blob_done, request);
     return result == -EINPROGRESS ? REQUEST_PENDING : take_given(request, result, &given);
 }
 
@@ -148,9 +147,9 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
     if (resource == NULL)
         return request_fail(request, -errno, "no resource could be made");
     resource_name(resource, request);
-    resource->memory = blob->memory;
-    resource->flags = blob->flags;
-    resource->size = blob->size;
+    resource->memory = (uint8_t)blob->memory;
+    resource->flags = (uint8_t)blob->flags;
+    resource->bytes = blob->size;
     if (from_guest(blob))
         type = add_backing(gpu, request, resource, blob->entries);
     else
@@ -164,7 +163,7 @@ static uint32_t create(struct gpu *gpu, struct request *request, const struct bl
     if (from_host(blob))
         return ask_renderer(request, blob);
     estate_resource(resource);
-    estate_backing(resource);
+    estate_backing(resource, &request->backing);
     return type;
 }
 
@@ -201,10 +200,8 @@ static uint32_t map_answer(struct request *request, const struct resource *resou
     return VIRTIO_GPU_RESP_OK_MAP_INFO;
 }
 
-static void map_done(void *data, int result)
+static void map_done(struct request *request, int result)
 {
-    struct request *request = data;
-
     if (result == -ECANCELED) {
         hand_hold(request);
         return;
@@ -242,7 +239,7 @@ uint32_t blob_map(struct gpu *gpu, struct request *request)
         type = check_map(gpu, request, resource, offset);
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
-    result = resource_map(resource, offset, map_done, request);
+    result = resource_map(request, offset, map_done);
     return result == 0 ? REQUEST_PENDING : map_answer(request, resource, result);
 }
 
@@ -252,10 +249,8 @@ static uint32_t unmap_answer(struct request *request, int result)
                       : VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static void unmap_done(void *data, int result)
+static void unmap_done(struct request *request, int result)
 {
-    struct request *request = data;
-
     if (result == -ECANCELED) {
         hand_hold(request);
         return;
@@ -273,7 +268,7 @@ uint32_t blob_unmap(struct gpu *gpu, struct request *request)
         return type;
     if (resource->state != RESOURCE_MAPPED)
         return invalid(request, "the resource is not mapped");
-    result = resource_unmap(resource, unmap_done, request);
+    result = resource_unmap(request, unmap_done);
     if (result == -ENOENT)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return result == 0 ? REQUEST_PENDING : unmap_answer(request, result);

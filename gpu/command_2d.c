@@ -111,7 +111,7 @@ uint32_t command_2d_transfer(struct gpu *gpu, struct request *request)
     picture = resource_picture(resource);
     if (picture == NULL)
         return request_fail(request, -errno, "its pixels have no memory");
-    result = picture_transfer(picture, &rect, offset, resource->backing.pins);
+    result = picture_transfer(picture, &rect, offset, resource->pins);
     if (result < 0)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%u x %u pixels at %u, %u are not in %s", rect.width, rect.height,

@@ -66,8 +66,7 @@ uint32_t command_3d_create(struct gpu *gpu, struct request *request)
         resource_destroy(resource);
         return request_fail(request, result, "no resource could be made");
     }
-    resource->renderer = renderer;
-    resource->known = 1u << renderer->index;
+    resource_set_renderer(resource, renderer);
     resource->width = what.width;
     resource->height = what.height;
     resource->format = what.format;
@@ -104,7 +103,7 @@ static struct renderer *renderer_of(struct context *context, struct resource *re
 {
     if (context != NULL && (resource->known & (1u << context->renderer->index)) != 0)
         return context->renderer;
-    return resource->renderer;
+    return resource_renderer(resource);
 }
 
 static uint32_t transfer(struct gpu *gpu, struct request *request, bool from_host)

@@ -82,7 +82,7 @@ struct context *context_find(struct gpu *gpu, uint32_t id)
 static int make_known(struct context *context, struct resource *resource)
 {
     struct renderer *renderer = context->renderer;
-    uint32_t bit = 1u << renderer->index;
+    uint8_t bit = (uint8_t)(1u << renderer->index);
     int result;
 
     if ((resource->known & bit) != 0 || renderer->impl->adopt == NULL || context->lost)

@@ -120,7 +120,7 @@ uint32_t context_command_attach(struct gpu *gpu, struct request *request)
     if (resource == NULL)
         return no_resource(request, id);
     /* A renderer that did not make it has to see what comes out. */
-    if (resource->making && resource->renderer != context->renderer) {
+    if (resource->making && resource_renderer(resource) != context->renderer) {
         resource_park(resource, request);
         return REQUEST_PENDING;
     }

@@ -118,7 +118,7 @@ static uint32_t show_rendered(struct gpu *gpu, struct request *request,
                               const struct cursor_request *wanted, struct resource *resource)
 {
     static const struct renderer_box box = {0, 0, 0, SINK_CURSOR_SIDE, SINK_CURSOR_SIDE, 1};
-    struct renderer *renderer = resource->renderer;
+    struct renderer *renderer = resource_renderer(resource);
     struct cursor_fetch *fetch;
     int result;
 
@@ -156,7 +156,7 @@ static uint32_t show_blob(struct gpu *gpu, struct request *request,
         memcpy(pixels, data, BYTES);
         buffer_end(resource->buffer, BUFFER_READ);
     } else {
-        pins_reader_init(&reader, resource->backing.pins);
+        pins_reader_init(&reader, resource->pins);
         if (pins_reader_get(&reader, 0, pixels, BYTES) < 0)
             return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                                   "it has no 64 x 64 pixels that can be read");

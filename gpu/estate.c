@@ -9,6 +9,7 @@
 #include "gpu/picture.h"
 #include "gpu/renderer.h"
 #include "gpu/resource.h"
+#include "gpu/uuid.h"
 
 _Static_assert(sizeof(((struct estate_cursor *)NULL)->pixels) ==
                    sizeof(((struct sink_cursor *)NULL)->pixels),
@@ -48,17 +49,17 @@ static struct estate_resource describe(const struct resource *resource)
     const struct buffer *buffer = resource->buffer;
     struct estate_resource record = {
         .key = resource->estate.key,
-        .memory = (uint8_t)resource->memory,
-        .flags = (uint8_t)resource->flags,
-        .map_info = (uint8_t)resource->map_info,
+        .memory = resource->memory,
+        .flags = resource->flags,
+        .map_info = resource->map_info,
         .place = place_in_window(resource),
         .has_picture = resource->is_image,
         .has_buffer = buffer != NULL,
-        .keeper = resource->renderer != NULL ? (uint8_t)(resource->renderer->index + 1) : 0,
+        .keeper = resource->keeper,
     };
 
     if (resource->memory != 0) {
-        record.size = resource->size;
+        record.size = resource->bytes;
     } else {
         record.width = resource->width;
         record.height = resource->height;
@@ -115,23 +116,25 @@ void estate_resource_gone(struct resource *resource)
         arena_track(resource->buffer, NULL);
     if (!estate_is_told(resource->gpu))
         return;
-    store_erase(estate->store, &own->uuid);
+    if (resource->uuid != NULL)
+        store_erase(estate->store, &resource->uuid->record);
     store_erase(estate->store, &own->backing);
     store_erase(estate->store, &own->resource);
     drop_later(estate, &own->key);
 }
 
-void estate_backing(struct resource *resource)
+void estate_backing(struct resource *resource, struct backing *backing)
 {
-    struct backing *backing = &resource->backing;
+    bool told = estate_is_told(resource->gpu);
 
-    if (estate_is_told(resource->gpu) && backing->pins == NULL)
+    if (told && (backing == NULL || resource->pins == NULL))
         store_erase(resource->gpu->estate.store, &resource->estate.backing);
-    else if (estate_is_told(resource->gpu))
+    else if (told)
         store_replace(resource->gpu->estate.store, ESTATE_BACKING, resource->node.id,
                       backing->pieces, backing->piece_count * sizeof(backing->pieces[0]),
                       &resource->estate.backing);
-    backing_forget_pieces(backing);
+    if (backing != NULL)
+        backing_forget_pieces(backing);
 }
 
 void estate_mapping(struct resource *resource)
@@ -144,8 +147,9 @@ void estate_mapping(struct resource *resource)
 void estate_uuid(struct resource *resource)
 {
     if (estate_is_told(resource->gpu))
-        store_replace(resource->gpu->estate.store, ESTATE_UUID, resource->node.id, resource->uuid,
-                      sizeof(resource->uuid), &resource->estate.uuid);
+        store_replace(resource->gpu->estate.store, ESTATE_UUID, resource->node.id,
+                      resource->uuid->bytes, sizeof(resource->uuid->bytes),
+                      &resource->uuid->record);
 }
 
 /* ---- contexts ---- */

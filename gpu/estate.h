@@ -14,6 +14,7 @@
 #define ESTATE_VERSION 2u /* of all its records: another layout or meaning is another version */
 
 struct attachment;
+struct backing;
 struct context;
 struct display;
 struct gpu;
@@ -119,10 +120,10 @@ struct estate_outputs {
     } modes[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
-/* The records of a resource, and its key on the shelf. */
+/* A resource's key on the shelf, and its records (but see struct uuid). */
 struct estate_handles {
-    uint32_t resource, backing, uuid;
     uint64_t key;
+    uint32_t resource, backing;
 };
 
 struct estate {
@@ -154,8 +155,8 @@ void estate_resource(struct resource *resource);
 /* Its pixels have memory now: also while others are brought back. */
 void estate_picture(struct resource *resource);
 void estate_resource_gone(struct resource *resource);
-/* It has the backing (whose pieces are forgotten), or none. */
-void estate_backing(struct resource *resource);
+/* It has the backing, whose pieces are forgotten; NULL: or none. */
+void estate_backing(struct resource *resource, struct backing *backing);
 /* It is in the window, or not. */
 void estate_mapping(struct resource *resource);
 void estate_uuid(struct resource *resource);

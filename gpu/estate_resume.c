@@ -184,6 +184,7 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
 {
     struct estate_resource record;
     struct resource *resource;
+    struct renderer *keeper;
     int result;
 
     if (!store_read_whole(store, handle, &record, sizeof(record)) || store_id(store, handle) == 0 ||
@@ -195,14 +196,16 @@ static int restore_resource(struct gpu *gpu, struct store *store, uint32_t handl
         return -errno;
     resource->memory = record.memory;
     resource->flags = record.flags;
-    resource->size = record.memory != 0 ? record.size : 0;
+    if (record.memory != 0)
+        resource->bytes = record.size;
     resource->map_info = record.map_info;
-    resource->renderer = keeper_of(gpu, record.keeper);
-    if (resource->renderer != NULL)
-        resource->known = 1u << resource->renderer->index;
-    tally->lost += record.keeper != 0 && resource->renderer == NULL;
+    keeper = keeper_of(gpu, record.keeper);
+    if (keeper != NULL)
+        resource_set_renderer(resource, keeper);
+    tally->lost += record.keeper != 0 && keeper == NULL;
     result = restore_memory(gpu, resource, &record);
-    if (result < 0 || (resource->buffer != NULL && resource->buffer->size < resource->size)) {
+    if (result < 0 ||
+        (resource->buffer != NULL && resource->buffer->size < resource_size(resource))) {
         shelf_drop(gpu->estate.shelf, resource->estate.key);
         resource_destroy(resource);
         return result < 0 ? result : -EINVAL;
@@ -241,13 +244,13 @@ static int restore_backing(struct gpu *gpu, struct store *store, uint32_t handle
     struct backing backing = {0};
     int result;
 
-    if (resource == NULL || resource->backing.pins != NULL ||
+    if (resource == NULL || resource->pins != NULL ||
         resource->memory == VIRTIO_GPU_BLOB_MEM_HOST3D)
         return -ENOENT;
     backing.pins = read_pins(gpu, store, handle);
     if (backing.pins == NULL)
         return -errno;
-    if (backing_size(&backing) < resource->size) {
+    if (backing_size(backing.pins) < resource_size(resource)) {
         backing_finish(&backing);
         return -EINVAL;
     }
@@ -280,13 +283,12 @@ static int restore_mapping(struct gpu *gpu, struct store *store, uint32_t handle
 static int restore_uuid(struct gpu *gpu, struct store *store, uint32_t handle, struct tally *tally)
 {
     struct resource *resource = resource_find(gpu, store_id(store, handle));
+    uint8_t bytes[UUID_BYTES];
 
-    if (resource == NULL || resource->has_uuid ||
-        !store_read_whole(store, handle, resource->uuid, sizeof(resource->uuid)))
+    if (resource == NULL || resource->uuid != NULL ||
+        !store_read_whole(store, handle, bytes, sizeof(bytes)))
         return -EINVAL;
-    resource->estate.uuid = handle;
-    uuid_restore(resource);
-    return 0;
+    return uuid_restore(resource, bytes, handle);
 }
 
 /* ---- what is shown ---- */

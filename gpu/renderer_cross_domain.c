@@ -91,9 +91,9 @@ static struct guest_pins *query_pages(struct context *context, uint32_t id)
     struct resource *ring = context_resource(context, id);
 
     if (ring == NULL || ring->memory != VIRTIO_GPU_BLOB_MEM_GUEST ||
-        backing_size(&ring->backing) < sizeof(struct cross_domain_image_requirements))
+        backing_size(ring->pins) < sizeof(struct cross_domain_image_requirements))
         return NULL;
-    return ring->backing.pins;
+    return ring->pins;
 }
 
 static void write_answer(struct guest_pins *pages,

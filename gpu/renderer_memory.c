@@ -120,7 +120,7 @@ static uint64_t *words_at(struct resource *resource, uint64_t offset, uint64_t s
 
     *error = -EINVAL;
     if (resource == NULL || resource->buffer == NULL || offset % 8 != 0 || size % 8 != 0 ||
-        size == 0 || size > resource->size || offset > resource->size - size)
+        size == 0 || size > resource->bytes || offset > resource->bytes - size)
         return NULL;
     data = buffer_data(resource->buffer);
     if (data == NULL) {

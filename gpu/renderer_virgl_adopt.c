@@ -41,7 +41,7 @@ static struct adopt_job *job_create(struct virgl *virgl, const struct resource *
     job->job.id = resource->node.id;
     job->job.finish = finish;
     job->fd = -1;
-    job->size = resource->size;
+    job->size = resource_size(resource);
     job->job.held = calloc(1, sizeof(*job->job.held));
     if (job->job.held != NULL)
         return job;
@@ -67,12 +67,12 @@ static int adopt_guest_blob(struct virgl *virgl, struct resource *resource)
 {
     struct adopt_job *job;
 
-    if (resource->backing.pins == NULL)
+    if (resource->pins == NULL)
         return -EINVAL;
     job = job_create(virgl, resource, make_guest_blob);
     if (job == NULL)
         return -ENOMEM;
-    job->job.pins = guest_pins_ref(resource->backing.pins);
+    job->job.pins = guest_pins_ref(resource->pins);
     virgl_job_queue(&job->job, NULL, NULL);
     return 0;
 }
@@ -195,8 +195,8 @@ static int adopt_picture(struct virgl *virgl, struct resource *resource)
     job->width = picture->width;
     job->height = picture->height;
     job->size = picture->size;
-    if (resource->backing.pins != NULL)
-        job->job.pins = guest_pins_ref(resource->backing.pins);
+    if (resource->pins != NULL)
+        job->job.pins = guest_pins_ref(resource->pins);
     return queue_with_fd(job, picture->fd);
 }
 

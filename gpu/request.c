@@ -54,6 +54,7 @@ uint32_t request_init(struct request *request, struct gpu *gpu, struct hand *han
     request->state = REQUEST_WORKS;
     request->kept = false;
     request->resource = NULL;
+    request->backing = (struct backing){0};
     request->parked_in = NULL;
     request->timeline = NULL;
     request->settled = false;
@@ -84,6 +85,7 @@ void request_rewind(struct request *request)
     request->reason[0] = '\0';
     request->renderer = NULL;
     request_forget_resource(request);
+    backing_finish(&request->backing);
     writer_init(&request->answer, request->reply.payload, sizeof(request->reply.payload));
     request_parse_header(request);
 }
@@ -98,6 +100,7 @@ void request_finish(struct request *request)
     request_unpark(request);
     request_unfence(request);
     request_forget_resource(request);
+    backing_finish(&request->backing);
 }
 
 void request_park(struct request *request, struct request_list *list)

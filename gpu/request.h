@@ -8,6 +8,7 @@
 
 #include <bsd/sys/queue.h>
 
+#include "gpu/backing.h"
 #include "guest/chain.h"
 #include "guest/guest_memory.h"
 #include "protocol/cursor.h"
@@ -40,6 +41,9 @@ enum request_state {
 };
 
 TAILQ_HEAD(request_list, request);
+
+/* What it waited for is done: 0 or -errno. */
+typedef void request_done(struct request *request, int result);
 
 /*
  * One command of the driver, copied out of guest memory once, and the answer that grows for it.
@@ -74,6 +78,8 @@ struct request {
     uint32_t result;                           /* VIRTIO_GPU_RESP_*, from REQUEST_FENCED on */
     struct resource *resource;                 /* what it works on: see resource_name */
     void (*let_go)(struct resource *resource); /* of that, when the request is over */
+    request_done *done;                        /* when the window answers: see resource_map */
+    struct backing backing;                    /* owned; guest pages that it brings */
     struct request_list *parked_in;            /* where it waits to be done again, or NULL */
     TAILQ_ENTRY(request) parked;
     unsigned parts;            /* of its work that are not done, where several have one */

@@ -8,6 +8,9 @@
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 #include "gpu/picture.h"
+#include "gpu/uuid.h"
+
+_Static_assert(GPU_MAX_RENDERERS <= 8 && VIRTIO_GPU_MAX_SCANOUTS <= 16, "bits of a resource");
 
 struct resource *resource_create(struct gpu *gpu, uint32_t id)
 {
@@ -27,6 +30,7 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id)
     resource->node.id = id;
     estate_names(gpu, id);
     resource->holds = 1;
+    resource->charged = GPU_QUOTA_COUNT;
     LIST_INIT(&resource->attachments);
     TAILQ_INIT(&resource->parked);
     if (id_map_add(&gpu->resources, &resource->node) < 0) {
@@ -44,12 +48,12 @@ static void give_all_back(struct resource *resource)
 {
     struct gpu *gpu = resource->gpu;
 
-    if (resource->charge != 0)
-        quota_give(gpu_quota(gpu, resource->charged), resource->charge);
+    if (resource->charged != GPU_QUOTA_COUNT)
+        quota_give(gpu_quota(gpu, (enum gpu_quota)resource->charged), resource->bytes);
     if (resource->state != RESOURCE_UNMAPPED)
         quota_give(gpu_quota(gpu, GPU_QUOTA_MAPPINGS), 1);
     quota_give(gpu_quota(gpu, GPU_QUOTA_RESOURCES), 1);
-    resource->charge = 0;
+    resource->charged = GPU_QUOTA_COUNT;
 }
 
 void resource_destroy(struct resource *resource)
@@ -61,6 +65,8 @@ void resource_destroy(struct resource *resource)
         attachment_destroy(LIST_FIRST(&resource->attachments));
     }
     estate_resource_gone(resource);
+    free(resource->uuid);
+    resource->uuid = NULL;
     picture_destroy(resource->picture);
     resource->picture = NULL;
     resource_drop_backing(resource);
@@ -119,15 +125,27 @@ struct resource *resource_find(struct gpu *gpu, uint32_t id)
     return ID_MAP_OF(id_map_find(&gpu->resources, id), struct resource, node);
 }
 
+struct renderer *resource_renderer(const struct resource *resource)
+{
+    return resource->keeper != 0 ? resource->gpu->renderers[resource->keeper - 1] : NULL;
+}
+
+void resource_set_renderer(struct resource *resource, const struct renderer *renderer)
+{
+    resource->keeper = (uint8_t)(renderer->index + 1);
+    resource->known = (uint8_t)(1u << renderer->index);
+}
+
 int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t bytes)
 {
     int result = quota_take(gpu_quota(resource->gpu, quota), bytes);
 
     if (result < 0)
         return result;
-    assert(resource->charge == 0);
-    resource->charge = bytes;
-    resource->charged = quota;
+    assert(resource->charged == GPU_QUOTA_COUNT &&
+           (resource->bytes == 0 || resource->bytes == bytes));
+    resource->bytes = bytes;
+    resource->charged = (uint8_t)quota;
     gpu_count(resource->gpu);
     return 0;
 }
@@ -160,14 +178,14 @@ struct picture *resource_picture(struct resource *resource)
 int resource_set_backing(struct resource *resource, struct backing *backing)
 {
     struct gpu *gpu = resource->gpu;
-    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_PAGES), backing_count(backing));
+    int result = quota_take(gpu_quota(gpu, GPU_QUOTA_PAGES), backing_count(backing->pins));
 
     if (result < 0) {
         backing_finish(backing);
         return result;
     }
-    resource->backing = *backing;
-    *backing = (struct backing){0};
+    resource->pins = backing->pins;
+    backing->pins = NULL;
     return 0;
 }
 
@@ -184,8 +202,9 @@ void resource_drop_backing(struct resource *resource)
     buffer_destroy(resource->pages);
     resource->pages = NULL;
     resource->pages_tried = false;
-    quota_give(gpu_quota(resource->gpu, GPU_QUOTA_PAGES), backing_count(&resource->backing));
-    backing_finish(&resource->backing);
+    quota_give(gpu_quota(resource->gpu, GPU_QUOTA_PAGES), backing_count(resource->pins));
+    guest_pins_unref(resource->pins);
+    resource->pins = NULL;
 }
 
 /* Enters what the port said. */
@@ -199,18 +218,20 @@ static void resource_settle(struct resource *resource, enum resource_state state
         census->mapped--;
     if (state == RESOURCE_UNMAPPED)
         quota_give(gpu_quota(resource->gpu, GPU_QUOTA_MAPPINGS), 1);
-    resource->state = state;
+    resource->state = (uint8_t)state;
     if (state == RESOURCE_MAPPED || state == RESOURCE_UNMAPPED)
         estate_mapping(resource);
 }
 
-static void resource_arrive(struct resource *resource, enum resource_state state, int result)
+static void resource_arrive(struct request *request, enum resource_state state, int result)
 {
+    struct resource *resource = request->resource;
+
     resource_settle(resource, state);
     resource_hold(resource);
     if (result == -ECANCELED)
         hand_hold_all(&resource->parked);
-    resource->done(resource->data, result); /* which may destroy the resource */
+    request->done(request, result); /* which may destroy the resource */
     if (!resource->gone)
         resource_settled(resource);
     resource_release(resource);
@@ -228,8 +249,9 @@ static void resource_unmap_done(void *data, int result)
     resource_arrive(data, result < 0 ? RESOURCE_MAPPED : RESOURCE_UNMAPPED, result);
 }
 
-int resource_map(struct resource *resource, uint64_t offset, resource_done *done, void *data)
+int resource_map(struct request *request, uint64_t offset, request_done *done)
 {
+    struct resource *resource = request->resource;
     int result;
 
     assert(resource->buffer != NULL && resource->state == RESOURCE_UNMAPPED);
@@ -238,10 +260,9 @@ int resource_map(struct resource *resource, uint64_t offset, resource_done *done
         return result;
     resource->state = RESOURCE_MAPPING;
     resource->offset = offset;
-    resource->done = done;
-    resource->data = data;
+    request->done = done;
     result = shm_port_map(resource->gpu->device.host->port, resource->buffer, offset,
-                          resource_map_done, resource);
+                          resource_map_done, request);
     if (result != 0)
         resource_settle(resource, result < 0 ? RESOURCE_UNMAPPED : RESOURCE_MAPPED);
     return result;
@@ -265,16 +286,16 @@ int resource_adopt_mapping(struct resource *resource, uint64_t offset)
     return 0;
 }
 
-int resource_unmap(struct resource *resource, resource_done *done, void *data)
+int resource_unmap(struct request *request, request_done *done)
 {
+    struct resource *resource = request->resource;
     int result;
 
     assert(resource->state == RESOURCE_MAPPED);
     resource->state = RESOURCE_UNMAPPING;
-    resource->done = done;
-    resource->data = data;
+    request->done = done;
     result = shm_port_unmap(resource->gpu->device.host->port, resource->buffer, resource->offset,
-                            resource_unmap_done, resource);
+                            resource_unmap_done, request);
     if (result < 0 && result != -ENOENT)
         resource_settle(resource, RESOURCE_MAPPED);
     else if (result != 0)

@@ -18,6 +18,7 @@
 struct gpu;
 struct picture;
 struct renderer;
+struct uuid;
 
 /* Where a resource is, seen from the guest's window. */
 enum resource_state {
@@ -27,9 +28,6 @@ enum resource_state {
     RESOURCE_UNMAPPING, /* asked, not answered */
 };
 
-/* 0 or -errno. */
-typedef void resource_done(void *data, int result);
-
 /*
  * A resource: a 2D image, a renderer's own (3D), or a blob. The driver owns it by its id; contexts
  * only use it, so it outlives them, and so does its mapping (another program of the guest may hold
@@ -37,40 +35,35 @@ typedef void resource_done(void *data, int result);
  * wait, first. Only at a reset of the device are the mappings gone by themselves.
  */
 struct resource {
-    struct id_node node;     // gpu::resources
-    struct gpu *gpu;         /* borrowed */
-    unsigned holds;          /* of the struct: the map's, and one for each request that names it */
-    bool gone;               /* it has ended: only requests in hand still name it */
-    uint32_t memory;         /* VIRTIO_GPU_BLOB_MEM_*; 0: it is no blob */
-    uint32_t flags;          /* VIRTIO_GPU_BLOB_FLAG_* */
-    uint64_t size;           /* bytes of a blob, a multiple of the page size; else 0 */
-    uint32_t width, height;  /* pixels; 0 of a blob */
-    uint32_t format;         /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
-    bool is_image;           /* a 2D one: the device has its pixels */
-    struct picture *picture; /* owned; those, once somebody needed them: see resource_picture */
-    uint32_t scanouts;       /* bit N: output N shows it */
+    struct id_node node;                // gpu::resources
+    struct gpu *gpu;                    /* borrowed */
+    struct request_list parked;         // request::parked
+    struct attachment_list attachments; // attachment::of_resource
+    struct picture *picture; /* owned; pixels, once somebody needed them: see resource_picture */
     struct buffer *buffer;   /* owned; HOST3D only */
     struct buffer *pages;    /* owned; the backing as one dmabuf, where one was made of it */
-    bool pages_tried;        /* to make it */
-    uint32_t map_info;       /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
-    struct backing backing;  /* not of HOST3D */
-    uint32_t known;          /* bit N: gpu::renderers[N] made or adopted it */
-    struct renderer *renderer;  /* whose it is; NULL: the device's own (2D image, GUEST blob) */
-    bool making;                /* a renderer is at it: what needs its memory waits */
-    unsigned uses;              /* of its memory, by streams of renderer_memory that go on */
-    bool leaving;               /* its UNREF waits for the window or for renderers */
-    struct request_list parked; // request::parked
-    enum resource_state state;
-    bool has_uuid;  /* what other devices of the VM call it */
-    bool is_shared; /* and they can have its memory by that name */
-    uint8_t uuid[16];
+    struct guest_pins *pins; /* one reference: the backing. Not of HOST3D; NULL: there is none */
+    struct uuid *uuid;       /* owned; NULL as long as nobody asked for it */
+    uint64_t offset;         /* in the window, unless RESOURCE_UNMAPPED */
+    uint64_t bytes; /* a blob's size, a multiple of the page size; what another took of 'charged' */
     struct estate_handles estate;
-    uint64_t offset; /* in the window, unless RESOURCE_UNMAPPED */
-    uint64_t charge; /* bytes of the host's that it takes, from 'charged' */
-    enum gpu_quota charged;
-    resource_done *done; /* who waits for the window */
-    void *data;
-    struct attachment_list attachments; // attachment::of_resource
+    uint32_t width, height; /* pixels; 0 of a blob */
+    uint32_t format;        /* VIRTIO_GPU_FORMAT_*, or another of Gallium's; 0 of a blob */
+    unsigned holds;         /* of the struct: the map's, and one for each request that names it */
+    unsigned uses;          /* of its memory, by streams of renderer_memory that go on */
+    uint16_t scanouts;      /* bit N: output N shows it */
+    uint8_t memory;         /* VIRTIO_GPU_BLOB_MEM_*; 0: it is no blob */
+    uint8_t flags;          /* VIRTIO_GPU_BLOB_FLAG_* */
+    uint8_t map_info;       /* VIRTIO_GPU_MAP_CACHE_* of the buffer */
+    uint8_t known;          /* bit N: gpu::renderers[N] made or adopted it */
+    uint8_t keeper;    /* 1 + index of the renderer whose it is; 0: the device's own (2D, GUEST) */
+    uint8_t state;     /* enum resource_state */
+    uint8_t charged;   /* enum gpu_quota that 'bytes' are taken from; GPU_QUOTA_COUNT: of none */
+    bool is_image : 1; /* a 2D one: the device has its pixels */
+    bool pages_tried : 1; /* to make 'pages' */
+    bool making : 1;      /* a renderer is at it: what needs its memory waits */
+    bool leaving : 1;     /* its UNREF waits for the window or for renderers */
+    bool gone : 1;        /* it has ended: only requests in hand still name it */
 };
 
 /* Adds an empty resource. NULL with errno set: EEXIST when the id is taken, EDQUOT, ENOMEM. */
@@ -96,8 +89,19 @@ void resource_park(struct resource *resource, struct request *request);
 /* Something that made it busy is over: those who wait are done again if it was the last. */
 void resource_settled(struct resource *resource);
 
-/* Takes 'bytes' for it from a quota of bytes: once, before there is anything. They go back with the
- * resource. 0 or -EDQUOT. */
+/* Bytes of a blob; 0 of another. */
+static inline uint64_t resource_size(const struct resource *resource)
+{
+    return resource->memory != 0 ? resource->bytes : 0;
+}
+
+/* Whose it is; NULL: the device's own (a 2D image, a GUEST blob). */
+struct renderer *resource_renderer(const struct resource *resource);
+/* It is that one's, which has made it, or is about to. */
+void resource_set_renderer(struct resource *resource, const struct renderer *renderer);
+
+/* Takes 'bytes' (a blob's size) for it from a quota of bytes: once, before there is anything. They
+ * go back with the resource. 0 or -EDQUOT. */
 int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t bytes);
 /* Gives it the buffer, which it then owns. */
 void resource_set_buffer(struct resource *resource, struct buffer *buffer);
@@ -108,21 +112,23 @@ void resource_set_image(struct resource *resource, uint32_t format, uint32_t wid
  * memory, and no descriptor, until somebody asks here; until then they are zeros. NULL with errno
  * set: see picture_create. */
 struct picture *resource_picture(struct resource *resource);
-/* Gives it the backing, which it then owns, even on error. -EDQUOT. */
+/* Gives it the pages of the backing, whose pieces are left for the store. -EDQUOT: then 'backing'
+ * is empty. */
 int resource_set_backing(struct resource *resource, struct backing *backing);
 /* Gives it the backing as a dmabuf, which it then owns, as long as it has the backing. */
 void resource_set_pages(struct resource *resource, struct buffer *pages);
 /* Takes the backing away. */
 void resource_drop_backing(struct resource *resource);
 
-/* Puts it at 'offset' of the window: like shm_port_map, or -EDQUOT. It must have a buffer and be
- * unmapped. */
-int resource_map(struct resource *resource, uint64_t offset, resource_done *done, void *data);
+/* Puts what 'request' names (resource_name) at 'offset' of the window, for that request: like
+ * shm_port_map, or -EDQUOT. It must have a buffer and be unmapped. */
+int resource_map(struct request *request, uint64_t offset, request_done *done);
 /* It is at 'offset' of the window already: like shm_port_adopt. */
 int resource_adopt_mapping(struct resource *resource, uint64_t offset);
-/* Takes it out: like shm_port_unmap. What the port says is not there (-ENOENT at once, 0 in 'done')
- * is unmapped. After another error it is still RESOURCE_MAPPED, and one may try again: also after
- * -ECANCELED, when the ring stopped and the command comes again. */
-int resource_unmap(struct resource *resource, resource_done *done, void *data);
+/* Takes what 'request' names out, for that request: like shm_port_unmap. What the port says is not
+ * there (-ENOENT at once, 0 in 'done') is unmapped. After another error it is still
+ * RESOURCE_MAPPED, and one may try again: also after -ECANCELED, when the ring stopped and the
+ * command comes again. */
+int resource_unmap(struct request *request, request_done *done);
 
 #endif

@@ -61,7 +61,7 @@ static uint32_t attach_end(struct request *request)
     if (request->error != 0)
         return request_fail(request, request->error, "the renderer took no guest pages");
     if (!resource->gone)
-        estate_backing(resource);
+        estate_backing(resource, &request->backing);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -75,7 +75,7 @@ static int attach_part(struct renderer *renderer, struct resource *resource, ren
 {
     if (renderer->impl->attach_backing == NULL)
         return 0;
-    return renderer->impl->attach_backing(renderer, resource, resource->backing.pins, done, data);
+    return renderer->impl->attach_backing(renderer, resource, resource->pins, done, data);
 }
 
 uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *request)
@@ -83,7 +83,7 @@ uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *reques
     struct resource *resource;
     uint32_t type = command_resource_find(gpu, request, &resource);
     uint32_t entries = reader_u32(&request->args);
-    struct backing backing;
+    struct backing *backing = &request->backing;
     int result;
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
@@ -91,19 +91,19 @@ uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *reques
     if (resource->memory == VIRTIO_GPU_BLOB_MEM_HOST3D)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "a HOST3D blob has no guest pages");
-    if (resource->backing.pins != NULL)
+    if (resource->pins != NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "it has its guest pages");
     if (entries == 0)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "no guest pages are given");
-    result = backing_init(&backing, &request->args, entries, gpu->device.host->memory);
-    if (result == 0 && backing_size(&backing) < resource->size) {
-        backing_finish(&backing);
+    result = backing_init(backing, &request->args, entries, gpu->device.host->memory);
+    if (result == 0 && backing_size(backing->pins) < resource_size(resource)) {
+        backing_finish(backing);
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "the guest pages are fewer than the blob needs");
     }
     if (result == 0)
-        result = resource_set_backing(resource, &backing);
+        result = resource_set_backing(resource, backing);
     if (result < 0)
         return request_fail(request, result, "the guest pages are not usable");
     return parts_ask(request, 0, attach_part, attach_done, attach_end);
@@ -112,7 +112,7 @@ uint32_t resource_command_attach_backing(struct gpu *gpu, struct request *reques
 static uint32_t detach_end(struct request *request)
 {
     if (!request->resource->gone)
-        estate_backing(request->resource);
+        estate_backing(request->resource, NULL);
     if (request->error == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
     return request_fail(request, request->error, "the renderer kept the guest pages");
@@ -139,7 +139,7 @@ uint32_t resource_command_detach_backing(struct gpu *gpu, struct request *reques
 
     if (type != VIRTIO_GPU_RESP_OK_NODATA)
         return type;
-    if (resource->backing.pins == NULL)
+    if (resource->pins == NULL)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                               "resource %u has no guest pages", resource->node.id);
     scanout_forget_pages(gpu, resource);
@@ -185,9 +185,8 @@ static uint32_t unref(struct request *request, int window)
     return parts_ask(request, window, unref_part, unref_part_done, unref_end);
 }
 
-static void unref_unmapped(void *data, int result)
+static void unref_unmapped(struct request *request, int result)
 {
-    struct request *request = data;
     uint32_t type;
 
     if (result == -ECANCELED) {
@@ -211,7 +210,7 @@ uint32_t resource_command_unref(struct gpu *gpu, struct request *request)
         return type;
     if (resource->state != RESOURCE_MAPPED)
         return unref(request, 0);
-    result = resource_unmap(resource, unref_unmapped, request);
+    result = resource_unmap(request, unref_unmapped);
     if (result == 0)
         return REQUEST_PENDING;
     return unref(request, result < 0 && result != -ENOENT ? result : 0);

@@ -52,9 +52,9 @@ void scanout_show(struct display *display, unsigned output, const struct scanout
     const struct scanout before = *scanout;
 
     if (before.resource != NULL)
-        before.resource->scanouts &= ~BIT(output);
+        before.resource->scanouts &= (uint16_t)~BIT(output);
     *scanout = *shown;
-    scanout->resource->scanouts |= BIT(output);
+    scanout->resource->scanouts |= (uint16_t)BIT(output);
     scanout->serial = ++display->serial;
     scanout->untold = true;
     scanout->stale = true;
@@ -69,7 +69,7 @@ void scanout_hide(struct display *display, unsigned output)
 
     if (scanout->resource == NULL)
         return;
-    scanout->resource->scanouts &= ~BIT(output);
+    scanout->resource->scanouts &= (uint16_t)~BIT(output);
     staging_release(scanout->staging);
     *scanout = (struct scanout){0};
     estate_scanout(display, output);
@@ -113,7 +113,7 @@ static const uint8_t *pages_in_place(const struct scanout *scanout)
 {
     struct pins_reader reader;
 
-    pins_reader_init(&reader, scanout->resource->backing.pins);
+    pins_reader_init(&reader, scanout->resource->pins);
     return pins_reader_at(&reader, first_byte(scanout), byte_count(scanout));
 }
 
@@ -129,9 +129,8 @@ static int copy_pages(struct display *display, struct scanout *scanout, const st
         scanout->staging = staging_create(display->gpu, scanout->format, whole.width, whole.height);
     if (scanout->staging == NULL)
         return -errno;
-    result =
-        picture_copy_lines(scanout->staging->picture, scanout->stale ? &whole : damage,
-                           first_byte(scanout), scanout->stride, scanout->resource->backing.pins);
+    result = picture_copy_lines(scanout->staging->picture, scanout->stale ? &whole : damage,
+                                first_byte(scanout), scanout->stride, scanout->resource->pins);
     if (result == 0) {
         scanout->filled = true;
         scanout->stale = false;

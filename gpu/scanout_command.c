@@ -61,7 +61,9 @@ static uint32_t check_frame(struct request *request, const struct scanout *shown
 
 static bool can_read(const struct resource *resource)
 {
-    return resource->renderer != NULL && resource->renderer->impl->read != NULL;
+    const struct renderer *renderer = resource_renderer(resource);
+
+    return renderer != NULL && renderer->impl->read != NULL;
 }
 
 /* What shows a 2D or 3D resource. */
@@ -114,7 +116,7 @@ static bool has_pages_buffer(struct resource *resource)
     if (resource->pages_tried || gpu->page_buffers >= MAX_PAGE_BUFFERS)
         return resource->pages != NULL;
     resource->pages_tried = true;
-    buffer = guest_buffer_create(gpu->device.host->memory, resource->backing.pins);
+    buffer = guest_buffer_create(gpu->device.host->memory, resource->pins);
     if (buffer != NULL)
         resource_set_pages(resource, buffer);
     return buffer != NULL;
@@ -131,12 +133,12 @@ static uint32_t choose_source(struct request *request, struct scanout *shown)
         return invalid(request, "the resource is no blob");
     if (shown->stride < (uint64_t)shown->width * PICTURE_BYTES_PER_PIXEL)
         return invalid(request, "the lines lie upon each other");
-    if (end > resource->size)
+    if (end > resource->bytes)
         return invalid(request, "the blob is too small for it");
     shown->source = SCANOUT_BUFFER;
     if (resource->buffer != NULL && resource->buffer->size >= end)
         return VIRTIO_GPU_RESP_OK_NODATA;
-    if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST && resource->backing.pins != NULL) {
+    if (resource->memory == VIRTIO_GPU_BLOB_MEM_GUEST && resource->pins != NULL) {
         if (!has_pages_buffer(resource))
             shown->source = SCANOUT_PAGES;
         return VIRTIO_GPU_RESP_OK_NODATA;

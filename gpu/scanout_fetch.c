@@ -85,7 +85,7 @@ static struct renderer_box box_of(const struct scanout *scanout, const struct re
 
 static int ask(struct scanout_fetch *fetch, const struct scanout *scanout)
 {
-    struct renderer *renderer = scanout->resource->renderer;
+    struct renderer *renderer = resource_renderer(scanout->resource);
     const struct renderer_box box = box_of(scanout, &fetch->rect);
     const struct picture *picture = fetch->staging->picture;
     uint8_t *to = line_at(fetch, 0);

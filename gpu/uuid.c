@@ -2,6 +2,7 @@
 #include "gpu/uuid.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -12,9 +13,9 @@
 #include "gpu/picture.h"
 
 /* A random one, as RFC 9562 has it: version 4, variant 10. */
-static int make(uint8_t uuid[static 16])
+static int make(uint8_t uuid[static UUID_BYTES])
 {
-    if (getrandom(uuid, 16, GRND_NONBLOCK) != 16)
+    if (getrandom(uuid, UUID_BYTES, GRND_NONBLOCK) != (ssize_t)UUID_BYTES)
         return -EAGAIN;
     uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
@@ -46,13 +47,41 @@ static int descriptor_of(struct resource *resource, const char **reason)
 static void share(struct resource *resource)
 {
     struct device_host *host = resource->gpu->device.host;
+    struct uuid *uuid = resource->uuid;
     const char *reason = NULL;
     int fd = descriptor_of(resource, &reason);
 
-    resource->is_shared = fd >= 0 && host->share_object(host, resource->uuid, fd) == 0;
-    if (!resource->is_shared)
+    uuid->is_shared = fd >= 0 && host->share_object(host, uuid->bytes, fd) == 0;
+    if (!uuid->is_shared)
         log_stranger("Resource %u has a UUID, but other devices cannot have it: %s.",
                      resource->node.id, reason != NULL ? reason : "the door cannot be told");
+}
+
+/* Gives it one, of which nobody knows yet. */
+static int give(struct resource *resource, const uint8_t bytes[static UUID_BYTES])
+{
+    struct uuid *uuid = calloc(1, sizeof(*uuid));
+
+    if (uuid == NULL)
+        return -ENOMEM;
+    memcpy(uuid->bytes, bytes, UUID_BYTES);
+    resource->uuid = uuid;
+    return 0;
+}
+
+/* Finds it a name. */
+static int begin(struct resource *resource)
+{
+    uint8_t bytes[UUID_BYTES];
+    int result = make(bytes);
+
+    if (result == 0)
+        result = give(resource, bytes);
+    if (result < 0)
+        return result;
+    share(resource);
+    estate_uuid(resource);
+    return 0;
 }
 
 uint32_t uuid_assign(struct gpu *gpu, struct request *request)
@@ -65,30 +94,33 @@ uint32_t uuid_assign(struct gpu *gpu, struct request *request)
         return type;
     if (resource->is_image && resource_picture(resource) == NULL)
         return request_fail(request, -errno, "its pixels have no memory");
-    if (!resource->has_uuid)
-        result = make(resource->uuid);
+    if (resource->uuid == NULL)
+        result = begin(resource);
     if (result < 0)
-        return request_fail(request, result, "the kernel has no random numbers");
-    if (!resource->has_uuid) {
-        share(resource);
-        estate_uuid(resource);
-    }
-    resource->has_uuid = true;
-    writer_put(&request->answer, resource->uuid, sizeof(resource->uuid));
+        return request_fail(request, result,
+                            result == -EAGAIN ? "the kernel has no random numbers"
+                                              : "no UUID could be made");
+    writer_put(&request->answer, resource->uuid->bytes, UUID_BYTES);
     return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
 }
 
-void uuid_restore(struct resource *resource)
+int uuid_restore(struct resource *resource, const uint8_t bytes[static UUID_BYTES], uint32_t record)
 {
-    resource->has_uuid = true;
+    int result = give(resource, bytes);
+
+    if (result < 0)
+        return result;
+    resource->uuid->record = record;
     share(resource);
+    return 0;
 }
 
 void uuid_release(struct resource *resource)
 {
     struct device_host *host = resource->gpu->device.host;
 
-    if (resource->is_shared)
-        host->unshare_object(host, resource->uuid);
-    resource->is_shared = false;
+    if (resource->uuid == NULL || !resource->uuid->is_shared)
+        return;
+    host->unshare_object(host, resource->uuid->bytes);
+    resource->uuid->is_shared = false;
 }

@@ -2,6 +2,11 @@
 #ifndef GPU_UUID_H
 #define GPU_UUID_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UUID_BYTES 16u
+
 struct resource;
 
 /*
@@ -15,8 +20,16 @@ struct resource;
  * has a UUID, and nobody finds it.
  */
 
-/* It had a UUID under the worker before this one: its memory is shared again. */
-void uuid_restore(struct resource *resource);
+struct uuid {
+    uint8_t bytes[UUID_BYTES];
+    uint32_t record; /* see gpu/estate.h */
+    bool is_shared;  /* other devices can have the resource's memory by it */
+};
+
+/* It had the UUID 'bytes' under the worker before this one, who left it in 'record': its memory is
+ * shared again. 0 or -ENOMEM. */
+int uuid_restore(struct resource *resource, const uint8_t bytes[static UUID_BYTES],
+                 uint32_t record);
 /* The resource ends: its memory is shared no more. */
 void uuid_release(struct resource *resource);
 

@@ -6,11 +6,11 @@ FAULTS = [
     ("no unmap on UNREF", "gpu/resource_command.c",
      """    if (resource->state != RESOURCE_MAPPED)
         return unref(request, 0);
-    result = resource_unmap(resource, unref_unmapped, request);
+    result = resource_unmap(request, unref_unmapped);
 """,
      """    if (resource->state != RESOURCE_MAPPED || request != NULL)
         return unref(request, 0);
-    result = resource_unmap(resource, unref_unmapped, request);
+    result = resource_unmap(request, unref_unmapped);
 """, ["blobs"]),
     ("more is shared than the driver allowed", "gpu/uuid.c",
      "    if (resource->memory != 0 && ", "    if (resource->memory == 99 && ", ["gpu_uuid"]),
@@ -69,7 +69,8 @@ FAULTS = [
      "    result = resource_charge(resource, GPU_QUOTA_MEMORY, size);\n", "    result = 0;\n",
      ["gpu_2d"]),
     ("what a resource took is not given back", "gpu/resource.c",
-     "    if (resource->charge != 0)\n", "    if (resource->charge == 1)\n", ["gpu_blob"]),
+     "    if (resource->charged != GPU_QUOTA_COUNT)\n",
+     "    if (resource->charged == GPU_QUOTA_PAGES)\n", ["gpu_blob"]),
     ("a context that goes is still counted", "gpu/context.c",
      "    quota_give(gpu_quota(gpu, GPU_QUOTA_CONTEXTS), 1);\n    gpu_count(gpu);\n",
      "    gpu_count(gpu);\n", ["gpu_context"]),
@@ -89,7 +90,7 @@ FAULTS = [
     ("pages that go stay on their output", "gpu/resource_command.c",
      "    scanout_forget_pages(gpu, resource);\n", "", ["gpu_scanout"]),
     ("a blob may be smaller than what is shown", "gpu/scanout_command.c",
-     "    if (end > resource->size)\n", "    if (end > UINT64_MAX - 1)\n", ["gpu_scanout"]),
+     "    if (end > resource->bytes)\n", "    if (end > UINT64_MAX - 1)\n", ["gpu_scanout"]),
     ("a page flip is told as a part", "gpu/scanout.c",
      "    scanout->untold = true;\n", "", ["gpu_scanout"]),
     ("a flip shows what was copied before it", "gpu/scanout.c",
@@ -145,7 +146,8 @@ FAULTS = [
     ("a caller's list stays changed", "gpu/vulkan_layer/layer_memory.c",
      "    chain_put_back(&exported);\n", "", ["vulkan_layer"]),
     ("guest pages may be fewer than their blob", "gpu/blob.c",
-     " && backing_size(&backing) < resource->size)", " && backing_size(&backing) == 0)",
+     " && backing_size(backing->pins) < resource_size(resource))",
+     " && backing_size(backing->pins) == 0)",
      ["gpu_blob"]),
     ("a blob may be larger than the window", "gpu/blob.c",
      "        blob->size > window)\n", "        blob->size > UINT64_MAX - window)\n",
@@ -158,7 +160,7 @@ FAULTS = [
      "    if (entries->left > (uint64_t)count * sizeof(struct virtio_gpu_mem_entry) ||\n",
      ["gpu_blob"]),
     ("words beyond a blob are touched", "gpu/renderer_memory.c",
-     " || size > resource->size || offset > resource->size - size)", " || size > resource->size)",
+     " || size > resource->bytes || offset > resource->bytes - size)", " || size > resource->bytes)",
      ["gpu_submit"]),
     ("a blob goes while a job works on it", "gpu/renderer_memory.c",
      "        resource->uses++;\n", "        resource->uses += 0;\n", ["gpu_submit"]),

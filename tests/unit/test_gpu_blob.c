@@ -266,11 +266,11 @@ static void neighbouring_pages_are_joined(void **state)
     request.entries[1].addr = request.entries[0].addr + PAGE;
     assert_int_equal(send_guest_blob(f, &request, 3), NODATA);
     resource = resource_find(gpu_of(f), 7);
-    assert_int_equal(backing_count(&resource->backing), 2);
-    assert_true(resource->backing.pins->iov[0].iov_len == 2 * PAGE);
-    assert_ptr_equal(resource->backing.pins->iov[1].iov_base,
+    assert_int_equal(backing_count(resource->pins), 2);
+    assert_true(resource->pins->iov[0].iov_len == 2 * PAGE);
+    assert_ptr_equal(resource->pins->iov[1].iov_base,
                      guest_memory_at(&f->driver.memory, request.entries[2].addr, PAGE));
-    assert_true(backing_size(&resource->backing) == 3 * PAGE);
+    assert_true(backing_size(resource->pins) == 3 * PAGE);
 }
 
 static uint32_t attach(struct gpu_fixture *f, uint32_t id, uint32_t count, uint32_t sent)

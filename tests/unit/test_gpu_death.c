@@ -279,9 +279,9 @@ static uint64_t mix_bytes(uint64_t sum, const uint8_t *bytes, size_t size)
 
 static uint64_t mix_resource(uint64_t sum, const struct resource *r)
 {
-    sum = mix(mix(mix(sum, r->node.id), r->size), r->memory);
+    sum = mix(mix(mix(sum, r->node.id), resource_size(r)), r->memory);
     sum = mix(mix(sum, r->state), r->state == RESOURCE_MAPPED ? r->offset : 0);
-    sum = mix(mix(sum, backing_size(&r->backing)), r->has_uuid);
+    sum = mix(mix(sum, backing_size(r->pins)), r->uuid != NULL);
     for (size_t i = 0; r->is_image && i < (size_t)r->width * r->height * 4; i++)
         sum = mix(sum, r->picture != NULL ? r->picture->data[i] : 0);
     if (r->buffer != NULL)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu_2d.h"
+
+#include "fake_renderer.h"
 #include "heard.h"
 #include "store_fixture.h"
 
@@ -179,7 +181,7 @@ static void all_comes_back(void **state)
     assert_string_equal(context_find(gpu, 3)->name, "a program");
     assert_int_equal(*(uint8_t *)buffer_data(resource_find(gpu, 1)->buffer), 42);
     assert_int_equal(resource_find(gpu, 2)->picture->data[0], 43);
-    assert_int_equal(resource_find(gpu, 2)->backing.pins->size, 16384);
+    assert_int_equal(resource_find(gpu, 2)->pins->size, 16384);
     assert_int_equal(gpu_used(f, GPU_QUOTA_MEMORY), MIB + 64 * 64 * 4);
     assert_int_equal(gpu_used(f, GPU_QUOTA_RESOURCES), 2);
     assert_int_equal(gpu_used(f, GPU_QUOTA_CONTEXTS), 1);
@@ -487,7 +489,8 @@ static void what_cannot_be_is_left_out(void **state)
         const struct resource *resource = resource_find(gpu, id);
 
         if (resource != NULL)
-            assert_true(resource->buffer == NULL || resource->buffer->size >= resource->size);
+            assert_true(resource->buffer == NULL ||
+                        resource->buffer->size >= resource_size(resource));
     }
     assert_true(resource_find(gpu, 111)->is_image);
     assert_null(resource_find(gpu, 0));
@@ -525,6 +528,60 @@ static void an_arena_is_not_shared_out_twice(void **state)
     assert_int_equal(gpu_map(f, 1, MIB), MAP_INFO);
     assert_int_equal(gpu_map(f, 2, 2 * MIB), BAD_PARAMETER); /* it has no memory */
     assert_int_equal(gpu_unref(f, 2), NODATA);
+    gpu_fixture_destroy(f);
+}
+
+static void send_pages(struct gpu_fixture *f, uint32_t id, uint64_t at)
+{
+    struct {
+        struct virtio_gpu_resource_attach_backing attach;
+        struct virtio_gpu_mem_entry entry;
+    } request = {
+        .attach = {.hdr = gpu_header(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, 0),
+                   .resource_id = htole32(id),
+                   .nr_entries = htole32(1)},
+        .entry = {.addr = htole64(at), .length = htole32(4096)},
+    };
+
+    gpu_send(f, 0, &request, sizeof(request), 24);
+}
+
+/* The renderer ends one piece of work, and the driver is answered. Returns the pages that the
+ * store has for the resource then; 0: none. */
+static uint64_t pages_after(struct gpu_fixture *f, struct fake_renderer *fake, const char *work)
+{
+    struct guest_piece piece = {0};
+    uint32_t handle = 0;
+
+    fake_end(fake, work, 0);
+    gpu_loop(f);
+    assert_int_equal(gpu_take(f, 0), NODATA);
+    if (store_next(&left.store, ESTATE_BACKING, &handle))
+        assert_true(store_read_whole(&left.store, handle, &piece, sizeof(piece)));
+    assert_false(store_next(&left.store, ESTATE_BACKING, &handle));
+    return piece.gpa;
+}
+
+/* A driver that gives other pages does not wait for the renderer to have let go of the first. */
+static void pages_are_noted_as_they_are_answered(void **state)
+{
+    struct gpu_fixture *f = go_on(EXPORTER_MEMFD);
+    struct fake_renderer *fake = fake_renderer_add_texture(f, fake_texture(1, BGRA, 16, 16));
+    struct virtio_gpu_ctx_resource detach = gpu_about(VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, 1);
+
+    send_pages(f, 1, PAGES);
+    gpu_send(f, 0, &detach, sizeof(detach), 24);
+    send_pages(f, 1, PAGES + 8192);
+    gpu_loop(f);
+    assert_int_equal(fake->count, 3);
+    assert_int_equal(count_of(ESTATE_BACKING), 0);
+    assert_true(pages_after(f, fake, "attach_backing") == PAGES);
+    assert_true(pages_after(f, fake, "detach_backing") == 0);
+    assert_true(pages_after(f, fake, "attach_backing") == PAGES + 8192);
+    assert_int_equal(resource_find((struct gpu *)f->device, 1)->pins->size, 4096);
+    fake->at_once = true;
+    assert_int_equal(gpu_unref(f, 1), NODATA);
+    assert_int_equal(count_of(ESTATE_BACKING), 0);
     gpu_fixture_destroy(f);
 }
 
@@ -581,6 +638,7 @@ int main(void)
         TEST(deaths_are_counted),
         TEST(what_cannot_be_is_left_out),
         TEST(an_arena_is_not_shared_out_twice),
+        TEST(pages_are_noted_as_they_are_answered),
         TEST(noise_does_no_harm),
     };
 

@@ -586,17 +586,17 @@ static void test_others_resources_are_adopted(void **state)
     struct buffer *buffer = buffer_memfd_create(PAGE);
 
     f->resource.memory = VIRTIO_GPU_BLOB_MEM_GUEST;
-    f->resource.size = PAGE;
+    f->resource.bytes = PAGE;
     assert_int_equal(f->impl->adopt(f->renderer, &f->resource), -EINVAL);
-    f->resource.backing.pins = make_pins();
+    f->resource.pins = make_pins();
     assert_int_equal(f->impl->adopt(f->renderer, &f->resource), 0);
-    assert_int_equal(f->resource.backing.pins->refs, 2);
+    assert_int_equal(f->resource.pins->refs, 2);
     f->impl->destroy_resource(f->renderer, &f->resource, done, f);
     expect(f, 0);
-    assert_int_equal(f->resource.backing.pins->refs, 1);
+    assert_int_equal(f->resource.pins->refs, 1);
     assert_true(fake_virgl_did("blob 9 of 0, 1 pieces;unref 9;"));
-    guest_pins_unref(f->resource.backing.pins);
-    f->resource.backing.pins = NULL;
+    guest_pins_unref(f->resource.pins);
+    f->resource.pins = NULL;
 
     f->resource.memory = VIRTIO_GPU_BLOB_MEM_HOST3D;
     f->resource.buffer = buffer;
