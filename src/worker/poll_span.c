@@ -17,7 +17,9 @@ static void grow(struct poll_span *s)
 
 static void in_vain(struct poll_span *s)
 {
-    if (s->span > 0 && s->doubt < POLL_SPAN_MOST_DOUBT)
+    if (s->span == 0)
+        return;
+    if (s->doubt < POLL_SPAN_MOST_DOUBT)
         s->doubt = 2 * s->doubt + 1;
     s->span = 0;
     s->close = 0;
@@ -43,8 +45,8 @@ void poll_span_came(struct poll_span *s, uint64_t now)
         in_vain(s);
     else if (idle > s->span)
         grow(s);
-    else if (s->doubt > 0)
-        s->doubt--;
+    else
+        s->doubt -= (s->doubt + 3) / 4;
 }
 
 bool poll_span_is_over(const struct poll_span *s, uint64_t now)

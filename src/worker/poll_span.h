@@ -13,7 +13,7 @@
  * more, and there had been no need to sleep. One that was longer than the limit makes it 0: nobody
  * looks then until commands come close together again. Each time that this happens twice as many of
  * them have to: a driver that gets no processor while we look comes close behind every sleep. Each
- * command that was found by looking makes it one less.
+ * command that was found by looking makes it a quarter less.
  */
 struct poll_span {
     uint64_t limit; /* 0: nobody ever looks */
@@ -25,7 +25,7 @@ struct poll_span {
 };
 
 #define POLL_SPAN_FIRST 10000u     /* what it grows to from 0 */
-#define POLL_SPAN_MOST_DOUBT 1023u /* commands */
+#define POLL_SPAN_MOST_DOUBT 4095u /* commands */
 
 void poll_span_init(struct poll_span *s, uint64_t limit);
 /* An answer went out. */

@@ -104,10 +104,43 @@ static void doubt_grows_and_goes(void **state)
         idle_for(LIMIT + 1);
     }
     assert_int_equal(close_ones_until_it_looks(), POLL_SPAN_MOST_DOUBT + 1); /* and no more */
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 30; i++)
         idle_for(POLL_SPAN_FIRST); /* it was right */
     idle_for(LIMIT + 1);
-    assert_int_equal(close_ones_until_it_looks(), 2 * (POLL_SPAN_MOST_DOUBT - 1000) + 2);
+    assert_int_equal(close_ones_until_it_looks(), 2);
+}
+
+/* Three that are found are worth one long look in vain. */
+static void bursts_are_looked_for(void **state)
+{
+    unsigned found = 0;
+
+    begin(LIMIT);
+    for (unsigned i = 0; i < 1000; i++) {
+        for (unsigned n = 0; n < 6; n++) {
+            found += s.span >= 8000;
+            idle_for(8000);
+        }
+        idle_for(16000000);
+    }
+    assert_true(found >= 3000);
+}
+
+/* However long it sleeps in between. */
+static void close_ones_are_counted_on(void **state)
+{
+    begin(LIMIT);
+    for (unsigned n = 0; n < 5; n++) {
+        close_ones_until_it_looks();
+        idle_for(LIMIT + 1);
+    }
+    for (unsigned n = 0; n < 31; n++) {
+        idle_for(1000);
+        idle_for(LIMIT + 1);
+    }
+    assert_int_equal(s.span, 0);
+    idle_for(1000);
+    assert_int_equal(s.span, POLL_SPAN_FIRST);
 }
 
 /* The driver gets our processor when we sleep, and not before. */
@@ -172,6 +205,8 @@ int main(void)
         FD_TEST(it_is_no_longer_than_it_has_to_be),
         FD_TEST(in_vain_is_the_last_time),
         FD_TEST(doubt_grows_and_goes),
+        FD_TEST(bursts_are_looked_for),
+        FD_TEST(close_ones_are_counted_on),
         FD_TEST(a_shared_processor_is_left_to_others),
         FD_TEST(answers_alone_do_not_keep_it_up),
         FD_TEST(nobody_has_it_look_longer),
