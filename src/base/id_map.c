@@ -33,15 +33,23 @@ int id_map_add(struct id_map *map, struct id_node *node)
 
 void id_map_remove(struct id_map *map, struct id_node *node)
 {
+    struct id_node **recent = &map->recent[node->id % ID_MAP_RECENT];
+
+    if (*recent == node)
+        *recent = NULL;
     RB_REMOVE(id_tree, &map->tree, node);
     map->count--;
 }
 
-struct id_node *id_map_find(const struct id_map *map, uint32_t id)
+struct id_node *id_map_search(const struct id_map *map, uint32_t id)
 {
+    struct id_node **recent = (struct id_node **)(uintptr_t)&map->recent[id % ID_MAP_RECENT];
     struct id_node key = {.id = id};
+    struct id_node *node = RB_FIND(id_tree, tree_of(map), &key);
 
-    return RB_FIND(id_tree, tree_of(map), &key);
+    if (node != NULL)
+        __atomic_store_n(recent, node, __ATOMIC_RELAXED);
+    return node;
 }
 
 struct id_node *id_map_first(const struct id_map *map)

@@ -41,6 +41,30 @@ static void things_are_found_by_id(void **state)
     assert_ptr_equal(id_map_find(&map, 5), &twin.node);
 }
 
+/* What was asked for last is found at once: but not what is gone, nor another in its place. */
+static void what_is_gone_is_not_found_again(void **state)
+{
+    struct id_node a = {.id = 5}, b = {.id = 5 + ID_MAP_RECENT}, again = {.id = 5};
+    struct id_map map;
+
+    id_map_init(&map);
+    assert_int_equal(id_map_add(&map, &a), 0);
+    assert_int_equal(id_map_add(&map, &b), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_ptr_equal(id_map_find(&map, 5), &a);
+        assert_ptr_equal(id_map_find(&map, b.id), &b);
+        assert_null(id_map_find(&map, 5 + 2 * ID_MAP_RECENT));
+    }
+    id_map_remove(&map, &a); /* b was asked for behind it */
+    assert_null(id_map_find(&map, 5));
+    assert_ptr_equal(id_map_find(&map, b.id), &b);
+    assert_int_equal(id_map_add(&map, &again), 0);
+    assert_ptr_equal(id_map_find(&map, 5), &again);
+    id_map_remove(&map, &again);
+    assert_null(id_map_find(&map, 5));
+    assert_ptr_equal(id_map_find(&map, b.id), &b);
+}
+
 #define MANY 2000u
 
 static void many_ids_stay_in_order(void **state)
@@ -72,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(things_are_found_by_id),
+        FD_TEST(what_is_gone_is_not_found_again),
         FD_TEST(many_ids_stay_in_order),
     };
 
