@@ -220,7 +220,7 @@ static uint32_t check_map(struct gpu *gpu, struct request *request, struct resou
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "the guest has no window");
     if (resource->state != RESOURCE_UNMAPPED)
         return invalid(request, "the resource is mapped");
-    if (offset % units_page_size() != 0 || resource->buffer->size > window ||
+    if ((offset & (units_page_size() - 1)) != 0 || resource->buffer->size > window ||
         offset > window - resource->buffer->size)
         return invalid(request, "the place is not page aligned, or not in the window");
     return VIRTIO_GPU_RESP_OK_NODATA;

@@ -72,13 +72,18 @@ static const struct command commands[] = {
     CURSOR(MOVE_CURSOR, cursor_move),
 };
 
-const struct command *command_find(uint32_t type)
+static inline const struct command *row_of(uint32_t type)
 {
     size_t slot = SLOT(type);
 
     if (slot >= sizeof(commands) / sizeof(commands[0]) || commands[slot].type != type)
         return NULL;
     return commands[slot].run != NULL ? &commands[slot] : NULL;
+}
+
+const struct command *command_find(uint32_t type)
+{
+    return row_of(type);
 }
 
 static uint32_t command_check(struct gpu *gpu, struct request *request,
@@ -110,7 +115,7 @@ static uint32_t command_check(struct gpu *gpu, struct request *request,
 
 uint32_t command_run(struct gpu *gpu, struct request *request)
 {
-    const struct command *command = command_find(request->type);
+    const struct command *command = row_of(request->type);
     uint32_t type = command_check(gpu, request, command);
 
     return request_answer_is_error(type) ? type : command->run(gpu, request);

@@ -5,7 +5,7 @@
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 
-uint32_t command_resource_peek(struct gpu *gpu, struct request *request, struct resource **resource)
+static inline uint32_t peek(struct gpu *gpu, struct request *request, struct resource **resource)
 {
     uint32_t id = reader_u32(&request->args);
 
@@ -18,9 +18,14 @@ uint32_t command_resource_peek(struct gpu *gpu, struct request *request, struct 
                           "there is no resource %u", id);
 }
 
+uint32_t command_resource_peek(struct gpu *gpu, struct request *request, struct resource **resource)
+{
+    return peek(gpu, request, resource);
+}
+
 uint32_t command_resource_find(struct gpu *gpu, struct request *request, struct resource **resource)
 {
-    uint32_t type = command_resource_peek(gpu, request, resource);
+    uint32_t type = peek(gpu, request, resource);
 
     if (request_answer_is_error(type) || !resource_is_busy(*resource))
         return type;

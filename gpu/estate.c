@@ -15,11 +15,6 @@ _Static_assert(sizeof(((struct estate_cursor *)NULL)->pixels) ==
                    sizeof(((struct sink_cursor *)NULL)->pixels),
                "the pointer's picture");
 
-bool estate_is_told(const struct gpu *gpu)
-{
-    return gpu->estate.store != NULL && !gpu->estate.muted;
-}
-
 /* The resource's place on the shelf is free once its record is erased. */
 static void drop_later(struct estate *estate, uint64_t *key)
 {
@@ -80,7 +75,7 @@ void estate_resource(struct resource *resource)
     struct estate_resource record;
     int fd = descriptor_of(resource);
 
-    if (!estate_is_told(gpu))
+    if (!estate_is_told(&gpu->estate))
         return;
     if (fd >= 0 && own->key == 0)
         own->key = shelf_put(gpu->estate.shelf, fd);
@@ -114,7 +109,7 @@ void estate_resource_gone(struct resource *resource)
 
     if (resource->buffer != NULL && resource->buffer->kind == BUFFER_ARENA)
         arena_track(resource->buffer, NULL);
-    if (!estate_is_told(resource->gpu))
+    if (!estate_is_told(&resource->gpu->estate))
         return;
     if (resource->uuid != NULL)
         store_erase(estate->store, &resource->uuid->record);
@@ -125,7 +120,7 @@ void estate_resource_gone(struct resource *resource)
 
 void estate_backing(struct resource *resource, struct backing *backing)
 {
-    bool told = estate_is_told(resource->gpu);
+    bool told = estate_is_told(&resource->gpu->estate);
 
     if (told && (backing == NULL || resource->pins == NULL))
         store_erase(resource->gpu->estate.store, &resource->estate.backing);
@@ -139,14 +134,14 @@ void estate_backing(struct resource *resource, struct backing *backing)
 
 void estate_mapping(struct resource *resource)
 {
-    if (estate_is_told(resource->gpu))
+    if (estate_is_told(&resource->gpu->estate))
         store_set(resource->gpu->estate.store, resource->estate.resource,
                   offsetof(struct estate_resource, place), place_in_window(resource));
 }
 
 void estate_uuid(struct resource *resource)
 {
-    if (estate_is_told(resource->gpu))
+    if (estate_is_told(&resource->gpu->estate))
         store_replace(resource->gpu->estate.store, ESTATE_UUID, resource->node.id,
                       resource->uuid->bytes, sizeof(resource->uuid->bytes),
                       &resource->uuid->record);
@@ -158,7 +153,7 @@ void estate_context(struct context *context)
 {
     struct estate_context record = {.capset = context->capset};
 
-    if (!estate_is_told(context->gpu))
+    if (!estate_is_told(&context->gpu->estate))
         return;
     memcpy(record.name, context->name, sizeof(context->name));
     store_replace(context->gpu->estate.store, ESTATE_CONTEXT, context->node.id, &record,
@@ -167,7 +162,7 @@ void estate_context(struct context *context)
 
 void estate_context_gone(struct context *context)
 {
-    if (estate_is_told(context->gpu))
+    if (estate_is_told(&context->gpu->estate))
         store_erase(context->gpu->estate.store, &context->record);
 }
 
@@ -176,7 +171,7 @@ void estate_attachment(struct attachment *attachment)
     struct gpu *gpu = attachment->context->gpu;
     struct estate_attachment record = {attachment->node.id, attachment->count};
 
-    if (estate_is_told(gpu))
+    if (estate_is_told(&gpu->estate))
         store_replace(gpu->estate.store, ESTATE_ATTACHMENT, attachment->context->node.id, &record,
                       sizeof(record), &attachment->record);
 }
@@ -185,7 +180,7 @@ void estate_attachment_gone(struct attachment *attachment)
 {
     struct gpu *gpu = attachment->context->gpu;
 
-    if (estate_is_told(gpu))
+    if (estate_is_told(&gpu->estate))
         store_erase(gpu->estate.store, &attachment->record);
 }
 
@@ -197,7 +192,7 @@ void estate_scanout(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_scanout record;
 
-    if (!estate_is_told(display->gpu))
+    if (!estate_is_told(&display->gpu->estate))
         return;
     if (scanout->resource == NULL) {
         store_erase(estate->store, &estate->scanouts[output]);
@@ -231,7 +226,7 @@ void estate_cursor(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_cursor record;
 
-    if (!estate_is_told(display->gpu))
+    if (!estate_is_told(&display->gpu->estate))
         return;
     if (!cursor->visible) {
         store_erase(estate->store, &estate->cursors[output]);
@@ -249,7 +244,7 @@ void estate_cursor_place(struct display *display, unsigned output)
 {
     struct estate *estate = &display->gpu->estate;
 
-    if (estate_is_told(display->gpu) && estate->cursors[output] != 0)
+    if (estate_is_told(&display->gpu->estate) && estate->cursors[output] != 0)
         __atomic_store_n(store_word(estate->store, estate->cursors[output],
                                     offsetof(struct estate_cursor, place)),
                          place_of(&display->cursors[output]), __ATOMIC_RELEASE);
@@ -260,7 +255,7 @@ void estate_outputs(struct display *display)
     struct estate *estate = &display->gpu->estate;
     struct estate_outputs record = {.count = display->count};
 
-    if (!estate_is_told(display->gpu))
+    if (!estate_is_told(&display->gpu->estate))
         return;
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         record.modes[i].width = display->outputs[i].mode.width;

@@ -175,7 +175,10 @@ void estate_outputs(struct display *display);
 /* ---- for estate_request.c ---- */
 
 /* Whether facts are noted. */
-bool estate_is_told(const struct gpu *gpu);
+static inline bool estate_is_told(const struct estate *estate)
+{
+    return estate->store != NULL && !estate->muted;
+}
 
 /* ---- requests: gpu/estate_request.c ---- */
 

@@ -28,12 +28,13 @@ static void commit(struct request *request)
 
 void estate_commit(struct request *request, bool waits)
 {
-    if (estate_is_told(request->gpu) && request->record == 0 &&
+    if (estate_is_told(&request->gpu->estate) && request->record == 0 &&
         (waits || store_is_changed(request->gpu->estate.store)))
         commit(request);
 }
 
-static bool recall(struct request *request, uint32_t *type)
+/* Apart from what most requests come to. */
+static __attribute__((noinline)) bool recall(struct request *request, uint32_t *type)
 {
     uint8_t bytes[STORE_MAX_ANSWER];
     struct store_answer answer;
@@ -48,21 +49,21 @@ static bool recall(struct request *request, uint32_t *type)
 
 bool estate_recall(struct request *request, uint32_t *type)
 {
-    return request->chain->again && request->tag != 0 && estate_is_told(request->gpu) &&
+    return request->chain->again && request->tag != 0 && estate_is_told(&request->gpu->estate) &&
            recall(request, type);
 }
 
 void estate_over(struct request *request)
 {
-    if (request->record != 0 && estate_is_told(request->gpu))
+    if (request->record != 0 && estate_is_told(&request->gpu->estate))
         store_answered(request->gpu->estate.store, &request->record);
     request->record = 0;
 }
 
 bool estate_is_poison(const struct request *request)
 {
-    return death_count_is_poison(&request->gpu->estate.deaths,
-                                 request->chain->again ? request->tag : 0);
+    return request->chain->again &&
+           death_count_is_poison(&request->gpu->estate.deaths, request->tag);
 }
 
 void estate_runs(const struct request *request)

@@ -52,7 +52,7 @@ static bool is_waiting(enum request_state state)
     return state == REQUEST_AGAIN || state == REQUEST_READY;
 }
 
-static void enter(struct request *request, enum request_state state)
+static inline void enter(struct request *request, enum request_state state)
 {
     struct hand *hand = request->hand;
 
@@ -95,7 +95,7 @@ void hand_fence(struct request *request)
 }
 
 /* A request whose ring began anew has nobody who waits for it. */
-static void wait_for_turn(struct request *request, enum request_state state)
+static inline void wait_for_turn(struct request *request, enum request_state state)
 {
     if (request->chain == NULL) {
         hand_drop(request);

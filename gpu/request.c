@@ -109,27 +109,6 @@ void request_park(struct request *request, struct request_list *list)
     TAILQ_INSERT_TAIL(list, request, parked);
 }
 
-void request_unpark(struct request *request)
-{
-    if (request->parked_in != NULL)
-        TAILQ_REMOVE(request->parked_in, request, parked);
-    request->parked_in = NULL;
-}
-
-void request_unfence(struct request *request)
-{
-    if (request->timeline != NULL)
-        TAILQ_REMOVE(request->timeline, request, fenced);
-    request->timeline = NULL;
-}
-
-void request_forget_resource(struct request *request)
-{
-    if (request->resource != NULL)
-        request->let_go(request->resource);
-    request->resource = NULL;
-}
-
 uint32_t request_write_answer(struct request *request, struct guest_memory *memory, uint32_t type)
 {
     struct virtio_gpu_ctrl_hdr *header = &request->reply.header;

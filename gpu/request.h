@@ -105,11 +105,28 @@ void request_finish(struct request *request);
 /* Puts it at the end of a row of requests that wait to be done again; takes it out, if it is in
  * one. */
 void request_park(struct request *request, struct request_list *list);
-void request_unpark(struct request *request);
+static inline void request_unpark(struct request *request)
+{
+    if (request->parked_in != NULL)
+        TAILQ_REMOVE(request->parked_in, request, parked);
+    request->parked_in = NULL;
+}
+
 /* Takes it out of its timeline, if it is in one. */
-void request_unfence(struct request *request);
+static inline void request_unfence(struct request *request)
+{
+    if (request->timeline != NULL)
+        TAILQ_REMOVE(request->timeline, request, fenced);
+    request->timeline = NULL;
+}
+
 /* Forgets the resource that it named. */
-void request_forget_resource(struct request *request);
+static inline void request_forget_resource(struct request *request)
+{
+    if (request->resource != NULL)
+        request->let_go(request->resource);
+    request->resource = NULL;
+}
 
 /* Writes the answer 'type', with the payload if it is an OK, into the chain. Returns the bytes
  * written: 0 when the chain has no room for a header. */

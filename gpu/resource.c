@@ -82,30 +82,10 @@ void resource_destroy(struct resource *resource)
     resource_release(resource);
 }
 
-void resource_hold(struct resource *resource)
-{
-    resource->holds++;
-}
-
 void resource_release(struct resource *resource)
 {
     if (--resource->holds == 0)
         free(resource);
-}
-
-bool resource_is_busy(const struct resource *resource)
-{
-    return resource->making || resource->leaving || resource->uses > 0 ||
-           resource->state == RESOURCE_MAPPING || resource->state == RESOURCE_UNMAPPING;
-}
-
-void resource_name(struct resource *resource, struct request *request)
-{
-    if (resource != NULL)
-        resource_hold(resource);
-    request_forget_resource(request);
-    request->resource = resource;
-    request->let_go = resource_release;
 }
 
 void resource_park(struct resource *resource, struct request *request)

@@ -73,16 +73,33 @@ struct resource *resource_create(struct gpu *gpu, uint32_t id);
  * (any more): see resource_command_end. */
 void resource_destroy(struct resource *resource);
 /* Keeps the struct readable, and no longer. */
-void resource_hold(struct resource *resource);
+static inline void resource_hold(struct resource *resource)
+{
+    resource->holds++;
+}
+
 void resource_release(struct resource *resource);
 /* Names the resource that a request works on: it stays readable (see 'gone') until the request is
  * over, or names another. Takes NULL. */
-void resource_name(struct resource *resource, struct request *request);
+static inline void resource_name(struct resource *resource, struct request *request)
+{
+    if (resource != NULL)
+        resource_hold(resource);
+    request_forget_resource(request);
+    request->resource = resource;
+    request->let_go = resource_release;
+}
+
 /* The resource with that id, or NULL. */
 struct resource *resource_find(struct gpu *gpu, uint32_t id);
 
 /* Whether something of it is under way that what comes next has to wait for. */
-bool resource_is_busy(const struct resource *resource);
+static inline bool resource_is_busy(const struct resource *resource)
+{
+    return resource->making || resource->leaving || resource->uses > 0 ||
+           resource->state == RESOURCE_MAPPING || resource->state == RESOURCE_UNMAPPING;
+}
+
 /* Has a request wait, behind those that wait already, until the resource is not busy: then it is
  * done again from its beginning (hand_again). */
 void resource_park(struct resource *resource, struct request *request);

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-#define ANSWERING (UINT64_C(1) << 32)
-
-/* Stores in the order of the program, as someone sees them who looks after a death. */
-static void put(uint64_t *at, uint64_t value)
-{
-    __atomic_store_n(at, value, __ATOMIC_RELEASE);
-}
-
 static uint64_t get(const uint64_t *at)
 {
     return __atomic_load_n(at, __ATOMIC_ACQUIRE);
@@ -31,10 +23,10 @@ void ring_record_begin(struct ring_record *record, const struct ring_place *plac
 {
     uint64_t taken = far_ahead(record, base);
 
-    put(&record->since, taken);
-    put(&record->answering, 0);
+    ring_record_put(&record->since, taken);
+    ring_record_put(&record->answering, 0);
     record->place = *place;
-    put(&record->taken, taken);
+    ring_record_put(&record->taken, taken);
 }
 
 void ring_record_void(struct ring_record *record)
@@ -52,29 +44,9 @@ bool ring_record_matches(const struct ring_record *record, const struct ring_pla
            record->place.avail == place->avail && record->place.used == place->used;
 }
 
-void ring_record_take(struct ring_record *record, uint16_t head)
-{
-    uint64_t next = record->taken + 1;
-
-    put(&record->flights[head % RING_RECORD_HEADS], next);
-    put(&record->taken, next);
-}
-
-void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used)
-{
-    put(&record->answering, ANSWERING | (uint64_t)used << 16 | head);
-}
-
-void ring_record_answered(struct ring_record *record, uint16_t head)
-{
-    put(&record->flights[head % RING_RECORD_HEADS], 0);
-    /* Not before: the head may be taken again, and be in flight with the same used index. */
-    put(&record->answering, 0);
-}
-
 void ring_record_drop(struct ring_record *record, uint16_t head)
 {
-    put(&record->flights[head % RING_RECORD_HEADS], 0);
+    ring_record_put(&record->flights[head % RING_RECORD_HEADS], 0);
 }
 
 static bool in_flight(const struct ring_record *record, unsigned head)
@@ -92,7 +64,7 @@ void ring_record_settle(struct ring_record *record, uint16_t used)
         return;
     if ((uint16_t)(answering >> 16) == used)
         ring_record_drop(record, (uint16_t)answering);
-    put(&record->answering, 0);
+    ring_record_put(&record->answering, 0);
 }
 
 uint16_t ring_record_base(const struct ring_record *record)

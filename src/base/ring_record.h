@@ -41,6 +41,14 @@ struct ring_record {
     uint64_t flights[RING_RECORD_HEADS]; /* by head; 0, or 1 + 'taken' when it was taken */
 };
 
+#define RING_RECORD_ANSWERING (UINT64_C(1) << 32)
+
+/* Stores in the order of the program, as someone sees them who looks after a death. */
+static inline void ring_record_put(uint64_t *at, uint64_t value)
+{
+    __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+
 /* A queue at 'place' begins at entry 'base' with nothing in flight. */
 void ring_record_begin(struct ring_record *record, const struct ring_place *place, uint16_t base);
 /* Forgets what is in flight; the base stays. */
@@ -50,16 +58,33 @@ bool ring_record_matches(const struct ring_record *record, const struct ring_pla
                          uint16_t base);
 
 /* The request 'head' was taken from the next entry of the available ring. */
-void ring_record_take(struct ring_record *record, uint16_t head);
+static inline void ring_record_take(struct ring_record *record, uint16_t head)
+{
+    uint64_t next = record->taken + 1;
+
+    ring_record_put(&record->flights[head % RING_RECORD_HEADS], next);
+    ring_record_put(&record->taken, next);
+}
+
 /* A number that no other request of the queue has or had, for one in flight. */
 static inline uint64_t ring_record_tag(const struct ring_record *record, uint16_t head)
 {
     return record->flights[head % RING_RECORD_HEADS];
 }
 /* The answer to 'head' will be shown to the driver when the used index becomes 'used'. */
-void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used);
+static inline void ring_record_answer(struct ring_record *record, uint16_t head, uint16_t used)
+{
+    ring_record_put(&record->answering, RING_RECORD_ANSWERING | (uint64_t)used << 16 | head);
+}
+
 /* It has been shown. */
-void ring_record_answered(struct ring_record *record, uint16_t head);
+static inline void ring_record_answered(struct ring_record *record, uint16_t head)
+{
+    ring_record_put(&record->flights[head % RING_RECORD_HEADS], 0);
+    /* Not before: the head may be taken again, and be in flight with the same used index. */
+    ring_record_put(&record->answering, 0);
+}
+
 /* 'head' will not be answered. */
 void ring_record_drop(struct ring_record *record, uint16_t head);
 

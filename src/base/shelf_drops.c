@@ -22,7 +22,7 @@ void shelf_drops_add(struct shelf_drops *drops, uint64_t *key)
     *key = 0;
 }
 
-void shelf_drops_carry_out(struct shelf_drops *drops)
+void shelf_drops_carry_out_all(struct shelf_drops *drops)
 {
     for (unsigned i = 0; i < drops->count; i++)
         shelf_drop(drops->shelf, drops->keys[i]);

@@ -22,7 +22,12 @@ void shelf_drops_init(struct shelf_drops *drops, struct shelf *shelf);
 bool shelf_drops_is_full(const struct shelf_drops *drops);
 /* It is to be dropped; nothing for 0. Sets *key to 0. Not when it is full. */
 void shelf_drops_add(struct shelf_drops *drops, uint64_t *key);
-/* The records are erased: drops all. */
-void shelf_drops_carry_out(struct shelf_drops *drops);
+/* The records are erased: drops all, of which there mostly are none. */
+void shelf_drops_carry_out_all(struct shelf_drops *drops);
+static inline void shelf_drops_carry_out(struct shelf_drops *drops)
+{
+    if (drops->count > 0)
+        shelf_drops_carry_out_all(drops);
+}
 
 #endif

@@ -449,16 +449,6 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
     return chain;
 }
 
-bool virtqueue_running(const struct virtqueue *queue)
-{
-    return queue->started && queue->enabled && !queue->broken;
-}
-
-bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain)
-{
-    return chain->generation == queue->generation;
-}
-
 /* Takes 'chain' out of what is in flight. Returns whether the driver waits for it. */
 static bool chain_land(struct virtqueue *queue, const struct chain *chain)
 {

@@ -112,10 +112,18 @@ bool virtqueue_look(struct virtqueue *queue);
 void virtqueue_push(struct virtqueue *queue, struct chain *chain, uint32_t written);
 /* Whether requests may be taken and given back: it is started, enabled and not broken. An answer
  * that is ready while it does not run is kept by the device until it does. */
-bool virtqueue_running(const struct virtqueue *queue);
+static inline bool virtqueue_running(const struct virtqueue *queue)
+{
+    return queue->started && queue->enabled && !queue->broken;
+}
+
 /* Whether the driver still waits for 'chain', which was taken from 'queue': it may be given back
  * once the queue runs. Where not, it is to be dropped (virtqueue_drop). */
-bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain);
+static inline bool virtqueue_holds(const struct virtqueue *queue, const struct chain *chain)
+{
+    return chain->generation == queue->generation;
+}
+
 /* Forgets a chain. A driver that still waits for it never gets it back. */
 void virtqueue_drop(struct virtqueue *queue, struct chain *chain);
 /* Whether the driver wants to be called for what was pushed since the last time this said so. */

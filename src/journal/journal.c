@@ -133,20 +133,6 @@ void journal_rings_void(struct journal *journal)
         ring_record_void(&journal->page->rings[i].record);
 }
 
-void journal_runs(struct journal_running *running, const struct journal_running *what)
-{
-    if (running == NULL)
-        return;
-    __atomic_store_n(&running->tag, 0, __ATOMIC_RELEASE);
-    if (what == NULL)
-        return;
-    running->life = what->life;
-    running->type = what->type;
-    running->context = what->context;
-    running->resource = what->resource;
-    __atomic_store_n(&running->tag, what->tag, __ATOMIC_RELEASE);
-}
-
 /* -ENOSPC when all are in use. */
 static int free_slot(struct journal *journal)
 {

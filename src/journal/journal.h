@@ -55,7 +55,19 @@ struct journal_running {
 };
 
 /* 'what' is carried out from now on; NULL: nothing is. Nothing for a NULL 'running'. */
-void journal_runs(struct journal_running *running, const struct journal_running *what);
+static inline void journal_runs(struct journal_running *running, const struct journal_running *what)
+{
+    if (running == NULL)
+        return;
+    __atomic_store_n(&running->tag, 0, __ATOMIC_RELEASE);
+    if (what == NULL)
+        return;
+    running->life = what->life;
+    running->type = what->type;
+    running->context = what->context;
+    running->resource = what->resource;
+    __atomic_store_n(&running->tag, what->tag, __ATOMIC_RELEASE);
+}
 
 struct journal_page {
     uint64_t magic;

@@ -146,11 +146,6 @@ static uint32_t chain_write(struct store *store, uint32_t id, const void *bytes,
     return first;
 }
 
-uint64_t *store_word(struct store *store, uint32_t handle, size_t at)
-{
-    return (uint64_t *)(void *)(cell_at(store, handle)->bytes + at);
-}
-
 /* ---- changes ---- */
 
 static struct store_word *words_of(struct change *change)
@@ -168,20 +163,20 @@ static void *answer_of(struct change *change)
     return changes_of(change) + change->head.count;
 }
 
-static size_t change_size(const struct change_head *head)
+static inline size_t change_size(size_t word_count, size_t count, size_t answer_size)
 {
-    return sizeof(*head) + head->word_count * sizeof(struct store_word) +
-           head->count * sizeof(struct store_change) + head->answer_size;
+    return sizeof(struct change_head) + word_count * sizeof(struct store_word) +
+           count * sizeof(struct store_change) + answer_size;
 }
 
-static inline void carry_out(struct store *store, const struct store_change *changes,
+static inline void carry_out(struct store_cell *cells, const struct store_change *changes,
                              unsigned count, const struct store_word *words, unsigned word_count)
 {
-    for (unsigned i = 0; i < word_count; i++)
-        __atomic_store_n(store_word(store, words[i].cell, words[i].at), words[i].value,
+    for (const struct store_word *word = words; word < words + word_count; word++)
+        __atomic_store_n((uint64_t *)(void *)(cells[word->cell].bytes + word->at), word->value,
                          __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < count; i++)
-        set(&cell_at(store, changes[i].cell)->kind, changes[i].kind);
+    for (const struct store_change *change = changes; change < changes + count; change++)
+        set(&cells[change->cell].kind, change->kind);
 }
 
 static void free_erased(struct store *store, unsigned count)
@@ -192,67 +187,69 @@ static void free_erased(struct store *store, unsigned count)
 }
 
 /* Puts together what is to be carried out, at 'change', which has room for it. */
-static inline void change_fill(struct store *store, const struct change_head *head,
-                               const struct store_answer *answer, struct change *change)
+static inline void change_fill(const struct store *store, const struct store_answer *answer,
+                               struct change *change)
 {
-    change->head = *head;
-    for (unsigned i = 0; i < head->word_count; i++)
-        words_of(change)[i] = store->words[i];
-    for (unsigned i = 0; i < head->count; i++)
-        changes_of(change)[i] = store->changes[i];
-    if (head->answer_size > 0)
-        memcpy(answer_of(change), answer->bytes, head->answer_size);
+    struct store_word *words = words_of(change);
+    struct store_change *changes;
+
+    change->head = (struct change_head){
+        .tag = answer->tag,
+        .type = answer->type,
+        .answer_size = (uint8_t)answer->size,
+        .count = (uint8_t)store->count,
+        .word_count = (uint8_t)store->word_count,
+    };
+    for (unsigned i = 0; i < store->word_count; i++)
+        *words++ = store->words[i];
+    changes = (struct store_change *)(void *)words;
+    for (unsigned i = 0; i < store->count; i++)
+        *changes++ = store->changes[i];
+    if (answer->size > 0)
+        memcpy(changes, answer->bytes, answer->size);
 }
 
-static __attribute__((noinline)) uint32_t change_write_long(struct store *store,
-                                                            const struct change_head *head,
-                                                            const struct store_answer *answer)
+static __attribute__((noinline)) uint32_t
+change_write_long(struct store *store, const struct store_answer *answer, size_t size)
 {
     struct change change;
 
-    change_fill(store, head, answer, &change);
-    return chain_write(store, 0, &change, change_size(head));
+    change_fill(store, answer, &change);
+    return chain_write(store, 0, &change, size);
 }
 
 /* The record of what is to be carried out, not valid yet. 0: no room. */
 static inline uint32_t change_write(struct store *store, const struct store_answer *answer)
 {
-    struct change_head head = {.count = (uint8_t)store->count,
-                               .word_count = (uint8_t)store->word_count};
-    size_t size;
+    size_t size = change_size(store->word_count, store->count, answer->size);
     uint32_t index;
 
-    if (answer != NULL) {
-        head.tag = answer->tag;
-        head.type = answer->type;
-        head.answer_size = (uint8_t)answer->size;
-    }
-    size = change_size(&head);
     if (size > STORE_CELL_BYTES)
-        return change_write_long(store, &head, answer);
+        return change_write_long(store, answer, size);
     index = cell_new(store, 0, size);
     if (index != 0)
-        change_fill(store, &head, answer, (struct change *)(void *)cell_at(store, index)->bytes);
+        change_fill(store, answer, (struct change *)(void *)cell_at(store, index)->bytes);
     return index;
 }
 
 uint32_t store_commit(struct store *store, const struct store_answer *answer)
 {
+    static const struct store_answer none;
+    struct store_cell *cells = store->cells;
     bool told = answer != NULL && answer->tag != 0;
-    unsigned count, word_count;
+    unsigned changes;
     uint32_t index = 0;
 
     keep_up(store);
-    count = store->count;
-    word_count = store->word_count;
-    if (told || count + word_count > 1)
-        index = change_write(store, told ? answer : NULL);
-    if (index != 0 && count + word_count > 0)
-        set(&cell_at(store, index)->kind, CHANGE);
-    carry_out(store, store->changes, count, store->words, word_count);
+    changes = store->count + store->word_count;
+    if (told || changes > 1)
+        index = change_write(store, told ? answer : &none);
+    if (index != 0 && changes > 0)
+        set(&cells[index].kind, CHANGE);
+    carry_out(cells, store->changes, store->count, store->words, store->word_count);
     if (index != 0)
-        set(&cell_at(store, index)->kind, told ? ANSWER : 0);
-    free_erased(store, count);
+        set(&cells[index].kind, told ? ANSWER : 0);
+    free_erased(store, store->count);
     store->count = store->word_count = 0;
     if (told || index == 0)
         return index;
@@ -419,7 +416,8 @@ static bool change_read(const struct store *store, uint32_t index, struct change
 
     return size >= sizeof(*head) && head->count <= STORE_MAX_CHANGES &&
            head->word_count <= STORE_MAX_CHANGES && head->answer_size <= STORE_MAX_ANSWER &&
-           size == change_size(head) && store_size(store, index) == size;
+           size == change_size(head->word_count, head->count, head->answer_size) &&
+           store_size(store, index) == size;
 }
 
 uint32_t store_find_answer(const struct store *store, uint64_t tag, struct store_answer *answer,
@@ -490,7 +488,7 @@ static void finish_change(struct store *store, uint32_t index)
     bool good = change_read(store, index, &change) && change_good(store, &change, index);
 
     if (good)
-        carry_out(store, changes_of(&change), change.head.count, words_of(&change),
+        carry_out(store->cells, changes_of(&change), change.head.count, words_of(&change),
                   change.head.word_count);
     else
         log_stranger("A change in the journal is damaged, and is left out.");

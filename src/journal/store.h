@@ -112,7 +112,10 @@ void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *
 void store_set(struct store *store, uint32_t handle, size_t at, uint64_t value);
 /* A word of the same kind: it may be changed in place at any time, by one store with release. Valid
  * until the record is erased. */
-uint64_t *store_word(struct store *store, uint32_t handle, size_t at);
+static inline uint64_t *store_word(const struct store *store, uint32_t handle, size_t at)
+{
+    return (uint64_t *)(void *)(store->cells[handle].bytes + at);
+}
 /* Makes the changes since the last commit valid at once, and the answer with them. Returns the
  * handle of the answer, to be erased when it was given; 0 without a tag, or when there was no room
  * for it: then the changes are made one by one. */
