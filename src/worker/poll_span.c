@@ -23,6 +23,26 @@ static void in_vain(struct poll_span *s)
         s->doubt = 2 * s->doubt + 1;
     s->span = 0;
     s->close = 0;
+    s->behind = false;
+}
+
+/* Whoever comes close behind a sleep, and again behind a longer one, waits for us to sleep. */
+static void missed(struct poll_span *s, uint64_t late)
+{
+    bool behind = s->span > 0 && late < POLL_SPAN_BEHIND;
+
+    if (behind && s->behind) {
+        in_vain(s);
+        return;
+    }
+    s->behind = behind;
+    grow(s);
+}
+
+static void found(struct poll_span *s)
+{
+    s->doubt -= (s->doubt + 3) / 4;
+    s->behind = false;
 }
 
 /* Answers may follow each other with no command between them: then none came for that long. */
@@ -44,9 +64,9 @@ void poll_span_came(struct poll_span *s, uint64_t now)
     if (idle > s->limit)
         in_vain(s);
     else if (idle > s->span)
-        grow(s);
+        missed(s, idle - s->span);
     else
-        s->doubt -= (s->doubt + 3) / 4;
+        found(s);
 }
 
 bool poll_span_is_over(const struct poll_span *s, uint64_t now)

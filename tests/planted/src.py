@@ -173,6 +173,8 @@ FAULTS = [
      "    if (idle > s->limit)\n", "    if (idle > s->limit && s->limit == 0)\n", ["poll_span"]),
     ("looking in vain raises no doubt", "src/worker/poll_span.c",
      "        s->doubt = 2 * s->doubt + 1;\n", "        s->doubt = 0;\n", ["poll_span"]),
+    ("a driver that waits for our sleep is looked for", "src/worker/poll_span.c",
+     "    if (behind && s->behind) {\n", "    if (behind && s->limit == 0) {\n", ["poll_span"]),
     ("a cut list of descriptors is taken", "src/base/fd.c",
      "    if (!fits || (message.msg_flags & MSG_CTRUNC) != 0) {\n", "    if (list == NULL) {\n",
      ["fd"]),

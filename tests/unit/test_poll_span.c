@@ -154,7 +154,7 @@ static void a_shared_processor_is_left_to_others(void **state)
         looked += s.span;
         idle_for(s.span + 5000);
     }
-    assert_true(looked / commands < 1000);
+    assert_true(looked / commands < 50);
 }
 
 /* A device may answer on and on while its driver asks for nothing. */
