@@ -13,24 +13,6 @@
 #include "buffer/arena_bytes.h"
 #include "buffer/mapped.h"
 
-struct arena_buffer {
-    struct buffer base;
-    struct arena *arena;
-    struct range loan; /* its place, while 'placed' */
-    bool placed;
-    bool pinned;
-    int slot;       /* see arena_slot */
-    int parked_fd;  /* owned; -1 when placed, and as long as it has no bytes but zeros */
-    uint64_t key;   /* of that, on the shelf; 0: it is not there */
-    uint64_t *word; /* see arena_track; NULL: nobody wants to know */
-    void *parked;   /* mapped when somebody asks for the bytes of a parked buffer */
-};
-
-static struct arena_buffer *of_buffer(const struct buffer *buffer)
-{
-    return (struct arena_buffer *)(uintptr_t)buffer;
-}
-
 static struct arena_buffer *of_loan(struct range *loan)
 {
     return (struct arena_buffer *)(void *)((char *)loan - offsetof(struct arena_buffer, loan));
@@ -101,8 +83,8 @@ static void note(struct arena_buffer *buffer)
 
 void arena_track(struct buffer *base, uint64_t *word)
 {
-    of_buffer(base)->word = word;
-    note(of_buffer(base));
+    arena_buffer_of(base)->word = word;
+    note(arena_buffer_of(base));
 }
 
 /* Gives a buffer without a place a memfd for its bytes, unless it has one. */
@@ -183,7 +165,7 @@ static int unpark(struct arena_buffer *buffer)
 
 static void *arena_data(struct buffer *base)
 {
-    struct arena_buffer *buffer = of_buffer(base);
+    struct arena_buffer *buffer = arena_buffer_of(base);
     int ret;
 
     if (buffer->placed)
@@ -203,7 +185,7 @@ static void *arena_data(struct buffer *base)
 
 static void arena_destroy(struct buffer *base)
 {
-    struct arena_buffer *buffer = of_buffer(base);
+    struct arena_buffer *buffer = arena_buffer_of(base);
 
     if (buffer->placed)
         give_back(buffer);
@@ -273,7 +255,7 @@ uint64_t arena_word(uint64_t offset)
 struct buffer *arena_buffer_restore(struct arena *arena, uint64_t size, uint64_t word)
 {
     struct buffer *buffer = arena_buffer_create(arena, size);
-    int ret = buffer != NULL ? restore(of_buffer(buffer), word) : 0;
+    int ret = buffer != NULL ? restore(arena_buffer_of(buffer), word) : 0;
 
     if (ret < 0) {
         buffer_destroy(buffer);
@@ -338,19 +320,15 @@ static int settle(struct arena_buffer *buffer, uint64_t offset)
     return 0;
 }
 
-int arena_place(struct arena *arena, struct buffer *base, uint64_t offset)
+int arena_move(struct arena *arena, struct buffer *base, uint64_t offset)
 {
-    struct arena_buffer *buffer = of_buffer(base);
+    struct arena_buffer *buffer = arena_buffer_of(base);
     int ret = 0;
 
     if (base->kind != BUFFER_ARENA || buffer->arena != arena ||
         (offset & (units_page_size() - 1)) != 0 || offset > arena->size ||
         base->size > arena->size - offset)
         return -EINVAL;
-    if (buffer->placed && buffer->loan.start == offset) {
-        buffer->pinned = true;
-        return 0;
-    }
     if (buffer->pinned)
         return -EBUSY;
     ret = make_room(arena, offset, base->size); /* may send away the buffer itself */
@@ -360,35 +338,6 @@ int arena_place(struct arena *arena, struct buffer *base, uint64_t offset)
         ret = settle(buffer, offset);
     buffer->pinned = ret == 0;
     return ret;
-}
-
-void arena_unpin(struct arena *arena, struct buffer *buffer)
-{
-    assert(of_buffer(buffer)->arena == arena);
-    of_buffer(buffer)->pinned = false;
-}
-
-int arena_slot(const struct buffer *buffer)
-{
-    return of_buffer(buffer)->slot;
-}
-
-void arena_set_slot(struct buffer *buffer, int slot)
-{
-    of_buffer(buffer)->slot = slot;
-}
-
-bool arena_offset(const struct buffer *buffer, uint64_t *offset)
-{
-    if (buffer->kind != BUFFER_ARENA || !of_buffer(buffer)->placed)
-        return false;
-    *offset = of_buffer(buffer)->loan.start;
-    return true;
-}
-
-bool arena_pinned(const struct buffer *buffer)
-{
-    return buffer->kind == BUFFER_ARENA && of_buffer(buffer)->pinned;
 }
 
 void arena_each_loan(const struct arena *arena,

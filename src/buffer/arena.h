@@ -2,6 +2,7 @@
 #ifndef BUFFER_ARENA_H
 #define BUFFER_ARENA_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,25 @@ struct arena {
     struct shelf *shelf;    /* borrowed, NULL: none */
 };
 
+/* For what is inline here; 'base' is what everybody else sees. */
+struct arena_buffer {
+    struct buffer base;
+    struct arena *arena;
+    struct range loan; /* its place, while 'placed' */
+    bool placed;
+    bool pinned;
+    int slot;       /* see arena_slot */
+    int parked_fd;  /* owned; -1 when placed, and as long as it has no bytes but zeros */
+    uint64_t key;   /* of that, on the shelf; 0: it is not there */
+    uint64_t *word; /* see arena_track; NULL: nobody wants to know */
+    void *parked;   /* mapped when somebody asks for the bytes of a parked buffer */
+};
+
+static inline struct arena_buffer *arena_buffer_of(const struct buffer *buffer)
+{
+    return (struct arena_buffer *)(uintptr_t)buffer;
+}
+
 /* Takes ownership of 'fd', a memfd of 'size' bytes, even on error. Returns 0 or -errno. */
 int arena_init(struct arena *arena, int fd, uint64_t size);
 /* Unmaps and closes it. No buffer of it may be left. */
@@ -53,6 +73,9 @@ struct buffer *arena_buffer_restore(struct arena *arena, uint64_t size, uint64_t
 /* Throws away the bytes that no buffer has: when all are restored. */
 void arena_punch_gaps(struct arena *arena);
 
+/* arena_place where it is not in its place already. */
+int arena_move(struct arena *arena, struct buffer *buffer, uint64_t offset);
+
 /*
  * Gives 'buffer' the place at 'offset' (page aligned) and pins it there: the guest may use it from
  * now on. A buffer that is not pinned gives way: it is parked. Moves the buffer's bytes along.
@@ -60,16 +83,49 @@ void arena_punch_gaps(struct arena *arena);
  * arena or is not page aligned; -EEXIST when a pinned buffer is in the way; -EBUSY when pinned
  * elsewhere; -ENOMEM.
  */
-int arena_place(struct arena *arena, struct buffer *buffer, uint64_t offset);
+static inline int arena_place(struct arena *arena, struct buffer *buffer, uint64_t offset)
+{
+    struct arena_buffer *own = arena_buffer_of(buffer);
+
+    if (buffer->kind != BUFFER_ARENA || own->arena != arena || !own->placed ||
+        own->loan.start != offset)
+        return arena_move(arena, buffer, offset);
+    own->pinned = true;
+    return 0;
+}
+
 /* The guest no longer uses it: it keeps its place and bytes until somebody else needs the place. */
-void arena_unpin(struct arena *arena, struct buffer *buffer);
+static inline void arena_unpin(struct arena *arena, struct buffer *buffer)
+{
+    assert(arena_buffer_of(buffer)->arena == arena);
+    arena_buffer_of(buffer)->pinned = false;
+}
+
 /* A number that whoever pins a buffer may keep with it; -1 before. */
-int arena_slot(const struct buffer *buffer);
-void arena_set_slot(struct buffer *buffer, int slot);
+static inline int arena_slot(const struct buffer *buffer)
+{
+    return arena_buffer_of(buffer)->slot;
+}
+
+static inline void arena_set_slot(struct buffer *buffer, int slot)
+{
+    arena_buffer_of(buffer)->slot = slot;
+}
+
 /* Where the buffer lies; false if it has no place. */
-bool arena_offset(const struct buffer *buffer, uint64_t *offset);
+static inline bool arena_offset(const struct buffer *buffer, uint64_t *offset)
+{
+    if (buffer->kind != BUFFER_ARENA || !arena_buffer_of(buffer)->placed)
+        return false;
+    *offset = arena_buffer_of(buffer)->loan.start;
+    return true;
+}
+
 /* Whether the guest may use it. */
-bool arena_pinned(const struct buffer *buffer);
+static inline bool arena_pinned(const struct buffer *buffer)
+{
+    return buffer->kind == BUFFER_ARENA && arena_buffer_of(buffer)->pinned;
+}
 
 /* Throws away every byte of the arena: for a fresh driver, which must not see the last one's. Only
  * without loans. */

@@ -27,32 +27,15 @@ static size_t chain_copy(const struct chain_piece *piece, unsigned count,
     return done;
 }
 
-/* Most of what is copied lies in the first piece of all. */
-static bool is_in_first(const struct chain_piece *piece, uint64_t offset, size_t size)
+size_t chain_read_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
+                         void *to, size_t size)
 {
-    return size <= piece->size && offset <= piece->size - size;
+    return chain_copy(chain->pieces, chain->readable, memory, offset, to, size, false);
 }
 
-size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64_t offset, void *to,
-                  size_t size)
+size_t chain_write_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
+                          const void *from, size_t size)
 {
-    const struct chain_piece *first = chain->pieces;
-
-    if (chain->readable > 0 && is_in_first(first, offset, size))
-        return guest_memory_read(memory, first->gpa + offset, to, size) ? size : 0;
-    return chain_copy(first, chain->readable, memory, offset, to, size, false);
-}
-
-size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
-                   const void *from, size_t size)
-{
-    const struct chain_piece *first;
-
-    if (chain->writable == 0)
-        return 0;
-    first = chain->pieces + chain->readable;
-    if (is_in_first(first, offset, size))
-        return guest_memory_write(memory, first->gpa + offset, from, size) ? size : 0;
-    return chain_copy(first, chain->writable, memory, offset, (uint8_t *)(uintptr_t)from, size,
-                      true);
+    return chain_copy(chain->pieces + chain->readable, chain->writable, memory, offset,
+                      (uint8_t *)(uintptr_t)from, size, true);
 }

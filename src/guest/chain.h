@@ -36,12 +36,39 @@ struct chain {
     struct chain *next; // virtqueue::spare
 };
 
+/* chain_read and chain_write over any pieces. */
+size_t chain_read_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
+                         void *to, size_t size);
+size_t chain_write_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
+                          const void *from, size_t size);
+
+/* Most of what is copied lies in the first piece of all. */
+static inline bool chain_piece_has(const struct chain_piece *piece, uint64_t offset, size_t size)
+{
+    return size <= piece->size && offset <= piece->size - size;
+}
+
 /* Copies 'size' readable bytes from 'offset' on. Returns the bytes copied: fewer where the chain,
  * or the guest's memory, ends. */
-size_t chain_read(const struct chain *chain, struct guest_memory *memory, uint64_t offset, void *to,
-                  size_t size);
+static inline size_t chain_read(const struct chain *chain, struct guest_memory *memory,
+                                uint64_t offset, void *to, size_t size)
+{
+    const struct chain_piece *first = chain->pieces;
+
+    if (chain->readable > 0 && chain_piece_has(first, offset, size))
+        return guest_memory_read(memory, first->gpa + offset, to, size) ? size : 0;
+    return chain_read_pieces(chain, memory, offset, to, size);
+}
+
 /* Copies 'size' bytes into the writable pieces from 'offset' on. Returns the bytes copied. */
-size_t chain_write(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
-                   const void *from, size_t size);
+static inline size_t chain_write(const struct chain *chain, struct guest_memory *memory,
+                                 uint64_t offset, const void *from, size_t size)
+{
+    const struct chain_piece *first = chain->pieces + chain->readable;
+
+    if (chain->writable > 0 && chain_piece_has(first, offset, size))
+        return guest_memory_write(memory, first->gpa + offset, from, size) ? size : 0;
+    return chain_write_pieces(chain, memory, offset, from, size);
+}
 
 #endif

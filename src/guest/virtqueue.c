@@ -285,7 +285,7 @@ static inline struct chain *chain_take(struct virtqueue *queue)
 }
 
 /* Keeps a chain for later, unless that would hoard what a driver once made us allocate. */
-static void chain_recycle(struct virtqueue *queue, struct chain *chain)
+static inline void chain_recycle(struct virtqueue *queue, struct chain *chain)
 {
     if (queue->spares >= SPARE_CHAINS || chain->capacity > SPARE_PIECES) {
         chain_destroy(chain);
@@ -333,7 +333,7 @@ static inline int waiting(struct virtqueue *queue)
 
 /* Asks the driver for a kick at the next request, then looks again: one that came between would be
  * kicked by nobody (virtio 1.3, 2.7.10). */
-static int waiting_or_ask(struct virtqueue *queue)
+static inline int waiting_or_ask(struct virtqueue *queue)
 {
     int count = waiting(queue);
 
@@ -354,12 +354,17 @@ static uint16_t next_head(const struct virtqueue *queue)
                : get_word(queue->avail_at + AVAIL_RING + 2u * slot);
 }
 
-bool virtqueue_waits(struct virtqueue *queue)
+static inline bool waits(struct virtqueue *queue)
 {
     if (!virtqueue_running(queue))
         return false;
     find_parts(queue);
     return queue->again_next < queue->again_count || waiting_or_ask(queue) > 0;
+}
+
+bool virtqueue_waits(struct virtqueue *queue)
+{
+    return waits(queue);
 }
 
 void virtqueue_hush(struct virtqueue *queue)
@@ -398,7 +403,7 @@ bool virtqueue_look(struct virtqueue *queue)
 /* The number of the first descriptor of the request to take now; false when there is none. */
 static inline bool pick_head(struct virtqueue *queue, uint16_t *head)
 {
-    if (!virtqueue_waits(queue))
+    if (!waits(queue))
         return false;
     *head = next_head(queue);
     if (queue->in_flight < queue->size)
@@ -450,7 +455,7 @@ struct chain *virtqueue_pop(struct virtqueue *queue)
 }
 
 /* Takes 'chain' out of what is in flight. Returns whether the driver waits for it. */
-static bool chain_land(struct virtqueue *queue, const struct chain *chain)
+static inline bool chain_land(struct virtqueue *queue, const struct chain *chain)
 {
     if (!virtqueue_holds(queue, chain))
         return false;
