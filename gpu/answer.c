@@ -56,19 +56,29 @@ static int ask_fence(struct request *request)
     return renderer->impl->fence(renderer, context, request->ring_idx, fence_done, request);
 }
 
+/* Most requests change nothing, and are answered at once. */
+static inline void commit(struct request *request, bool waits)
+{
+    const struct estate *estate = &request->gpu->estate;
+
+    if (estate_is_told(estate) && request->record == 0 &&
+        (waits || store_is_changed(estate->store)))
+        estate_commit(request);
+}
+
 void answer_give(struct request *request, uint32_t type)
 {
     bool is_done;
 
     request->result = type;
     if (!has_fence(request)) {
-        estate_commit(request, false);
+        commit(request, false);
         hand_ready(request);
         return;
     }
     hand_fence(request);
     is_done = request_answer_is_error(type) || ask_fence(request) != -EINPROGRESS;
-    estate_commit(request, !is_done || fence_waits(request));
+    commit(request, !is_done || fence_waits(request));
     if (is_done)
         fence_settle(request);
 }

@@ -182,13 +182,14 @@ static inline bool estate_is_told(const struct estate *estate)
 
 /* ---- requests: gpu/estate_request.c ---- */
 
-/* Its answer is known: 'waits' says that it cannot go out yet. Its facts are valid from now on. */
-void estate_commit(struct request *request, bool waits);
+/* Its answer is known, and is kept until it is over. Its facts are valid from now on. Only where
+ * facts are noted; for a request that has none, where its answer cannot go out yet. */
+void estate_commit(struct request *request);
 /* The answer that a worker before us had for it. False: it has none, and is to be carried out. */
 bool estate_recall(struct request *request, uint32_t *type);
 /* Whether two workers died at it. */
 bool estate_is_poison(const struct request *request);
-/* It is over. */
+/* It is over, and its answer was kept. */
 void estate_over(struct request *request);
 /* It is carried out now, until estate_idle. */
 void estate_runs(const struct request *request);

@@ -9,7 +9,7 @@
 
 /* ---- requests ---- */
 
-static void commit(struct request *request)
+void estate_commit(struct request *request)
 {
     struct estate *estate = &request->gpu->estate;
     struct store_answer answer = {
@@ -24,13 +24,6 @@ static void commit(struct request *request)
     else if (store_is_changed(estate->store))
         store_commit(estate->store, NULL);
     shelf_drops_carry_out(&estate->drops);
-}
-
-void estate_commit(struct request *request, bool waits)
-{
-    if (estate_is_told(&request->gpu->estate) && request->record == 0 &&
-        (waits || store_is_changed(request->gpu->estate.store)))
-        commit(request);
 }
 
 /* Apart from what most requests come to. */
@@ -55,7 +48,7 @@ bool estate_recall(struct request *request, uint32_t *type)
 
 void estate_over(struct request *request)
 {
-    if (request->record != 0 && estate_is_told(&request->gpu->estate))
+    if (estate_is_told(&request->gpu->estate))
         store_answered(request->gpu->estate.store, &request->record);
     request->record = 0;
 }

@@ -74,7 +74,8 @@ void hand_drop(struct request *request)
         quota_give(hand->commands, 1);
         quota_give(hand->command_bytes, request->size);
     }
-    estate_over(request);
+    if (request->record != 0)
+        estate_over(request);
     request_finish(request);
     TAILQ_REMOVE(&hand->requests, request, in_hand);
     hand->count--;
