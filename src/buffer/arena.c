@@ -13,6 +13,13 @@
 #include "buffer/arena_bytes.h"
 #include "buffer/mapped.h"
 
+/* The bytes of a buffer that has no place. */
+struct arena_parked {
+    int fd;       /* owned */
+    uint64_t key; /* of that, on the shelf; 0: it is not there */
+    void *data;   /* mapped when somebody asks for them */
+};
+
 static struct arena_buffer *of_loan(struct range *loan)
 {
     return (struct arena_buffer *)(void *)((char *)loan - offsetof(struct arena_buffer, loan));
@@ -75,8 +82,8 @@ static void note(struct arena_buffer *buffer)
 
     if (buffer->placed)
         word = buffer->loan.start | WORD_PLACED;
-    else if (buffer->parked_fd >= 0)
-        word = buffer->key << WORD_SHIFT | WORD_PARKED;
+    else if (buffer->parked != NULL)
+        word = buffer->parked->key << WORD_SHIFT | WORD_PARKED;
     if (buffer->word != NULL)
         __atomic_store_n(buffer->word, word, __ATOMIC_RELEASE);
 }
@@ -87,28 +94,68 @@ void arena_track(struct buffer *base, uint64_t *word)
     note(arena_buffer_of(base));
 }
 
+static void parked_close(struct arena_buffer *buffer)
+{
+    struct arena_parked *parked = buffer->parked;
+
+    if (parked == NULL)
+        return;
+    if (parked->data != NULL)
+        munmap(parked->data, buffer->base.size);
+    fd_close(&parked->fd);
+    shelf_drop(buffer->arena->shelf, parked->key);
+    free(parked);
+    buffer->parked = NULL;
+}
+
+/* Where the bytes of a buffer without a place are from now on: its descriptor is yet to be had.
+ * NULL: no memory. */
+static struct arena_parked *parked_begin(struct arena_buffer *buffer)
+{
+    struct arena_parked *parked = malloc(sizeof(*parked));
+
+    if (parked != NULL)
+        *parked = (struct arena_parked){.fd = -1};
+    buffer->parked = parked;
+    return parked;
+}
+
 /* Gives a buffer without a place a memfd for its bytes, unless it has one. */
 static int parked_open(struct arena_buffer *buffer)
 {
-    if (buffer->parked_fd < 0) {
-        int fd = fd_memfd("hostblob-parked", buffer->base.size);
+    struct arena_parked *parked = buffer->parked;
 
-        if (fd < 0)
-            return fd;
-        buffer->parked_fd = fd;
-        buffer->key = shelf_put(buffer->arena->shelf, fd);
+    if (parked != NULL)
+        return 0;
+    parked = parked_begin(buffer);
+    if (parked == NULL)
+        return -ENOMEM;
+    parked->fd = fd_memfd("hostblob-parked", buffer->base.size);
+    if (parked->fd < 0) {
+        int ret = parked->fd;
+
+        parked_close(buffer);
+        return ret;
     }
+    parked->key = shelf_put(buffer->arena->shelf, parked->fd);
     return 0;
 }
 
-static void parked_close(struct arena_buffer *buffer)
+/* The same with the memfd that a worker before us left under 'key'. */
+static int parked_restore(struct arena_buffer *buffer, uint64_t key)
 {
-    if (buffer->parked != NULL)
-        munmap(buffer->parked, buffer->base.size);
-    buffer->parked = NULL;
-    fd_close(&buffer->parked_fd);
-    shelf_drop(buffer->arena->shelf, buffer->key);
-    buffer->key = 0;
+    struct arena_parked *parked = parked_begin(buffer);
+    uint64_t file_size = 0;
+    int ret;
+
+    if (parked == NULL)
+        return -ENOMEM;
+    parked->fd = shelf_take(buffer->arena->shelf, key);
+    if (parked->fd < 0)
+        return -ENOENT;
+    parked->key = key;
+    ret = fd_file_size(parked->fd, &file_size);
+    return ret == 0 && file_size != buffer->base.size ? -EINVAL : ret;
 }
 
 /* Takes the buffer's place away, and the bytes there. */
@@ -133,7 +180,8 @@ static int park(struct arena_buffer *buffer)
     while (ret == 0 && arena_bytes_next(arena->fd, &at, end, &extent_end)) {
         ret = parked_open(buffer);
         if (ret == 0)
-            ret = arena_bytes_out(buffer->parked_fd, arena->data + at, at - first, extent_end - at);
+            ret =
+                arena_bytes_out(buffer->parked->fd, arena->data + at, at - first, extent_end - at);
         at = extent_end;
     }
     if (ret < 0) {
@@ -152,12 +200,13 @@ static int unpark(struct arena_buffer *buffer)
     uint8_t *to = buffer->arena->data + buffer->loan.start;
     uint64_t at = 0;
     uint64_t extent_end;
-    int ret = 0;
+    int fd, ret = 0;
 
-    if (buffer->parked_fd < 0)
+    if (buffer->parked == NULL)
         return 0;
-    while (ret == 0 && arena_bytes_next(buffer->parked_fd, &at, buffer->base.size, &extent_end)) {
-        ret = arena_bytes_in(buffer->parked_fd, to + at, at, extent_end - at);
+    fd = buffer->parked->fd;
+    while (ret == 0 && arena_bytes_next(fd, &at, buffer->base.size, &extent_end)) {
+        ret = arena_bytes_in(fd, to + at, at, extent_end - at);
         at = extent_end;
     }
     return ret;
@@ -170,7 +219,7 @@ static void *arena_data(struct buffer *base)
 
     if (buffer->placed)
         return buffer->arena->data + buffer->loan.start;
-    if (buffer->parked_fd < 0) {
+    if (buffer->parked == NULL) {
         ret = parked_open(buffer);
         if (ret < 0) {
             errno = -ret;
@@ -178,9 +227,9 @@ static void *arena_data(struct buffer *base)
         }
         note(buffer);
     }
-    if (buffer->parked == NULL)
-        buffer->parked = map_file(buffer->parked_fd, base->size);
-    return buffer->parked;
+    if (buffer->parked->data == NULL)
+        buffer->parked->data = map_file(buffer->parked->fd, base->size);
+    return buffer->parked->data;
 }
 
 static void arena_destroy(struct buffer *base)
@@ -213,7 +262,6 @@ struct buffer *arena_buffer_create(struct arena *arena, uint64_t size)
         .base = {.impl = &arena_impl, .kind = BUFFER_ARENA, .size = size, .fd = -1},
         .arena = arena,
         .slot = -1,
-        .parked_fd = -1,
     };
     return &buffer->base;
 }
@@ -234,15 +282,7 @@ static int restore(struct arena_buffer *buffer, uint64_t word)
         ret = range_set_add(&arena->loans, &buffer->loan);
         buffer->placed = ret == 0;
     } else if ((word & WORD_PARKED) != 0) {
-        uint64_t file_size = 0;
-
-        buffer->key = word >> WORD_SHIFT;
-        buffer->parked_fd = shelf_take(arena->shelf, buffer->key);
-        if (buffer->parked_fd < 0)
-            return -ENOENT;
-        ret = fd_file_size(buffer->parked_fd, &file_size);
-        if (ret == 0 && file_size != size)
-            ret = -EINVAL;
+        ret = parked_restore(buffer, word >> WORD_SHIFT);
     }
     return ret;
 }

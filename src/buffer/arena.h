@@ -33,18 +33,19 @@ struct arena {
     struct shelf *shelf;    /* borrowed, NULL: none */
 };
 
+struct arena_parked;
+
 /* For what is inline here; 'base' is what everybody else sees. */
 struct arena_buffer {
     struct buffer base;
     struct arena *arena;
     struct range loan; /* its place, while 'placed' */
+    uint64_t *word;    /* see arena_track; NULL: nobody wants to know */
+    struct arena_parked
+        *parked; /* owned; NULL when placed, and as long as its bytes are all zeros */
+    int slot;    /* see arena_slot */
     bool placed;
     bool pinned;
-    int slot;       /* see arena_slot */
-    int parked_fd;  /* owned; -1 when placed, and as long as it has no bytes but zeros */
-    uint64_t key;   /* of that, on the shelf; 0: it is not there */
-    uint64_t *word; /* see arena_track; NULL: nobody wants to know */
-    void *parked;   /* mapped when somebody asks for the bytes of a parked buffer */
 };
 
 static inline struct arena_buffer *arena_buffer_of(const struct buffer *buffer)

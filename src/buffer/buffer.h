@@ -33,12 +33,12 @@ struct buffer_impl {
 
 struct buffer {
     const struct buffer_impl *impl;
-    enum buffer_kind kind;
     uint64_t size; /* bytes, a multiple of the page size but for the guest's own */
-    uint32_t id;   /* what the owner calls it (a resource id, a buffer cookie): shown to people */
     /* For SHMEM_MAP. The buffer owns fd; -1 for the arena's and the guest's. */
-    int fd;
     uint64_t fd_offset;
+    int fd;
+    uint32_t id; /* what the owner calls it (a resource id, a buffer cookie): shown to people */
+    enum buffer_kind kind : 8;
     bool dmabuf; /* fd is a dmabuf: GPUs, displays and V4L2 can import it */
 };
 
