@@ -92,43 +92,67 @@ static void tell_growth(struct work *work, const char *name, struct backend_stat
     *before = now;
 }
 
-static int make_pictures(struct work *work)
+static int make_pictures(struct work *work, uint32_t first)
 {
     int r = 0;
 
     for (uint32_t i = 0; r == 0 && i < how_many(work); i++)
-        r = gpu_create_2d(work, 1 + i, 1, 1);
+        r = gpu_create_2d(work, first + i, 1, 1);
     return r;
 }
 
-/* PSS for each resource of one pixel, and for each mapped page. */
+/* Bytes for each one-pixel resource. */
+static int tell_pictures(struct work *work, struct backend_state *state)
+{
+    int r = make_pictures(work, 1);
+
+    backend_look(&work->rig.backend, state);
+    if (r == 0)
+        r = make_pictures(work, 1 + MANY);
+    if (r == 0)
+        tell_growth(work, "bytes_per_resource", state);
+    return r;
+}
+
+/* Bytes for each blob of a page, and for each of them that is mapped. Less than 0: -errno; more:
+ * how a command was answered that should not be. */
+static int64_t tell_blobs(struct work *work, struct backend_state *state)
+{
+    const uint32_t blobs = 100000;
+    int64_t refused = blob_make_many(work, blobs, how_many(work), 0, true, false);
+
+    backend_look(&work->rig.backend, state);
+    if (refused == 0)
+        refused = blob_make_many(work, blobs + MANY, how_many(work), 0, true, false);
+    if (refused != 0)
+        return refused;
+    tell_growth(work, "bytes_per_blob", state);
+    refused = blob_make_many(work, blobs + MANY, how_many(work), 0, false, true);
+    if (refused == 0)
+        tell_growth(work, "bytes_per_mapping", state);
+    return refused;
+}
+
+/* PSS for each resource and each mapped page. As many of both are there before: what the first ones
+ * find free from the start, or are the first to need, says nothing of the next. */
 static int whole_memory(struct work *work)
 {
     struct backend_state state;
-    const uint32_t blobs = 100000;
     int64_t refused;
     int r = rig_open(&work->rig, work->options, FRONT_END_PLAIN);
 
+    if (r == 0)
+        r = tell_pictures(work, &state);
     if (r < 0)
         return r;
-    backend_look(&work->rig.backend, &state);
-    r = make_pictures(work);
-    if (r < 0)
-        return r;
-    tell_growth(work, "bytes_per_resource", &state);
     r = blob_begin(work);
     if (r < 0 || work->unsupported[0] != '\0') {
         work->unsupported[0] = '\0'; /* only the half of it */
         return r;
     }
-    refused = blob_make_many(work, blobs, how_many(work), 0, true, false);
-    if (refused == 0) {
-        tell_growth(work, "bytes_per_blob", &state);
-        refused = blob_make_many(work, blobs, how_many(work), 0, false, true);
-    }
+    refused = tell_blobs(work, &state);
     if (refused != 0)
         return rig_trouble(&work->rig, -EPROTO, "a blob is answered 0x%x", (unsigned)refused);
-    tell_growth(work, "bytes_per_mapping", &state);
     item_value(work, "fds", (double)state.fds);
     return 0;
 }
@@ -179,7 +203,7 @@ static int whole_end(struct work *work)
     int r = rig_open(&work->rig, work->options, FRONT_END_PLAIN);
 
     if (r == 0 && !work->options->media)
-        r = make_pictures(work);
+        r = make_pictures(work, 1);
     if (r < 0)
         return r;
     begun = clock_ns();
