@@ -2,6 +2,7 @@
 #include "bad.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -150,7 +151,7 @@ static void a_storm_of_kicks_is_nothing(void **state)
  */
 static struct feeder {
     struct driver_queue *queue;
-    volatile bool ends;
+    atomic_bool ends;
 } feeder;
 
 static void *feed(void *data)
@@ -210,7 +211,7 @@ static void requests_without_end_keep_nobody_out(void **state)
 /* Another processor of the guest, that writes into requests while the device reads them. */
 static struct flipper {
     volatile uint32_t *words; /* of the slot that all requests are in */
-    volatile bool ends;
+    atomic_bool ends;
 } flipper;
 
 static void *flip(void *data)
