@@ -159,8 +159,13 @@ bool frontend_can_pause(const struct frontend *frontend)
 
 int frontend_reset(struct frontend *frontend)
 {
+    struct vhost_user_message features;
     int r = frontend_stop(frontend);
 
+    /* libkrun's messages have no answers, and the guest takes its time until it is back: by then
+     * the back-end has seen that the rings are disabled. */
+    if (r == 0 && is_libkrun(frontend))
+        r = frontend_ask(frontend, VHOST_USER_GET_FEATURES, NULL, 0, &features);
     for (struct guest_window_mapping *m = frontend->window.mappings;
          r == 0 && is_qemu(frontend) && m != NULL; m = m->next)
         r = frontend_forget_mapping(frontend, m);
