@@ -109,7 +109,7 @@ void estate_resource_gone(struct resource *resource)
 
     if (resource->buffer != NULL && resource->buffer->kind == BUFFER_ARENA)
         arena_track(resource->buffer, NULL);
-    if (!estate_is_told(&resource->gpu->estate))
+    if (!estate_is_told(estate))
         return;
     if (resource->uuid != NULL)
         store_erase(estate->store, &resource->uuid->record);
@@ -192,7 +192,7 @@ void estate_scanout(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_scanout record;
 
-    if (!estate_is_told(&display->gpu->estate))
+    if (!estate_is_told(estate))
         return;
     if (scanout->resource == NULL) {
         store_erase(estate->store, &estate->scanouts[output]);
@@ -226,7 +226,7 @@ void estate_cursor(struct display *display, unsigned output)
     struct estate *estate = &display->gpu->estate;
     struct estate_cursor record;
 
-    if (!estate_is_told(&display->gpu->estate))
+    if (!estate_is_told(estate))
         return;
     if (!cursor->visible) {
         store_erase(estate->store, &estate->cursors[output]);
@@ -244,7 +244,7 @@ void estate_cursor_place(struct display *display, unsigned output)
 {
     struct estate *estate = &display->gpu->estate;
 
-    if (estate_is_told(&display->gpu->estate) && estate->cursors[output] != 0)
+    if (estate_is_told(estate) && estate->cursors[output] != 0)
         __atomic_store_n(store_word(estate->store, estate->cursors[output],
                                     offsetof(struct estate_cursor, place)),
                          place_of(&display->cursors[output]), __ATOMIC_RELEASE);
@@ -255,7 +255,7 @@ void estate_outputs(struct display *display)
     struct estate *estate = &display->gpu->estate;
     struct estate_outputs record = {.count = display->count};
 
-    if (!estate_is_told(&display->gpu->estate))
+    if (!estate_is_told(estate))
         return;
     for (unsigned i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
         record.modes[i].width = display->outputs[i].mode.width;

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <time.h>
 
+#include "base/units.h"
 #include "guest/guest_fault.h"
 #include "worker/worker_parts.h"
 
 #define TURN_NS 20000u /* at the rings, until everything else has its turn */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Leaves the core to its other thread for a moment. */
 static void relax(void)
@@ -29,7 +21,7 @@ void worker_poll_answered(struct worker *w)
 {
     struct worker_poll *p = &w->poll;
 
-    poll_span_answered(&p->span, now_ns());
+    poll_span_answered(&p->span, units_now_ns());
     if (p->looks || p->span.span == 0)
         return;
     p->looks = true;
@@ -41,7 +33,7 @@ bool worker_poll_notices(struct worker *w, unsigned index)
 {
     if (!virtqueue_look(&w->queues[index]))
         return false;
-    poll_span_came(&w->poll.span, now_ns());
+    poll_span_came(&w->poll.span, units_now_ns());
     return true;
 }
 
@@ -86,12 +78,12 @@ static bool memory_was_lost(struct worker_poll *p)
 /* Looks at the rings: once, or, where there is nothing else to do, for a while. */
 static void look(struct worker *w, bool once)
 {
-    uint64_t now = now_ns(), end = once ? now : now + TURN_NS;
+    uint64_t now = units_now_ns(), end = once ? now : now + TURN_NS;
 
     if (memory_was_lost(&w->poll))
         return;
     while (!serve(w)) {
-        now = now_ns();
+        now = units_now_ns();
         if (poll_span_is_over(&w->poll.span, now)) {
             rest(w);
             return;

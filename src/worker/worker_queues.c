@@ -16,7 +16,7 @@ void worker_serve_queue(struct worker *w, unsigned index)
 {
     struct virtqueue *queue = &w->queues[index];
 
-    if (!queue->started || !queue->enabled || queue->broken)
+    if (!virtqueue_running(queue))
         return;
     w->device->impl->queue_ready(w->device, index);
     if (queue->broken)
