@@ -36,7 +36,7 @@ struct chain {
     struct chain *next; // virtqueue::spare
 };
 
-/* chain_read and chain_write over any pieces. */
+/* chain_read and chain_write over any pieces; to write there has to be a writable one. */
 size_t chain_read_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
                          void *to, size_t size);
 size_t chain_write_pieces(const struct chain *chain, struct guest_memory *memory, uint64_t offset,
@@ -64,9 +64,12 @@ static inline size_t chain_read(const struct chain *chain, struct guest_memory *
 static inline size_t chain_write(const struct chain *chain, struct guest_memory *memory,
                                  uint64_t offset, const void *from, size_t size)
 {
-    const struct chain_piece *first = chain->pieces + chain->readable;
+    const struct chain_piece *first;
 
-    if (chain->writable > 0 && chain_piece_has(first, offset, size))
+    if (chain->writable == 0)
+        return 0;
+    first = chain->pieces + chain->readable;
+    if (chain_piece_has(first, offset, size))
         return guest_memory_write(memory, first->gpa + offset, from, size) ? size : 0;
     return chain_write_pieces(chain, memory, offset, from, size);
 }
