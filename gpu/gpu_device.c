@@ -256,8 +256,8 @@ static int gpu_choose_renderers(struct gpu *gpu, const struct gpu_options *optio
 
 /* Not for people: what QEMU's ring holds, four times. */
 static const struct quota_row cursor_quota_rows[] = {
-    {.name = "pointer commands", .most = 64},
-    {.name = "bytes of pointer commands", .most = 2 * REQUEST_MAX_SIZE},
+    {.name = "pointer commands", .one_thread = true, .most = 64},
+    {.name = "bytes of pointer commands", .one_thread = true, .most = 2 * REQUEST_MAX_SIZE},
     {NULL},
 };
 

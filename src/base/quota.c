@@ -15,8 +15,12 @@ static uint64_t get(const uint64_t *field)
     return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
-static bool swap(uint64_t *field, uint64_t *old, uint64_t new)
+static inline bool swap(const struct quota *quota, uint64_t *field, uint64_t *old, uint64_t new)
 {
+    if (quota->row->one_thread) {
+        __atomic_store_n(field, new, __ATOMIC_RELAXED);
+        return true;
+    }
     return __atomic_compare_exchange_n(field, old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -26,7 +30,7 @@ static bool fits(uint64_t limit, uint64_t used, uint64_t n)
 }
 
 /* Not for a stranger's mistake: a desktop may well come here, and then its user has to know. */
-static int refuse(struct quota *quota, uint64_t used, uint64_t n)
+static __attribute__((noinline)) int refuse(struct quota *quota, uint64_t used, uint64_t n)
 {
     const struct quota_row *row = quota->row;
     char had[24], limit[24], more[24];
@@ -53,9 +57,9 @@ int quota_take(struct quota *quota, uint64_t n)
     do {
         if (!fits(limit, used, n))
             return refuse(quota, used, n);
-    } while (!swap(&numbers->used, &used, used + n));
+    } while (!swap(quota, &numbers->used, &used, used + n));
     peak = get(&numbers->peak);
-    while (peak < used + n && !swap(&numbers->peak, &peak, used + n))
+    while (peak < used + n && !swap(quota, &numbers->peak, &peak, used + n))
         ;
     return 0;
 }
@@ -64,7 +68,7 @@ void quota_give(struct quota *quota, uint64_t n)
 {
     uint64_t used = quota_used(quota);
 
-    while (!swap(&quota->numbers->used, &used, n < used ? used - n : 0))
+    while (!swap(quota, &quota->numbers->used, &used, n < used ? used - n : 0))
         ;
     if (n > used && !__atomic_exchange_n(&quota->overdrawn, true, __ATOMIC_RELAXED))
         log_error("The device has given back %llu of %s where it had only %llu: it has counted "

@@ -11,7 +11,8 @@
 /*
  * How much of one thing the guest may have of the host. Whatever a guest can make a device hold is
  * taken from a quota first, and given back where it ends. Over the limit the guest gets an error,
- * and the log one line that says why and how to allow more. Any thread may take and give.
+ * and the log one line that says why and how to allow more. Any thread may take and give, unless
+ * the row says otherwise.
  */
 
 /* What is shown of it: in memory that the device's processes share, and that outlives the worker,
@@ -37,6 +38,7 @@ struct quota {
 struct quota_row {
     const char *name;   /* "memory": of --limit and the report */
     bool bytes;         /* counted in bytes, else in pieces */
+    bool one_thread;    /* only one takes and gives, which costs less */
     uint64_t most;      /* the default */
     uint64_t windows;   /* which is at least so many times the guest's window */
     uint64_t least;     /* what a person may choose; 0: 64 KiB, or 1 piece */
