@@ -237,28 +237,33 @@ static int mapping_create(struct port *port, struct buffer *buffer, uint64_t off
     return r;
 }
 
-/* A piece of the arena needs nobody else; but it does not come before what was asked earlier. */
-static int piece_map(struct port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
-                     void *data)
+/* A piece that has its place, and has to wait for what was asked earlier. */
+static __attribute__((noinline)) int piece_wait(struct port *port, struct buffer *buffer,
+                                                uint64_t offset, shm_port_done *done, void *data)
 {
-    bool waits = port->news != LINK_WINDOW_OPEN || !TAILQ_EMPTY(&port->requests);
-    struct port_mapping *m;
-    int r = piece_place(port, buffer, offset);
+    struct port_mapping *m = mapping_new(buffer, offset);
 
-    if (r < 0)
-        return r;
-    if (!waits) {
-        piece_settle(port, buffer, offset);
-        return 1;
-    }
     arena_set_slot(buffer, SLOT_WAITS);
-    m = mapping_new(buffer, offset);
     if (m == NULL) {
         piece_leave(port, buffer);
         return -ENOMEM;
     }
     request(port, m, true, done, data);
     return 0;
+}
+
+/* A piece of the arena needs nobody else; but it does not come before what was asked earlier. */
+static int piece_map(struct port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
+                     void *data)
+{
+    int r = piece_place(port, buffer, offset);
+
+    if (r < 0)
+        return r;
+    if (port->news != LINK_WINDOW_OPEN || !TAILQ_EMPTY(&port->requests))
+        return piece_wait(port, buffer, offset, done, data);
+    piece_settle(port, buffer, offset);
+    return 1;
 }
 
 static int check_place(const struct port *port, const struct buffer *buffer, uint64_t offset)
@@ -271,40 +276,53 @@ static int check_place(const struct port *port, const struct buffer *buffer, uin
     return 0;
 }
 
-static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offset,
-                    shm_port_done *done, void *data)
+/* A buffer by itself: the door is asked. Apart from what is quick. */
+static __attribute__((noinline)) int single_map(struct port *port, struct buffer *buffer,
+                                                uint64_t offset, shm_port_done *done, void *data)
 {
-    struct port *port = PORT_OF(base);
     struct port_mapping *m;
-    int r;
+    int r = mapping_create(port, buffer, offset, &m);
 
-    if (port->news == LINK_WINDOW_NONE)
-        return -ENOTCONN;
-    r = check_place(port, buffer, offset);
-    if (r == 0 && is_piece(buffer))
-        return piece_map(port, buffer, offset, done, data);
-    if (r == 0)
-        r = mapping_create(port, buffer, offset, &m);
     if (r < 0)
         return r;
     request(port, m, true, done, data);
     return 0;
 }
 
-static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t offset,
-                      shm_port_done *done, void *data)
+static __attribute__((noinline)) int single_unmap(struct port *port, struct buffer *buffer,
+                                                  uint64_t offset, shm_port_done *done, void *data)
 {
-    struct port *port = PORT_OF(base);
-    struct port_mapping *m;
+    struct port_mapping *m = MAPPING_OF(range_set_at(&port->mappings, offset));
 
-    if (is_piece(buffer))
-        return piece_unmap(port, buffer, offset);
-    m = MAPPING_OF(range_set_at(&port->mappings, offset));
     if (m == NULL || m->buffer != buffer || m->range.start != offset || !m->there || m->leaving)
         return -ENOENT;
     m->leaving = true;
     request(port, m, false, done, data);
     return 0;
+}
+
+static int port_map(struct shm_port *base, struct buffer *buffer, uint64_t offset,
+                    shm_port_done *done, void *data)
+{
+    struct port *port = PORT_OF(base);
+    int r;
+
+    if (port->news == LINK_WINDOW_NONE)
+        return -ENOTCONN;
+    r = check_place(port, buffer, offset);
+    if (r < 0)
+        return r;
+    return is_piece(buffer) ? piece_map(port, buffer, offset, done, data)
+                            : single_map(port, buffer, offset, done, data);
+}
+
+static int port_unmap(struct shm_port *base, struct buffer *buffer, uint64_t offset,
+                      shm_port_done *done, void *data)
+{
+    struct port *port = PORT_OF(base);
+
+    return is_piece(buffer) ? piece_unmap(port, buffer, offset)
+                            : single_unmap(port, buffer, offset, done, data);
 }
 
 static int port_adopt(struct shm_port *base, struct buffer *buffer, uint64_t offset)
