@@ -195,8 +195,8 @@ static uint32_t map_answer(struct request *request, const struct resource *resou
 
     if (result < 0)
         return request_fail(request, result, "the window refused it");
-    writer_u32(&request->answer, cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED);
-    writer_u32(&request->answer, 0);
+    writer_u64(&request->answer,
+               cache != 0 ? cache : VIRTIO_GPU_MAP_CACHE_CACHED); /* and padding */
     return VIRTIO_GPU_RESP_OK_MAP_INFO;
 }
 

@@ -19,7 +19,7 @@ _Static_assert(sizeof(((struct estate_cursor *)NULL)->pixels) ==
 static void drop_later(struct estate *estate, uint64_t *key)
 {
     if (*key != 0 && shelf_drops_is_full(&estate->drops)) {
-        store_commit(estate->store, NULL);
+        store_commit(estate->store);
         shelf_drops_carry_out(&estate->drops);
     }
     shelf_drops_add(&estate->drops, key);
@@ -264,5 +264,5 @@ void estate_outputs(struct display *display)
     }
     store_replace(display->gpu->estate.store, ESTATE_OUTPUTS, 0, &record, sizeof(record),
                   &estate->outputs);
-    store_commit(estate->store, NULL); /* nobody is answered for it */
+    store_commit(estate->store); /* nobody is answered for it */
 }

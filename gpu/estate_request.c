@@ -12,17 +12,13 @@
 void estate_commit(struct request *request)
 {
     struct estate *estate = &request->gpu->estate;
-    struct store_answer answer = {
-        .tag = request->tag,
-        .type = request->result,
-        .size = (uint32_t)request->answer.used,
-        .bytes = request->answer.start,
-    };
+    size_t size = request->answer.used;
 
-    if (answer.size <= STORE_MAX_ANSWER)
-        request->record = store_commit(estate->store, &answer);
+    if (size <= STORE_MAX_ANSWER)
+        request->record = store_commit_answer(estate->store, request->tag, request->result,
+                                              request->answer.start, (uint32_t)size);
     else if (store_is_changed(estate->store))
-        store_commit(estate->store, NULL);
+        store_commit(estate->store);
     shelf_drops_carry_out(&estate->drops);
 }
 
@@ -50,7 +46,8 @@ void estate_over(struct request *request)
 {
     if (estate_is_told(&request->gpu->estate))
         store_answered(request->gpu->estate.store, &request->record);
-    request->record = 0;
+    else
+        request->record = 0;
 }
 
 bool estate_is_poison(const struct request *request)

@@ -379,7 +379,7 @@ static void restore_kind(struct gpu *gpu, unsigned step, struct tally *tally)
             leave_out(gpu, steps[step].name, store_id(store, handle), result, tally);
         store_erase(store, &gone);
     }
-    store_commit(store, NULL);
+    store_commit(store);
 }
 
 void estate_resume(struct gpu *gpu)

@@ -24,7 +24,7 @@ void estate_put_word(struct estate *estate, uint32_t handle, uint64_t value)
 void estate_commit(struct estate *estate)
 {
     if (store_is_changed(estate->store))
-        store_commit(estate->store, NULL);
+        store_commit(estate->store);
     shelf_drops_carry_out(&estate->drops);
 }
 

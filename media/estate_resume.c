@@ -277,7 +277,7 @@ void estate_resume(struct media *media)
     event_queue_hold(&media->events, true); /* no ring runs */
     all_go_on(media, &tally);
     media->events.held = false;
-    store_commit(estate->store, NULL);
+    store_commit(estate->store);
     media_show_sessions(media);
     log_info("Another worker's %u sessions go on, with %u buffers, %u mappings and %u streams; "
              "%u buffers came back as errors, %u records were damaged.",

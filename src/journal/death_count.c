@@ -16,7 +16,7 @@ bool death_count_init(struct death_count *count, struct store *store, uint32_t k
     note->tag = running->tag;
     note->life = running->life;
     store_replace(store, kind, 0, note, sizeof(*note), &count->record);
-    store_commit(store, NULL);
+    store_commit(store);
     return true;
 }
 

@@ -232,18 +232,17 @@ static inline uint32_t change_write(struct store *store, const struct store_answ
     return index;
 }
 
-uint32_t store_commit(struct store *store, const struct store_answer *answer)
+/* Any change; 'answer' has no tag if there is none. */
+static __attribute__((noinline)) uint32_t commit_all(struct store *store,
+                                                     const struct store_answer *answer)
 {
-    static const struct store_answer none;
     struct store_cell *cells = store->cells;
-    bool told = answer != NULL && answer->tag != 0;
-    unsigned changes;
+    bool told = answer->tag != 0;
+    unsigned changes = store->count + store->word_count;
     uint32_t index = 0;
 
-    keep_up(store);
-    changes = store->count + store->word_count;
     if (told || changes > 1)
-        index = change_write(store, told ? answer : &none);
+        index = change_write(store, answer);
     if (index != 0 && changes > 0)
         set(&cells[index].kind, CHANGE);
     carry_out(cells, store->changes, store->count, store->words, store->word_count);
@@ -257,10 +256,64 @@ uint32_t store_commit(struct store *store, const struct store_answer *answer)
     return 0;
 }
 
+void store_commit(struct store *store)
+{
+    static const struct store_answer none;
+
+    keep_up(store);
+    commit_all(store, &none);
+}
+
+static __attribute__((noinline)) uint32_t
+commit_answer(struct store *store, uint64_t tag, uint32_t type, const void *bytes, uint32_t size)
+{
+    return commit_all(store, &(struct store_answer){tag, type, size, bytes});
+}
+
+/* What a mapping comes to is quick: one word, and an answer of at most one. */
+struct small_change {
+    struct change_head head;
+    struct store_word word;
+    uint64_t answer;
+};
+
+_Static_assert(sizeof(struct small_change) <= STORE_CELL_BYTES, "it is one cell");
+
+static bool is_small(const struct store *store, uint32_t answer_size)
+{
+    return store->count == 0 && store->word_count == 1 &&
+           (answer_size == 0 || answer_size == sizeof(uint64_t));
+}
+
+uint32_t store_commit_answer(struct store *store, uint64_t tag, uint32_t type, const void *bytes,
+                             uint32_t size)
+{
+    const struct store_word *word = store->words;
+    struct small_change *change;
+    struct store_cell *cell;
+    uint32_t index;
+
+    keep_up(store);
+    index = tag != 0 && is_small(store, size) ? cell_new(store, 0, change_size(1, 0, size)) : 0;
+    if (index == 0)
+        return commit_answer(store, tag, type, bytes, size);
+    cell = cell_at(store, index);
+    change = (struct small_change *)(void *)cell->bytes;
+    change->head = (struct change_head){tag, type, (uint8_t)size, 0, 1, 0};
+    change->word = *word;
+    if (size > 0)
+        memcpy(&change->answer, bytes, sizeof(change->answer));
+    set(&cell->kind, CHANGE);
+    carry_out(store->cells, NULL, 0, word, 1);
+    set(&cell->kind, ANSWER);
+    store->word_count = 0;
+    return index;
+}
+
 static void change_add(struct store *store, uint32_t cell, uint32_t kind)
 {
     if (store->count == STORE_MAX_CHANGES)
-        store_commit(store, NULL);
+        store_commit(store);
     store->changes[store->count++] = (struct store_change){cell, kind};
 }
 
@@ -323,13 +376,20 @@ void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *
 void store_answered(struct store *store, uint32_t *handle)
 {
     uint32_t index = *handle;
+    struct store_cell *cell;
 
     *handle = 0;
     keep_up(store);
     if (index == 0 || index >= head_of(store)->high)
         return;
-    set(&cell_at(store, index)->kind, 0);
-    chain_free(store, index);
+    cell = cell_at(store, index);
+    set(&cell->kind, 0);
+    if (cell->next != 0) {
+        chain_free(store, index);
+        return;
+    }
+    cell->next = store->free;
+    store->free = index;
 }
 
 /* The word in question, or where one more goes. */
@@ -340,7 +400,7 @@ static inline struct store_word *word_of(struct store *store, uint32_t handle, s
     while (i < store->word_count && (store->words[i].cell != handle || store->words[i].at != at))
         i++;
     if (i == STORE_MAX_CHANGES) {
-        store_commit(store, NULL);
+        store_commit(store);
         i = 0;
     }
     if (i == store->word_count)
@@ -348,18 +408,28 @@ static inline struct store_word *word_of(struct store *store, uint32_t handle, s
     return &store->words[i];
 }
 
-void store_set(struct store *store, uint32_t handle, size_t at, uint64_t value)
+static __attribute__((noinline)) void set_besides(struct store *store, uint32_t handle, size_t at,
+                                                  uint64_t value)
 {
-    const struct store_change *change;
+    const struct store_change *change = change_of(store, handle);
 
-    keep_up(store);
-    if (handle == 0 || handle >= head_of(store)->high)
-        return;
-    change = change_of(store, handle);
     if (change == NULL)
         *word_of(store, handle, at) = (struct store_word){handle, (uint32_t)at, value};
     else if (change->kind != 0) /* it is not valid yet */
         *store_word(store, handle, at) = value;
+}
+
+void store_set(struct store *store, uint32_t handle, size_t at, uint64_t value)
+{
+    keep_up(store);
+    if (handle == 0 || handle >= head_of(store)->high)
+        return;
+    if (store_is_changed(store)) {
+        set_besides(store, handle, at, value);
+        return;
+    }
+    store->words[0] = (struct store_word){handle, (uint32_t)at, value};
+    store->word_count = 1;
 }
 
 /* ---- reading ---- */

@@ -116,10 +116,14 @@ static inline uint64_t *store_word(const struct store *store, uint32_t handle, s
 {
     return (uint64_t *)(void *)(store->cells[handle].bytes + at);
 }
-/* Makes the changes since the last commit valid at once, and the answer with them. Returns the
- * handle of the answer, to be erased when it was given; 0 without a tag, or when there was no room
- * for it: then the changes are made one by one. */
-uint32_t store_commit(struct store *store, const struct store_answer *answer);
+/* Makes the changes since the last commit valid at once; when there is no room for that, one by
+ * one. */
+void store_commit(struct store *store);
+/* The same, and with them the answer to the request 'tag' (0: to none): the device's word for it
+ * and 'size' bytes, at most STORE_MAX_ANSWER. Returns the handle of the answer, to be erased when
+ * it was given; 0 without a tag, or when there was no room for it. */
+uint32_t store_commit_answer(struct store *store, uint64_t tag, uint32_t type, const void *bytes,
+                             uint32_t size);
 /* Forgets an answer that was given. Nothing for 0. */
 void store_answered(struct store *store, uint32_t *handle);
 static inline bool store_is_changed(const struct store *store)

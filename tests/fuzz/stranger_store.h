@@ -89,7 +89,7 @@ static inline void stranger_record(struct stranger_store *s, struct reader *r, c
         words[i] = stranger_word(r);
     store_put(&s->store, kind, choice < 240 ? choice % 4u : stranger_word(r), words, size);
     if (choice & 16)
-        store_commit(&s->store, NULL);
+        store_commit(&s->store);
 }
 
 /* An empty one. */
@@ -115,7 +115,7 @@ static inline void stranger_store_write(struct stranger_store *s, struct reader 
 
     for (unsigned i = 0; i < records; i++)
         stranger_record(s, r, sizes, kinds);
-    store_commit(&s->store, NULL);
+    store_commit(&s->store);
     s->running = (struct journal_running){.tag = reader_u8(r) % 4u, .life = reader_u8(r) % 4u};
     for (unsigned i = 0; i < words; i++)
         memory[reader_u32(r) % (STRANGER_CELLS * sizeof(struct store_cell) / 4)] = stranger_word(r);

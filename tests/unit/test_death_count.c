@@ -97,7 +97,7 @@ static void a_strangers_note_is_nothing(void **state)
     *note = (struct death_note){.tag = 5, .life = 1, .count = 2};
     store_put(&left.store, DEATHS, 0, note, sizeof(*note) + 8);
     store_put(&left.store, OTHER, 0, note, sizeof(*note));
-    store_commit(&left.store, NULL);
+    store_commit(&left.store);
     free(note);
     assert_false(next(&count, 2));
     assert_false(death_count_is_poison(&count, 5));

@@ -94,7 +94,7 @@ static int teardown(void **state)
 static void put(uint32_t kind, uint32_t id, const void *bytes, size_t size)
 {
     assert_int_not_equal(store_put(&left.store, kind, id, bytes, size), 0);
-    store_commit(&left.store, NULL);
+    store_commit(&left.store);
 }
 
 #define PUT(kind, id, record) put(kind, id, &(record), sizeof(record))
