@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "gpu/keep_loaded.h"
 
 #define SONAME "libvirglrenderer.so.1"
 #define CALLBACKS_VERSION 4 /* what all versions know, given VIRGL_RENDERER_UNSTABLE_APIS */
@@ -257,6 +258,8 @@ static int flags_of(const struct virgl_library_plan *plan)
 int virgl_library_init(struct virgl_library *l, const struct virgl_library_plan *plan,
                        const struct virgl_library_events *events, void *data)
 {
+    int r;
+
     l->plan = *plan;
     l->events = events;
     l->data = data;
@@ -268,7 +271,11 @@ int virgl_library_init(struct virgl_library *l, const struct virgl_library_plan 
         .get_drm_fd = plan->render_node != NULL ? on_drm : NULL,
     };
     take_log(l);
-    return virgl_library_failure(l->init(l, flags_of(plan), &l->callbacks));
+    r = virgl_library_failure(l->init(l, flags_of(plan), &l->callbacks));
+    /* It unloads its driver in the end, which leaves behind what it has found out about the
+     * processor (Mesa 22.3, where that is AMD's). */
+    keep_loaded("_dri.so");
+    return r;
 }
 
 void virgl_library_finish(struct virgl_library *l)
