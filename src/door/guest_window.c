@@ -292,7 +292,7 @@ void guest_window_unmap(struct guest_window *w, const struct shm_wish *wish)
 {
     struct shm_mapping *m = shm_ledger_find(&w->ledger, wish->offset, wish->size);
 
-    if (m == NULL || has_arena(w) || m->orphan || m->state != SHM_MAPPED) {
+    if (m == NULL || has_arena(w) || m->orphan || m->state != SHM_MAPPED || !m->told) {
         answer(w, wish->ticket, -ENOENT);
     } else if (w->state == GUEST_WINDOW_SHUT) {
         m->orphan = true;

@@ -255,6 +255,8 @@ FAULTS = [
     ("a request is fed to a third worker", "src/journal/death_count.c",
      "count->note.count >= DEATH_COUNT_MAX;", "count->note.count > DEATH_COUNT_MAX;",
      ["death_count", "gpu_estate", "media_estate"]),
+    ("a worker takes out what it has not got", "src/door/guest_window.c",
+     " || m->state != SHM_MAPPED || !m->told) {", " || m->state != SHM_MAPPED) {", ["guest_window"]),
     ("a worker gets what another had not settled", "src/door/guest_window.c",
      "        m->orphan = !m->bequeathed;\n", "        m->orphan = false;\n", ["guest_window"]),
     ("other memory is taken for what was there", "src/door/guest_window.c",

@@ -191,9 +191,11 @@ static void an_answer_is_not_yet_the_mapping(void **state)
     assert_int_equal(answers, 0);
     assert_true(peer_has_request(&peer));
     assert_int_equal(peer.header.request, VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE);
+    unmap(2, 0); /* nor can it be taken out */
+    expect(0, 2, -ENOENT);
     peer_serve(&peer);
     loop_turns(loop);
-    expect(0, 1, 0);
+    expect(1, 1, 0);
     end();
 }
 
