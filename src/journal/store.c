@@ -376,20 +376,13 @@ void store_replace(struct store *store, uint32_t kind, uint32_t id, const void *
 void store_answered(struct store *store, uint32_t *handle)
 {
     uint32_t index = *handle;
-    struct store_cell *cell;
 
     *handle = 0;
     keep_up(store);
     if (index == 0 || index >= head_of(store)->high)
         return;
-    cell = cell_at(store, index);
-    set(&cell->kind, 0);
-    if (cell->next != 0) {
-        chain_free(store, index);
-        return;
-    }
-    cell->next = store->free;
-    store->free = index;
+    set(&cell_at(store, index)->kind, 0);
+    chain_free(store, index);
 }
 
 /* The word in question, or where one more goes. */
