@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -7,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/log.h"
 #include "daemon/program.h"
 #include "gpu/choose.h"
 #include "gpu/gpu_device.h"
@@ -122,11 +126,31 @@ static struct device *create(struct device_host *host, const void *options)
 /* What was asked for, or what 'auto' came to. */
 static char chosen[CHOOSE_WORDS];
 
+/* A node that was named and cannot be had is nothing to go on without. */
+static int check_render_node(const char *path)
+{
+    int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    int result = path != NULL && fd < 0 ? -errno : 0;
+
+    if (result == -EACCES || result == -EPERM)
+        log_error("The render node %s may not be opened: the user of this program has to be in its "
+                  "group, mostly 'render' ('ls -l %s' shows it).",
+                  path, path);
+    else if (result < 0)
+        log_error("The render node %s cannot be opened: %s. 'ls /dev/dri' shows those of this "
+                  "host; without --render-node the processor draws.",
+                  path, strerror(-result));
+    fd_close(&fd);
+    return result;
+}
+
 /* What a library renders into is memory of its own. */
 static int prepare(const void *options, char *const *argv, char word[PROGRAM_WORD], bool *foreign)
 {
-    int result = choose_renderers(options, argv, chosen);
+    int result = check_render_node(((const struct gpu_options *)options)->render_node);
 
+    if (result == 0)
+        result = choose_renderers(options, argv, chosen);
     if (result == 0)
         snprintf(word, PROGRAM_WORD, "--renderer=%s", chosen);
     *foreign = result == 0 && choose_parse(chosen) > 0;

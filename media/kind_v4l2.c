@@ -48,14 +48,14 @@ static void explain(const char *path, int error, char *text)
 
     list_nodes(nodes, sizeof(nodes));
     if (error == -ENODEV)
-        snprintf(text, MEDIA_KIND_TEXT, "%s is no video node that streams; there are:%s", path,
+        snprintf(text, MEDIA_KIND_TEXT, "%s is no video node that streams; this host has:%s", path,
                  nodes);
     else if (error == -EACCES || error == -EPERM)
         snprintf(text, MEDIA_KIND_TEXT,
                  "%s may not be opened: the user of this program has to be in its group, 'video'",
                  path);
     else
-        snprintf(text, MEDIA_KIND_TEXT, "%s does not open: %s; there are:%s", path,
+        snprintf(text, MEDIA_KIND_TEXT, "%s does not open: %s; this host has:%s", path,
                  strerror(-error), nodes);
 }
 
@@ -70,7 +70,7 @@ static int ask(const struct media_options *options, uint32_t *caps, struct v4l2_
         char nodes[120];
 
         list_nodes(nodes, sizeof(nodes));
-        snprintf(text, MEDIA_KIND_TEXT, "--node=/dev/videoN must say which node; there are:%s",
+        snprintf(text, MEDIA_KIND_TEXT, "--node=/dev/videoN must say which node; this host has:%s",
                  nodes);
         return -EINVAL;
     }

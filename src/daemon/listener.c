@@ -33,7 +33,7 @@ static int clear_path(const struct sockaddr_un *address)
     struct stat st;
 
     if (lstat(address->sun_path, &st) < 0)
-        return errno == ENOENT ? 0 : -errno;
+        return 0; /* whatever keeps it from being there, bind meets too */
     if (!S_ISSOCK(st.st_mode)) {
         log_error("%s is there and is no socket: it stays. Choose another path.",
                   address->sun_path);
@@ -44,7 +44,11 @@ static int clear_path(const struct sockaddr_un *address)
                   address->sun_path);
         return -EADDRINUSE;
     }
-    return unlink(address->sun_path) < 0 ? -errno : 0;
+    if (unlink(address->sun_path) == 0)
+        return 0;
+    log_error("The dead socket %s cannot be removed: %s. Remove it, or choose another path.",
+              address->sun_path, strerror(errno));
+    return -EEXIST;
 }
 
 /* The number of a group, which is given by name or as a number itself. 0 or -ENOENT, with a
@@ -80,6 +84,27 @@ static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gro
     return r;
 }
 
+/* Why there is no socket at 'path', and what to do about it. */
+static void explain(const char *path, const char *group, int error)
+{
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+    const char *folder = slash == NULL ? "." : path;
+
+    if (error == -ENOENT || error == -ENOTDIR)
+        log_error("Cannot listen on %s: there is no folder %.*s. Make it, or choose another path.",
+                  path, length, folder);
+    else if (error == -EACCES || error == -EROFS)
+        log_error("Cannot listen on %s: user %u may not write to %.*s. Choose a folder of its own, "
+                  "such as $XDG_RUNTIME_DIR.",
+                  path, (unsigned)geteuid(), length, folder);
+    else if (error == -EPERM && group != NULL)
+        log_error("Cannot listen on %s for the group %s: user %u has to be in it.", path, group,
+                  (unsigned)geteuid());
+    else
+        log_error("Cannot listen on %s: %s.", path, strerror(-error));
+}
+
 int listener_init_path(struct listener *l, const char *path, const char *group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -88,8 +113,8 @@ int listener_init_path(struct listener *l, const char *path, const char *group)
 
     *l = (struct listener){.fd = -1, .listening = true};
     if (strlen(path) >= sizeof(address.sun_path)) {
-        log_error("%s is too long for a socket's path (%zu bytes at most).", path,
-                  sizeof(address.sun_path) - 1);
+        log_error("%s is too long for a socket's path (%zu bytes at most): choose a shorter one.",
+                  path, sizeof(address.sun_path) - 1);
         return -ENAMETOOLONG;
     }
     strcpy(address.sun_path, path);
@@ -101,8 +126,7 @@ int listener_init_path(struct listener *l, const char *path, const char *group)
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     r = l->fd < 0 ? -errno : bind_path(l->fd, &address, group != NULL ? &gid : NULL);
     if (r < 0) {
-        log_error("Cannot listen on %s%s%s: %s.", path, group != NULL ? " for the group " : "",
-                  group != NULL ? group : "", strerror(-r));
+        explain(path, group, r);
         fd_close(&l->fd);
         return r;
     }
@@ -120,7 +144,10 @@ int listener_init_fd(struct listener *l, int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM ||
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &size) < 0) {
-        log_error("Descriptor %d is no unix stream socket.", fd);
+        log_error(
+            "Descriptor %d is no unix stream socket: whoever starts this program has to leave "
+            "one open there, or give --socket-path=PATH.",
+            fd);
         return -EINVAL;
     }
     l->fd = fd_duplicate(fd);

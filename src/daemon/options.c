@@ -336,12 +336,13 @@ static enum options_outcome take_row(const struct options_program *program,
 static enum options_outcome check_whole(struct options *o, const struct options_program *program)
 {
     if (o->socket_path != NULL && o->fd >= 0)
-        return wrong(program, "--socket-path and --fd exclude each other.");
+        return wrong(program, "--socket-path and --fd exclude each other: give one of them.");
     if (o->group != NULL && o->socket_path == NULL)
         return wrong(program,
                      "--socket-group needs --socket-path: another's socket is not changed.");
     if (o->arena_asked && o->exporter_asked)
-        return wrong(program, "--exporter and --mapping=arena exclude each other.");
+        return wrong(program,
+                     "--exporter and --mapping=arena exclude each other: give one of them.");
     o->arena = o->arena && !o->exporter_asked;
     if (o->arena)
         o->exporter = EXPORTER_ARENA;
