@@ -300,7 +300,7 @@ const char *pipewire_remote_name(void)
     if (remote[0] == '/')
         return remote;
     if (dir == NULL)
-        return "none, as XDG_RUNTIME_DIR is not set";
+        return "any place, as XDG_RUNTIME_DIR is not set";
     snprintf(text, sizeof(text), "%s/%s", dir, remote);
     return text;
 }
