@@ -56,6 +56,7 @@ static const struct sandbox_call common[] = {
     ALLOW("sendto"),
     ALLOW("shutdown"),
     ALLOW("getsockopt"),
+    EQUAL("setsockopt", 2, SO_SNDBUF),
     ALLOW("epoll_create1"),
     ALLOW("epoll_ctl"),
     ALLOW("epoll_wait"),
