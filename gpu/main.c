@@ -93,7 +93,7 @@ static const struct options_row rows[] = {
      "A display that the guest sees, such as 1920x1080@60,name=Left or 'off' (to be\n"
      "plugged in later). Once for each, up to 16; without it there is one of\n"
      "1280x800@60. none: no outputs at all; a Linux guest uses its render node only.",
-     take_output},
+     take_output, OPTIONS_REPEATS},
     {"pointer", "HOW",
      "The guest's pointer in a front-end that shows the outputs (QEMU's\n"
      "vhost-user-gpu-pci): front-end (the default: it draws the pointer itself, and\n"

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <json-c/json.h>
+
 #include "base/units.h"
 #include "shm/shm_ledger.h"
 
@@ -52,6 +54,18 @@ static const char *take_fd(void *target, const char *argument)
 static const char *take_print_capabilities(void *target, const char *argument)
 {
     ((struct options *)target)->print_capabilities = true;
+    return NULL;
+}
+
+static const char *take_print_options(void *target, const char *argument)
+{
+    ((struct options *)target)->print_options = true;
+    return NULL;
+}
+
+static const char *take_check_options(void *target, const char *argument)
+{
+    ((struct options *)target)->check_options = true;
     return NULL;
 }
 
@@ -194,13 +208,21 @@ static const struct options_row shared_rows[] = {
     {"fd", "N",
      "Use this inherited descriptor instead: a listening or a connected unix\n"
      "socket. Sockets passed by systemd (LISTEN_FDS) are used without an option.",
-     take_fd},
+     take_fd, OPTIONS_ASKS},
     {"print-capabilities", NULL, "Say what this program can do, as JSON, and exit.",
-     take_print_capabilities},
+     take_print_capabilities, OPTIONS_ASKS},
+    {"print-options", NULL,
+     "Say which options are settings of a device, as JSON, and exit: for each its name,\n"
+     "its argument (null: it takes none) and whether it repeats.",
+     take_print_options, OPTIONS_ASKS},
+    {"check-options", NULL,
+     "Say what is wrong with the options that follow, each of them, and exit: with\n"
+     "status 0 when nothing is, with 2 else. Nothing is opened or tried.",
+     take_check_options, OPTIONS_ASKS},
     {"check", NULL,
      "Try what this machine can do, say what works, what does not and why, as JSON,\n"
      "and exit.",
-     take_check},
+     take_check, OPTIONS_ASKS},
     {"window", "SIZE",
      "Size of the guest's host-visible memory window, with a unit: 256M, 1G.\n"
      "A power of two, at least 64K.",
@@ -242,12 +264,12 @@ static const struct options_row shared_rows[] = {
     {"limit", "NAME=NUMBER",
      "How much of something the guest may have, such as memory=2G; for each NAME once. The\n"
      "names and the defaults are below.",
-     take_limit},
+     take_limit, OPTIONS_REPEATS},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
-    {"worker", "FDS", NULL, take_worker},
-    {"probe", "NAME", NULL, take_probe},
-    {"upgrade", "FDS", NULL, take_upgrade},
-    {"starter", "FD", NULL, take_starter},
+    {"worker", "FDS", NULL, take_worker, OPTIONS_ASKS},
+    {"probe", "NAME", NULL, take_probe, OPTIONS_ASKS},
+    {"upgrade", "FDS", NULL, take_upgrade, OPTIONS_ASKS},
+    {"starter", "FD", NULL, take_starter, OPTIONS_ASKS},
     {NULL},
 };
 
@@ -265,6 +287,34 @@ static void print_rows(const struct options_row *rows)
             text += line + (text[line] == '\n');
         }
     }
+}
+
+static void list_rows(struct json_object *list, const struct options_row *rows)
+{
+    for (; rows->name != NULL; rows++) {
+        struct json_object *o;
+
+        if ((rows->flags & OPTIONS_ASKS) != 0)
+            continue;
+        o = json_object_new_object();
+        json_object_object_add(o, "name", json_object_new_string(rows->name));
+        json_object_object_add(
+            o, "argument", rows->argument != NULL ? json_object_new_string(rows->argument) : NULL);
+        json_object_object_add(o, "repeats",
+                               json_object_new_boolean((rows->flags & OPTIONS_REPEATS) != 0));
+        json_object_array_add(list, o);
+    }
+}
+
+int options_print(const struct options_program *program)
+{
+    struct json_object *list = json_object_new_array();
+
+    list_rows(list, program->rows);
+    list_rows(list, shared_rows);
+    puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY));
+    json_object_put(list);
+    return ferror(stdout) || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Defaults are for the default window, as long as no other is known. */
@@ -373,7 +423,8 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .starter_fd = -1,
         .quotas = program->quotas,
     };
-    while (outcome == OPTIONS_RUN && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+    while ((outcome == OPTIONS_RUN || o->check_options) &&
+           (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == OPTION_HELP) {
             print_help(program);
             return OPTIONS_DONE;
@@ -384,9 +435,10 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         }
         if (c == '?')
             return wrong(program, "The command line is not understood.");
-        outcome = c >= OPTION_OWN
-                      ? take_row(program, &program->rows[c - OPTION_OWN], program->target)
-                      : take_row(program, &shared_rows[c - OPTION_SHARED], o);
+        if ((c >= OPTION_OWN
+                 ? take_row(program, &program->rows[c - OPTION_OWN], program->target)
+                 : take_row(program, &shared_rows[c - OPTION_SHARED], o)) != OPTIONS_RUN)
+            outcome = OPTIONS_WRONG;
     }
     if (outcome != OPTIONS_RUN)
         return outcome;

@@ -17,7 +17,11 @@ struct options_row {
     const char *help;     /* one sentence; "\n" begins a new line */
     /* Takes the argument into 'target'. NULL, or a sentence that says what would be right. */
     const char *(*take)(void *target, const char *argument);
+    unsigned flags; /* OPTIONS_... */
 };
+
+#define OPTIONS_REPEATS 1u /* it may be given several times */
+#define OPTIONS_ASKS 2u    /* no setting of a device: it asks for something else, or is internal */
 
 /* What a device program is asked to do. Strings are borrowed from argv. */
 struct options {
@@ -26,10 +30,12 @@ struct options {
     const char *control_path; /* NULL: none */
     int fd;                   /* -1: not given */
     bool print_capabilities;
-    bool check;        /* --check */
-    const char *probe; /* --probe; NULL: not given */
-    uint64_t window;   /* bytes */
-    bool arena;        /* --mapping */
+    bool print_options; /* --print-options */
+    bool check_options; /* --check-options */
+    bool check;         /* --check */
+    const char *probe;  /* --probe; NULL: not given */
+    uint64_t window;    /* bytes */
+    bool arena;         /* --mapping */
     enum exporter_kind exporter;
     bool arena_asked, exporter_asked; /* and not only implied */
     bool mem_slots;
@@ -60,9 +66,14 @@ struct options_program {
 
 /*
  * Reads the command line. OPTIONS_DONE when --help or --version was all, OPTIONS_WRONG after a
- * sentence on standard error that says what is wrong and what would be right.
+ * sentence on standard error that says what is wrong and what would be right: about the first that
+ * is wrong, or, behind --check-options, about each.
  */
 enum options_outcome options_parse(struct options *options, const struct options_program *program,
                                    int argc, char **argv);
+/* Prints the settings of a device, as JSON, for whoever writes such a command line: an array of
+ * objects with "name", "argument" (its name in the help, or null: it takes none) and "repeats".
+ * Returns the exit status. */
+int options_print(const struct options_program *program);
 
 #endif

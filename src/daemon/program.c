@@ -409,6 +409,10 @@ static int run_other(const struct program *program, const struct options *option
 {
     const void *target = program->options.target;
 
+    if (options->check_options)
+        return EXIT_SUCCESS;
+    if (options->print_options)
+        return options_print(&program->options);
     if (options->print_capabilities)
         return print_capabilities(program);
     if (options->probe == NULL && !options->check)

@@ -12,7 +12,7 @@
 
 #include "base/units.h"
 #include "hostblob/cli.h"
-#include "hostblob/device_spec.h"
+#include "hostblob/device_program.h"
 #include "hostblob/json_path.h"
 
 #define PATIENCE_NS UINT64_C(60000000000)
@@ -171,7 +171,7 @@ static void show_program(const char *name, struct json_object *check)
 
 static int check_kind(const char *kind, struct json_object *all)
 {
-    char name[32], why[256], *program = device_spec_program(kind);
+    char name[32], why[256], *program = device_program_path(kind);
     struct json_object *answer = NULL;
 
     snprintf(name, sizeof(name), "hostblob-%s", kind);

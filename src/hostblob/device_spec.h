@@ -5,29 +5,49 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DEVICE_SPEC_MAX_ARGUMENTS 32u
+#define DEVICE_SPEC_MAX_ARGUMENTS 256u
+#define DEVICE_SPEC_MAX 256u /* devices of one 'hostblob run' */
 
 /*
- * One --device of 'hostblob run': "gpu,socket=PATH,window=256M" becomes the command line of
- * "hostblob-gpu --socket-path=PATH --window=256M". 'socket' stands for socket-path; every other key
- * is an option of the device program, which checks its value.
+ * One device that 'hostblob run' is to start: its name, and the command line of its program. It
+ * comes from --device, "gpu,socket=PATH,window=256M", or from a section of a configuration file.
+ * 'socket' stands for socket-path; every other key is an option of the device program, which checks
+ * its value. All strings are owned.
  */
 struct device_spec {
-    char *text; /* owned: the strings below lie in it or are owned by themselves */
-    const char *kind;
-    char *program;                             /* owned: its path */
-    char *argv[DEVICE_SPEC_MAX_ARGUMENTS + 2]; /* owned, ended by NULL */
+    char *kind;
+    char *name;   /* what people call it; NULL until it has one */
+    char *place;  /* FILE:LINE of its section; NULL: the command line */
+    char **argv;  /* of the program, whose path comes first; ended by NULL */
+    char **where; /* of each word in argv the FILE:LINE it comes from, or NULL */
     unsigned argc;
     bool has_control; /* it names its control socket */
 };
 
-/* The path of hostblob-KIND, which lies beside this program, in a build directory as after
- * installation; the caller owns it. NULL when it cannot be found out. */
-char *device_spec_program(const char *kind);
-/* Reads 'text'. NULL, or a sentence (static) that says what is wrong; finish it in both cases. */
+/* An empty device of that kind; the program must lie beside this one. NULL, or a sentence (static)
+ * that says what is wrong; finish it in both cases. */
+const char *device_spec_begin(struct device_spec *spec, const char *kind);
+/* The same from the text of --device. */
 const char *device_spec_init(struct device_spec *spec, const char *text);
-/* Adds the option '--key=value'. False when there are too many, or no memory. */
-bool device_spec_add(struct device_spec *spec, const char *key, const char *value);
+/* Adds the option '--key=value', or '--key' for NULL; 'where' is copied, and may be NULL. False
+ * when there are too many, or no memory. */
+bool device_spec_add(struct device_spec *spec, const char *key, const char *value,
+                     const char *where);
+/* The argument of an option, borrowed; NULL: it is not given. */
+const char *device_spec_value(const struct device_spec *spec, const char *key);
+/* Whether both are the same program with the same words. */
+bool device_spec_same(const struct device_spec *a, const struct device_spec *b);
 void device_spec_finish(struct device_spec *spec);
+
+/* Devices that are to run side by side. */
+struct device_set {
+    struct device_spec *all[DEVICE_SPEC_MAX]; /* owned */
+    unsigned count;
+};
+
+/* Adds an empty one, borrowed, for device_spec_begin or _init. NULL: there are too many, or there
+ * is no memory. */
+struct device_spec *device_set_add(struct device_set *set);
+void device_set_finish(struct device_set *set);
 
 #endif

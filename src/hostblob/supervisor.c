@@ -1,242 +1,334 @@
 /* SPDX-License-Identifier: MIT */
 #include "hostblob/supervisor.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "base/fd.h"
 #include "base/log.h"
-
-#define GRACE_US UINT64_C(5000000)
-
-struct supervised {
-    struct supervisor *supervisor;
-    const struct device_spec *spec;
-    pid_t pid; /* 0: ended */
-    bool ready;
-    sd_event_source *child;
-};
+#include "base/units.h"
+#include "hostblob/notify_socket.h"
+#include "hostblob/supervised.h"
 
 struct supervisor {
-    sd_event *loop;
-    struct supervised devices[SUPERVISOR_MAX_DEVICES];
-    unsigned count;
+    const struct supervisor_options *options;
+    struct supervised_house house;
+    struct notify_socket notify;
+    TAILQ_HEAD(, supervised) devices;
+    sd_event_source *look; /* when something has changed */
+    bool began;            /* all have been ready once */
+    bool told;             /* that they are, since the last reload */
     bool ending;
     bool failed;
-    int notify_fd; /* owned: where the devices say READY */
-    sd_event_source *notify, *grace;
-    char notify_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    char status[512]; /* that was told last */
 };
-
-static unsigned alive(const struct supervisor *s)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->count; i++)
-        n += s->devices[i].pid > 0;
-    return n;
-}
-
-static void signal_all(const struct supervisor *s, int signal_number)
-{
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->devices[i].pid > 0)
-            kill(s->devices[i].pid, signal_number);
-}
 
 static void end(struct supervisor *s)
 {
-    if (!s->ending) {
-        s->ending = true;
-        signal_all(s, SIGTERM);
-        sd_event_source_set_time_relative(s->grace, GRACE_US);
-        sd_event_source_set_enabled(s->grace, SD_EVENT_ONESHOT);
-    }
-    if (alive(s) == 0)
-        sd_event_exit(s->loop, s->failed ? EXIT_FAILURE : EXIT_SUCCESS);
+    struct supervised *d;
+
+    if (s->ending)
+        return;
+    s->ending = true;
+    sd_notify(false, "STOPPING=1");
+    TAILQ_FOREACH(d, &s->devices, link)
+    supervised_end(d);
+    sd_event_source_set_enabled(s->look, SD_EVENT_ONESHOT);
 }
 
-static int on_grace(sd_event_source *source, uint64_t now, void *data)
+/* ---- how they are ---- */
+
+struct count {
+    unsigned all, ready, failed, waiting, leaving, held, starting;
+};
+
+static struct count count_states(const struct supervisor *s)
 {
-    log_error("A device does not end: it is killed.");
-    signal_all(data, SIGKILL);
+    struct count n = {0};
+    const struct supervised *d;
+
+    TAILQ_FOREACH(d, &s->devices, link)
+    {
+        n.all++;
+        n.ready += d->state == SUPERVISED_READY;
+        n.failed += d->state == SUPERVISED_FAILED;
+        n.waiting += d->state == SUPERVISED_WAITING;
+        n.held += d->state == SUPERVISED_HELD;
+        n.starting += d->state == SUPERVISED_STARTING;
+        n.leaving += d->state == SUPERVISED_ENDING || d->state == SUPERVISED_ENDED;
+    }
+    return n;
+}
+
+/* "3 devices: 1 ready; not: camera, desktop". */
+static void tell_status(struct supervisor *s, const struct count *n)
+{
+    char text[sizeof(s->status)];
+    const struct supervised *d;
+    const char *before = "; not: ";
+    int used = snprintf(text, sizeof(text), "%u device%s: %u ready", n->all, n->all == 1 ? "" : "s",
+                        n->ready);
+
+    TAILQ_FOREACH(d, &s->devices, link)
+    {
+        if (d->state == SUPERVISED_READY || (size_t)used >= sizeof(text))
+            continue;
+        used += snprintf(text + used, sizeof(text) - (size_t)used, "%s%s", before, d->spec->name);
+        before = ", ";
+    }
+    if (strcmp(text, s->status) == 0)
+        return;
+    strcpy(s->status, text);
+    sd_notifyf(false, "STATUS=%s", text);
+}
+
+/* At first all have to be ready; later, what fails again and again is no reason to wait. */
+static void tell_ready(struct supervisor *s, const struct count *n)
+{
+    unsigned settled = s->began ? n->ready + n->failed + n->waiting : n->ready;
+
+    if (s->told || settled < n->all)
+        return;
+    s->told = true;
+    if (s->began)
+        log_info("The configuration is in force: %s.", s->status);
+    else if (n->all > 0)
+        log_info("%s%u device%s ready.", n->all > 1 ? "All " : "The ", n->all,
+                 n->all > 1 ? "s are" : " is");
+    s->began = true;
+    sd_notify(false, "READY=1");
+}
+
+static void bury(struct supervisor *s)
+{
+    struct supervised *d, *next;
+
+    TAILQ_FOREACH_SAFE(d, &s->devices, link, next)
+    {
+        if (d->state != SUPERVISED_ENDED)
+            continue;
+        s->failed = s->failed || (s->ending && d->failed);
+        TAILQ_REMOVE(&s->devices, d, link);
+        supervised_destroy(d);
+    }
+}
+
+/* Runs when something has changed, and not within: a device may be destroyed here. */
+static int on_look(sd_event_source *source, void *data)
+{
+    struct supervisor *s = data;
+    struct supervised *d;
+    struct count n;
+
+    bury(s);
+    n = count_states(s);
+    if (s->ending)
+        return n.all > 0 ? 0 : sd_event_exit(s->house.loop, s->failed ? EXIT_FAILURE : 0);
+    /* A new one may want the socket of one that goes. */
+    TAILQ_FOREACH(d, &s->devices, link)
+    if (d->state == SUPERVISED_HELD && n.leaving == 0)
+        supervised_start(d);
+    n = count_states(s);
+    tell_status(s, &n);
+    tell_ready(s, &n);
     return 0;
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+/* ---- what happens to them ---- */
+
+static void on_changed(void *data)
+{
+    struct supervisor *s = data;
+
+    sd_event_source_set_enabled(s->look, SD_EVENT_ONESHOT);
+}
+
+static bool on_ended(void *data, struct supervised *d, const siginfo_t *si, const char *what)
+{
+    struct supervisor *s = data;
+    bool well = si->si_code == CLD_EXITED && si->si_status == 0;
+    bool refused = !s->began && d->state == SUPERVISED_STARTING && si->si_code == CLD_EXITED;
+    const char *place = d->spec->place;
+
+    if (!refused && !s->options->once)
+        return true;
+    if (refused)
+        log_error("The %s device %s%s%s%s %s before it was ready: so none is started.",
+                  d->spec->kind, d->spec->name, place != NULL ? " (" : "",
+                  place != NULL ? place : "", place != NULL ? ")" : "", what);
+    else
+        log_error("The %s device %s %s; so do the others.", d->spec->kind, d->spec->name, what);
+    s->failed = s->failed || !well || refused;
+    end(s);
+    return false;
+}
+
+static const struct supervised_handler device_handler = {on_changed, on_ended};
+
+/* The kernel says which one speaks. */
+static void on_heard(void *data, pid_t pid, const char *text)
+{
+    struct supervisor *s = data;
+    struct supervised *d;
+
+    TAILQ_FOREACH(d, &s->devices, link)
+    if (d->pid == pid) {
+        supervised_hear(d, text);
+        return;
+    }
+}
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
     end(data);
     return 0;
 }
 
-static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
-{
-    struct supervised *d = data;
-    struct supervisor *s = d->supervisor;
-    bool well = si->si_code == CLD_EXITED && si->si_status == 0;
+/* ---- which there are ---- */
 
-    d->pid = 0;
-    if (!well)
-        log_error("The %s device %s %d.", d->spec->kind,
-                  si->si_code == CLD_EXITED ? "ended with status" : "was killed by signal",
-                  si->si_status);
-    else if (!s->ending)
-        log_info("The %s device ended; so do the others.", d->spec->kind);
-    s->failed = s->failed || !well;
-    end(s);
-    return 0;
+static void add_devices(struct supervisor *s, struct device_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        struct supervised *d =
+            set->all[i] != NULL ? supervised_create(&s->house, set->all[i]) : NULL;
+
+        if (d != NULL)
+            TAILQ_INSERT_TAIL(&s->devices, d, link);
+        else if (set->all[i] != NULL)
+            log_error("There is no memory for the device %s.", set->all[i]->name);
+        if (d != NULL)
+            set->all[i] = NULL;
+    }
 }
 
-static struct supervised *device_of(struct supervisor *s, pid_t pid)
+/* Finds the device in 'set' that this one is, and takes it out of there. */
+static bool stays(struct supervised *d, struct device_set *set)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->devices[i].pid == pid)
-            return &s->devices[i];
-    return NULL;
+    for (unsigned i = 0; i < set->count; i++) {
+        if (set->all[i] == NULL || strcmp(set->all[i]->name, d->spec->name) != 0 ||
+            !device_spec_same(set->all[i], d->spec))
+            continue;
+        supervised_respec(d, set->all[i]);
+        set->all[i] = NULL;
+        return true;
+    }
+    return false;
 }
 
-static void tell_when_ready(struct supervisor *s)
+static void change_devices(struct supervisor *s, struct device_set *set)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (!s->devices[i].ready)
-            return;
-    log_info("All %u devices are ready.", s->count);
-    sd_notify(false, "READY=1");
+    struct supervised *d;
+
+    TAILQ_FOREACH(d, &s->devices, link)
+    {
+        if (d->state == SUPERVISED_ENDING || d->state == SUPERVISED_ENDED)
+            continue;
+        if (!stays(d, set))
+            supervised_end(d);
+        else if (d->state == SUPERVISED_FAILED)
+            d->state = SUPERVISED_HELD; /* the host may be another now */
+    }
+    add_devices(s, set);
 }
 
-/* A device says how it is, in the words of sd_notify; the kernel says which one it is. */
-static int on_notify(sd_event_source *source, int fd, uint32_t events, void *data)
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
     struct supervisor *s = data;
-    char text[1024], control[CMSG_SPACE(sizeof(struct ucred))];
-    struct iovec iov = {text, sizeof(text) - 1};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control,
-                         .msg_controllen = sizeof(control)};
-    ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-    struct supervised *d = NULL;
-    struct ucred cred;
+    struct device_set set = {.count = 0};
 
-    if (c != NULL && c->cmsg_type == SCM_CREDENTIALS) {
-        memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-        d = device_of(s, cred.pid);
-    }
-    if (d == NULL || d->ready)
+    if (s->ending)
         return 0;
-    text[n] = '\0';
-    if (strncmp(text, "READY=1", 7) == 0) {
-        d->ready = true;
-        tell_when_ready(s);
-    }
+    sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+               (unsigned long long)(units_now_ns() / 1000));
+    if (s->options->reload(s->options->data, &set) == 0)
+        change_devices(s, &set);
+    device_set_finish(&set);
+    s->told = false;
+    on_changed(s);
     return 0;
 }
 
-static int notify_init(struct supervisor *s)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int on = 1;
-    /* In the abstract namespace: no file, and gone with us. */
-    int n =
-        snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "hostblob-%d", (int)getpid());
+/* ---- life ---- */
 
-    snprintf(s->notify_path, sizeof(s->notify_path), "@hostblob-%d", (int)getpid());
-    s->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->notify_fd < 0 ||
-        setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
-        bind(s->notify_fd, (struct sockaddr *)&address,
-             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) < 0)
-        return -errno;
-    return sd_event_add_io(s->loop, &s->notify, s->notify_fd, EPOLLIN, on_notify, s);
-}
-
-static int start(struct supervisor *s, struct supervised *d)
-{
-    sigset_t none;
-
-    d->pid = fork();
-    if (d->pid < 0) {
-        d->pid = 0;
-        return -errno;
-    }
-    if (d->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        setenv("NOTIFY_SOCKET", s->notify_path, 1);
-        unsetenv("LISTEN_FDS");
-        unsetenv("LISTEN_PID");
-        unsetenv("WATCHDOG_USEC");
-        execv(d->spec->program, d->spec->argv);
-        fprintf(stderr, "hostblob: cannot start %s: %s\n", d->spec->program, strerror(errno));
-        _exit(127);
-    }
-    return sd_event_add_child(s->loop, &d->child, d->pid, WEXITED, on_child, d);
-}
-
-static int supervisor_init(struct supervisor *s, struct device_spec *specs, unsigned count)
+static int take_signals(struct supervisor *s)
 {
     sigset_t set;
-    int r = sd_event_default(&s->loop);
+    int r;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    r = sd_event_add_signal(s->house.loop, NULL, SIGTERM, on_end_signal, s);
     if (r >= 0)
-        r = sd_event_add_signal(s->loop, NULL, SIGTERM, on_signal, s);
+        r = sd_event_add_signal(s->house.loop, NULL, SIGINT, on_end_signal, s);
     if (r >= 0)
-        r = sd_event_add_signal(s->loop, NULL, SIGINT, on_signal, s);
-    if (r >= 0)
-        r = sd_event_add_time_relative(s->loop, &s->grace, CLOCK_MONOTONIC, 0, 0, on_grace, s);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(s->grace, SD_EVENT_OFF);
-    if (r >= 0)
-        r = notify_init(s);
-    for (unsigned i = 0; i < count && r >= 0; i++) {
-        s->devices[i] = (struct supervised){.supervisor = s, .spec = &specs[i]};
-        s->count++;
-        r = start(s, &s->devices[i]);
-    }
+        r = sd_event_add_signal(s->house.loop, NULL, SIGHUP,
+                                s->options->reload != NULL ? on_reload : on_end_signal, s);
     return r;
+}
+
+static int supervisor_init(struct supervisor *s)
+{
+    char why[256];
+    int r = sd_event_default(&s->house.loop);
+
+    if (r >= 0)
+        r = take_signals(s);
+    if (r >= 0)
+        r = notify_socket_init(&s->notify, s->house.loop, on_heard, s);
+    if (r >= 0)
+        r = sd_event_add_defer(s->house.loop, &s->look, on_look, s);
+    if (r >= 0)
+        r = sd_event_set_watchdog(s->house.loop, true);
+    if (r < 0)
+        return r;
+    s->house.notify_address = s->notify.address;
+    r = cgroups_init(&s->house.cgroups, s->options->cgroup, why, sizeof(why));
+    if (r < 0 && strcmp(s->options->cgroup, "auto") != 0)
+        log_warning("The devices have no cgroups of their own: %s.", why);
+    else if (r < 0)
+        log_debug("The devices have no cgroups of their own: %s.", why);
+    return 0;
 }
 
 static void supervisor_finish(struct supervisor *s)
 {
-    signal_all(s, SIGKILL);
-    for (unsigned i = 0; i < s->count; i++)
-        s->devices[i].child = sd_event_source_disable_unref(s->devices[i].child);
-    s->notify = sd_event_source_disable_unref(s->notify);
-    s->grace = sd_event_source_disable_unref(s->grace);
-    fd_close(&s->notify_fd);
-    sd_event_unref(s->loop);
+    struct supervised *d;
+
+    while ((d = TAILQ_FIRST(&s->devices)) != NULL) {
+        TAILQ_REMOVE(&s->devices, d, link);
+        supervised_destroy(d);
+    }
+    cgroups_finish(&s->house.cgroups);
+    sd_event_source_disable_unref(s->look);
+    notify_socket_finish(&s->notify);
+    sd_event_unref(s->house.loop);
 }
 
-int supervisor_run(struct device_spec *specs, unsigned count)
+int supervisor_run(struct device_set *set, const struct supervisor_options *options)
 {
-    struct supervisor s = {.notify_fd = -1};
-    int r = supervisor_init(&s, specs, count);
+    struct supervisor s = {
+        .options = options,
+        .house = {.watchdog_us = options->watchdog_us, .handler = &device_handler, .data = &s},
+        .notify = {.fd = -1},
+    };
+    int r;
 
-    if (r < 0)
+    TAILQ_INIT(&s.devices);
+    r = supervisor_init(&s);
+    if (r >= 0) {
+        add_devices(&s, set);
+        r = sd_event_loop(s.house.loop);
+    } else {
         log_error("The devices cannot be started: %s.", strerror(-r));
-    else
-        r = sd_event_loop(s.loop);
+    }
     supervisor_finish(&s);
     return r < 0 ? EXIT_FAILURE : r;
 }

@@ -112,9 +112,14 @@ static void refuses_nonsense_with_a_sentence(void **state)
         {"screenshot gpu first a.png", "'first' is no output"},
         {"screenshot gpu 0", "something is missing"},
         {"check now", "that is too much"},
-        {"run", "there is no --device to run"},
+        {"run", "there is no FILE and no --device to run"},
         {"run --device gpu", "it needs socket=PATH"},
-        {"run gpu", "'gpu' is no option"},
+        {"run a.conf b.conf", "'b.conf' is too much"},
+        {"run a.conf --device gpu,socket=/s", "'a.conf' and --device exclude each other"},
+        {"run --watchdog=soon a.conf", "--watchdog=soon cannot be: it must be a number of seconds"},
+        {"run --watchdog=-1 a.conf", "0 (off) to 3600"},
+        {"run --watchdog= a.conf", "0 (off) to 3600"},
+        {"run --cgroup=some a.conf", "it must be 'auto', 'none' or a folder"},
     };
     struct story *s = story(state);
 

@@ -28,7 +28,6 @@ static void a_device_becomes_a_command_line(void **state)
 {
     assert_null(device_spec_init(&spec, "gpu,socket=/run/gpu.sock,window=256M,mem-slots"));
     assert_string_equal(spec.kind, "gpu");
-    assert_string_equal(spec.program, gpu);
     assert_int_equal(spec.argc, 4);
     assert_string_equal(spec.argv[0], gpu);
     assert_string_equal(spec.argv[1], "--socket-path=/run/gpu.sock");
@@ -45,6 +44,29 @@ static void values_are_the_device_programs_matter(void **state)
     assert_string_equal(spec.argv[1], "--x=a=b");
     assert_string_equal(spec.argv[2], "--socket-path=");
     assert_string_equal(spec.argv[3], "--y=");
+    device_spec_finish(&spec);
+}
+
+static void words_are_found_and_compared(void **state)
+{
+    struct device_spec other;
+
+    assert_null(device_spec_init(&spec, "gpu,socket=/run/gpu.sock,control-path=/c,mem-slots"));
+    assert_true(spec.has_control);
+    assert_string_equal(device_spec_value(&spec, "socket-path"), "/run/gpu.sock");
+    assert_string_equal(device_spec_value(&spec, "control-path"), "/c");
+    assert_null(device_spec_value(&spec, "socket"));
+    assert_null(device_spec_value(&spec, "mem-slots"));
+    assert_null(device_spec_init(&other, "gpu,socket=/run/gpu.sock,control-path=/c"));
+    assert_false(device_spec_same(&spec, &other));
+    assert_true(device_spec_add(&other, "mem-slots", NULL, "a.conf:7"));
+    assert_string_equal(other.where[4 - 1], "a.conf:7");
+    assert_null(other.where[1]);
+    assert_true(device_spec_same(&spec, &other));
+    device_spec_finish(&other);
+    assert_null(device_spec_init(&other, "gpu,socket=/run/gpu.sock,control-path=/d,mem-slots"));
+    assert_false(device_spec_same(&spec, &other));
+    device_spec_finish(&other);
     device_spec_finish(&spec);
 }
 
@@ -67,7 +89,7 @@ static void nonsense_is_refused(void **state)
 
 static void there_is_a_most(void **state)
 {
-    char text[512] = "gpu,socket=/s";
+    char text[2048] = "gpu,socket=/s";
 
     for (unsigned i = 2; i < DEVICE_SPEC_MAX_ARGUMENTS; i++)
         strcat(text, ",a=1");
@@ -108,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FD_TEST(a_device_becomes_a_command_line),
+        FD_TEST(words_are_found_and_compared),
         FD_TEST(values_are_the_device_programs_matter),
         FD_TEST(nonsense_is_refused),
         FD_TEST(there_is_a_most),

@@ -23,7 +23,7 @@ static const char *take_colour(void *target, const char *argument)
 }
 
 static const struct options_row own_rows[] = {
-    {"colour", "NAME", "What it is painted in.\nThere is one.", take_colour},
+    {"colour", "NAME", "What it is painted in.\nThere is one.", take_colour, OPTIONS_REPEATS},
     {NULL},
 };
 
@@ -247,6 +247,49 @@ static void the_first_wrong_word_ends_it(void **state)
     assert_null(strstr(said, "Usage:"));
 }
 
+/* Whoever writes a configuration wants to know of all. */
+static void checking_tells_of_all_that_is_wrong(void **state)
+{
+    struct options o;
+
+    assert_int_equal(PARSE(&o, A("--check-options"), A("--window=1"), A("--colour=red"),
+                           A("--poll=x"), A("--mem-slots")),
+                     OPTIONS_WRONG);
+    assert_non_null(strstr(said, "hostblob-test: --window=1 cannot be: "));
+    assert_non_null(strstr(said, "hostblob-test: --poll=x cannot be: "));
+    assert_true(o.mem_slots);
+    assert_int_equal(colour, 1);
+    assert_int_equal(PARSE(&o, A("--check-options"), A("--window=1G")), OPTIONS_RUN);
+    assert_true(o.check_options);
+    assert_int_equal(PARSE(&o, A("--window=1"), A("--poll=x")), OPTIONS_WRONG);
+    assert_null(strstr(said, "--poll"));
+}
+
+/* The settings of a device, and no others. */
+static void options_are_printed_for_programs(void **state)
+{
+    int out = dup(1), file = memfd_create("said", MFD_CLOEXEC);
+    ssize_t n;
+
+    fflush(NULL);
+    dup2(file, 1);
+    assert_int_equal(options_print(&program), 0);
+    dup2(out, 1);
+    n = pread(file, said, sizeof(said) - 1, 0);
+    said[n > 0 ? n : 0] = '\0';
+    close(out);
+    close(file);
+    assert_non_null(strstr(said, "{\n    \"name\":\"colour\",\n    \"argument\":\"NAME\",\n"
+                                 "    \"repeats\":true\n  }"));
+    assert_non_null(strstr(said, "\"name\":\"mem-slots\",\n    \"argument\":null,\n"
+                                 "    \"repeats\":false"));
+    assert_non_null(strstr(said, "\"socket-path\""));
+    assert_null(strstr(said, "\"fd\""));
+    assert_null(strstr(said, "\"check\""));
+    assert_null(strstr(said, "print-"));
+    assert_null(strstr(said, "worker"));
+}
+
 static void help_explains_every_option(void **state)
 {
     static const char *const words[] = {"hostblob-test: a device that is none",
@@ -286,6 +329,8 @@ int main(void)
         FD_TEST(nonsense_is_refused),
         FD_TEST(what_excludes_each_other_is_refused),
         FD_TEST(the_first_wrong_word_ends_it),
+        FD_TEST(checking_tells_of_all_that_is_wrong),
+        FD_TEST(options_are_printed_for_programs),
         FD_TEST(help_explains_every_option),
     };
 
