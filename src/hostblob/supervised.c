@@ -20,6 +20,7 @@
 
 #define START_US UINT64_C(60000000) /* to be ready: renderers are tried before */
 #define GRACE_US UINT64_C(5000000)  /* to end */
+#define SOCKET_TRIES 100u           /* 2 ms each */
 #define WRONG 2                     /* the status of a wrong command line */
 
 static void set_state(struct supervised *d, enum supervised_state state, uint64_t timer_us)
@@ -90,6 +91,8 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
     struct supervised *d = data;
 
     d->pid = 0;
+    if (si->si_code != CLD_EXITED || d->ready_ns > 0) /* or it had none of its own yet */
+        d->killed = si->si_code != CLD_EXITED;
     d->child = sd_event_source_disable_unref(d->child);
     cgroups_kill(&d->house->cgroups, d->spec->name);
     note_end(d, si);
@@ -232,25 +235,37 @@ struct supervised *supervised_create(const struct supervised_house *house, struc
     return d;
 }
 
-/* The socket of a device that was killed stays behind. One that somebody listens at is another's.
- */
-static void remove_dead_socket(const char *path)
+/* Whether nobody listens at it any more. The device's other processes end a little later. */
+static bool is_dead(const struct sockaddr_un *address)
+{
+    bool dead = false;
+
+    for (unsigned i = 0; i < SOCKET_TRIES && !dead; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0)
+            return false;
+        dead = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+               errno == ECONNREFUSED;
+        close(fd);
+        if (!dead)
+            usleep(2000);
+    }
+    return dead;
+}
+
+/* The socket of a device that was killed stays behind. */
+static void remove_socket(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat st;
-    int fd;
 
     if (path == NULL || strlen(path) >= sizeof(address.sun_path) || lstat(path, &st) < 0 ||
         !S_ISSOCK(st.st_mode))
         return;
     strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
-        errno == ECONNREFUSED)
+    if (is_dead(&address))
         unlink(path);
-    close(fd);
 }
 
 static void free_spec(struct device_spec *spec)
@@ -268,10 +283,13 @@ void supervised_destroy(struct supervised *d)
     if (d->pid > 0) {
         kill(d->pid, SIGKILL);
         waitpid(d->pid, NULL, 0);
+        d->killed = true;
     }
     cgroups_remove(&d->house->cgroups, d->spec->name);
-    remove_dead_socket(device_spec_value(d->spec, "socket-path"));
-    remove_dead_socket(device_spec_value(d->spec, "control-path"));
+    if (d->killed) {
+        remove_socket(device_spec_value(d->spec, "socket-path"));
+        remove_socket(device_spec_value(d->spec, "control-path"));
+    }
     free_spec(d->spec);
     free(d);
 }

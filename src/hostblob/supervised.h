@@ -56,6 +56,7 @@ struct supervised {
     enum supervised_state state;
     pid_t pid;          /* 0: it does not run */
     bool failed;        /* it ended badly when it was told to end */
+    bool killed;        /* it was, the last time: its sockets are still there */
     const char *reason; /* why it was killed; NULL: it was not */
     uint64_t ready_ns;  /* since when, units_now_ns; 0: it was not */
     struct backoff backoff;
