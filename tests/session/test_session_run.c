@@ -339,6 +339,39 @@ static void each_device_has_its_cgroup(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* ---- the example ---- */
+
+/* It is what is installed: all of it is a comment. Without the '#' it is right, as far as this
+ * machine is not asked: the first thing that it is asked for is a group that nobody has. */
+static void the_example_is_right(void **state)
+{
+    char output[1024];
+
+    story_shell(output, sizeof(output), "cp '%s' '%s'", getenv("HOSTBLOB_CONF"), run.file);
+    run_story_start(&run, NULL);
+    run_story_await(&run, "READY=1");
+    assert_true(run_story_logged(&run, "has no device yet"));
+    assert_int_equal(run_story_stop(&run), 0);
+    story_shell(output, sizeof(output),
+                "sed 's/^#\\([a-z[]\\)/\\1/; s/= kvm/= no-such-group/' '%s' > '%s'",
+                getenv("HOSTBLOB_CONF"), run.file);
+    run_story_start(&run, NULL);
+    assert_int_equal(run_story_wait(&run), 1);
+    /* Kinds that were not built in. */
+    story_shell(output, sizeof(output), "grep 'a.conf:' '%s/log' | grep -v -e --kind= -e before",
+                run.dir);
+    assert_string_equal(output, "");
+    /* No option is left out. */
+    for (unsigned i = 0; i < 2; i++) {
+        story_shell(output, sizeof(output),
+                    "'%s' --print-options | sed -n 's/.*\"name\":\"\\(.*\\)\".*/\\1/p' |"
+                    "sed s/socket-path/socket/ |"
+                    "while read -r name; do grep -q \"\\b$name = \" '%s' || echo $name; done",
+                    getenv(i == 0 ? STORY_GPU : STORY_MEDIA), getenv("HOSTBLOB_CONF"));
+        assert_string_equal(output, "");
+    }
+}
+
 static int setup(void **state)
 {
     run_story_init(&run);
@@ -366,6 +399,7 @@ int main(void)
         RUN(failures_are_tried_again_later_and_later),
         RUN(a_wrong_command_line_is_not_tried_again),
         RUN(each_device_has_its_cgroup),
+        RUN(the_example_is_right),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
