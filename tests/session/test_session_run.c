@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define EACH 8u /* GPUs, and as many cameras */
@@ -339,6 +340,37 @@ static void each_device_has_its_cgroup(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* As systemd does it with Delegate=yes: it is marked, and the process is in it. */
+static void a_cgroup_of_ours_is_divided(void **state)
+{
+    char folder[128], output[256], path[96];
+    FILE *script;
+
+    find_cgroup(folder);
+    if (folder[0] == '\0' || setxattr(folder, "trusted.delegate", "1", 1, 0) < 0) {
+        rmdir(folder);
+        print_message("there is no cgroup that can be marked\n");
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/start", run.dir);
+    script = fopen(path, "w");
+    assert_non_null(script);
+    fprintf(script, "#!/bin/sh\necho $$ > '%s/cgroup.procs'\nexec '%s' \"$@\"\n", folder,
+            run.program);
+    fclose(script);
+    chmod(path, 0700);
+    strcpy(run.program, path);
+    run_story_write(&run, "[gpu a]\n");
+    run_story_start(&run, NULL);
+    run_story_await(&run, "READY=1");
+    story_shell(output, sizeof(output), "cat '%s/supervisor/cgroup.procs'", folder);
+    assert_int_equal(atoi(output), run.pid);
+    story_shell(output, sizeof(output), "grep -c . '%s/a.device/cgroup.procs'", folder);
+    assert_int_equal(atoi(output), 3);
+    assert_int_equal(run_story_stop(&run), 0);
+    assert_int_equal(rmdir(folder), 0); /* nothing is left in it */
+}
+
 /* ---- the example ---- */
 
 /* It is what is installed: all of it is a comment. Without the '#' it is right, as far as this
@@ -399,6 +431,7 @@ int main(void)
         RUN(failures_are_tried_again_later_and_later),
         RUN(a_wrong_command_line_is_not_tried_again),
         RUN(each_device_has_its_cgroup),
+        RUN(a_cgroup_of_ours_is_divided),
         RUN(the_example_is_right),
     };
 
