@@ -268,6 +268,7 @@ void choose_check(const struct gpu_options *options, char *const *argv, struct j
     try_rows(&trial, CHOOSE_VIRGL | CHOOSE_VENUS, argv);
     json_object_object_add(root, "auto", json_object_new_string(words_of(works(&trial))));
     json_object_object_add(root, "renderers", renderers);
+    json_object_object_add(memory, "with", json_object_new_string("capset cross-domain"));
     json_object_object_add(memory, "in", json_object_new_boolean(true));
     json_object_object_add(renderers, "memory", memory);
     for (size_t i = 0; i < ROWS; i++)

@@ -420,7 +420,7 @@ static int run_other(const struct program *program, const struct options *option
     log_init(program->options.name, options->probe, options->log_level);
     if (options->probe != NULL)
         return program->probe != NULL ? program->probe(options->probe, target) : EXIT_FAILURE;
-    return self_check(program, argv);
+    return self_check(program, options, argv);
 }
 
 int program_main(const struct program *program, int argc, char **argv)

@@ -47,13 +47,14 @@ static struct json_object *check_sandbox(void)
     return all;
 }
 
-int self_check(const struct program *program, char *const *argv)
+int self_check(const struct program *program, const struct options *options, char *const *argv)
 {
     const char *drm_node = program->drm_node != NULL ? *program->drm_node : NULL;
     struct json_object *root = json_object_new_object();
 
     json_object_object_add(root, "program", json_object_new_string(program->options.name));
     json_object_object_add(root, "version", json_object_new_string(HOSTBLOB_VERSION));
+    json_object_object_add(root, "window", json_object_new_int64((int64_t)options->window));
     if (program->check != NULL)
         program->check(program->options.target, argv, root);
     json_object_object_add(root, "exporters", check_exporters(drm_node));

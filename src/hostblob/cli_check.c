@@ -1,235 +1,166 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
-#include "base/units.h"
+#include "hostblob/check_view.h"
 #include "hostblob/cli.h"
+#include "hostblob/config.h"
+#include "hostblob/device_check.h"
 #include "hostblob/device_program.h"
 #include "hostblob/json_path.h"
-
-#define PATIENCE_NS UINT64_C(60000000000)
-#define MAX_ANSWER (1u << 20)
 
 static const char *const kinds[] = {"gpu", "media"};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* ---- asking a program ---- */
+/* ---- the host ---- */
 
-static void become(const char *program, const int pipe_end)
+/* What the program of a kind says of this machine. False, with a sentence, when it says nothing. */
+static bool check_kind(const char *kind, struct json_object *all)
 {
-    if (dup2(pipe_end, STDOUT_FILENO) >= 0)
-        execl(program, program, "--check", "--log-level=error", (char *)NULL);
-    _exit(127);
-}
-
-/* Reads what it prints, to the end or for a minute. The bytes, or -errno. */
-static ssize_t read_output(int fd, char *text, size_t size)
-{
-    uint64_t end = units_now_ns() + PATIENCE_NS;
-    size_t have = 0;
-
-    for (;;) {
-        struct pollfd readable = {.fd = fd, .events = POLLIN};
-        ssize_t n;
-
-        if (units_now_ns() > end || poll(&readable, 1, (int)(PATIENCE_NS / 1000000)) == 0)
-            return -ETIMEDOUT;
-        n = read(fd, text + have, size - have);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            return (ssize_t)have;
-        have += n > 0 ? (size_t)n : 0;
-        if (have == size)
-            return -EMSGSIZE;
-    }
-}
-
-static const char *describe_end(int status, char *text, size_t size)
-{
-    if (WIFSIGNALED(status))
-        snprintf(text, size, "it was killed by signal %d", WTERMSIG(status));
-    else if (WEXITSTATUS(status) == 127)
-        snprintf(text, size, "it cannot be started: is it installed beside this program?");
-    else
-        snprintf(text, size, "it ended with status %d", WEXITSTATUS(status));
-    return text;
-}
-
-/* What 'program --check' says: an object that the caller owns, or NULL with a sentence. */
-static struct json_object *check_program(const char *program, char *why, size_t size)
-{
-    static char text[MAX_ANSWER];
+    char name[32], *argv[] = {device_program_path(kind), NULL};
     struct json_object *answer = NULL;
-    ssize_t n;
-    int pair[2], status = 0;
-    pid_t pid;
+    const char *why = "it is not installed beside this program";
+    int r = 0;
 
-    if (pipe(pair) < 0 || (pid = fork()) < 0) {
-        snprintf(why, size, "it cannot be started: %s", strerror(errno));
-        return NULL;
+    snprintf(name, sizeof(name), "hostblob-%s", kind);
+    if (argv[0] != NULL && access(argv[0], X_OK) == 0) {
+        r = device_program_try(argv, &answer);
+        why = r < 0 ? strerror(-r) : NULL;
     }
-    if (pid == 0)
-        become(program, pair[1]);
-    close(pair[1]);
-    n = read_output(pair[0], text, sizeof(text) - 1);
-    close(pair[0]);
-    if (n < 0)
-        kill(pid, SIGKILL);
-    waitpid(pid, &status, 0);
-    if (n < 0) {
-        snprintf(why, size, "it does not come to an end: %s", strerror((int)-n));
-    } else if (status != 0) {
-        describe_end(status, why, size);
-    } else {
-        text[n] = '\0';
-        answer = json_tokener_parse(text);
-        if (answer == NULL || !json_object_is_type(answer, json_type_object)) {
-            snprintf(why, size, "what it says makes no sense");
-            json_object_put(answer);
-            answer = NULL;
-        }
+    free(argv[0]);
+    if (why != NULL) {
+        answer = json_object_new_object();
+        json_object_object_add(answer, "error", json_object_new_string(why));
+        cli_failed("%s cannot be checked: %s", name, why);
     }
-    return answer;
+    json_object_object_add(all, name, answer);
+    return why == NULL;
 }
 
-/* ---- showing ---- */
-
-/* Whether it is a list of things that are in or out. */
-static bool is_section(struct json_object *o)
+static bool check_host(struct json_object *root)
 {
-    bool found = false;
+    struct json_object *all = json_object_new_object();
+    bool well = true;
 
-    if (!json_object_is_type(o, json_type_object))
-        return false;
-    json_object_object_foreach(o, name, item)
-    {
-        if (name == NULL || json_path_get(item, "/in", json_type_boolean) == NULL)
-            return false;
-        found = true;
-    }
-    return found;
+    json_object_object_add(root, "programs", all);
+    for (size_t i = 0; i < KINDS; i++)
+        well = check_kind(kinds[i], all) && well;
+    return well;
 }
 
-/* What else is said of an item: why it is out, or what was found. */
-static void describe_item(struct json_object *item, char *text, size_t size)
+/* ---- a file ---- */
+
+static void add_errors(struct json_object *root, const struct config *config)
 {
-    size_t used = 0;
+    struct json_object *errors = json_object_new_array();
 
-    text[0] = '\0';
-    json_object_object_foreach(item, key, value)
-    {
-        bool is_why = strcmp(key, "why") == 0;
-
-        if (used >= size || (!json_object_is_type(value, json_type_string) &&
-                             !json_object_is_type(value, json_type_int)))
-            continue;
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
-                             is_why ? "" : key, is_why ? "" : " ", json_object_get_string(value));
-    }
+    for (unsigned i = 0; i < config->error_count; i++)
+        json_object_array_add(errors, json_object_new_string(config->errors[i].text != NULL
+                                                                 ? config->errors[i].text
+                                                                 : "No memory."));
+    json_object_object_add(root, "errors", errors);
 }
 
-static void show_section(const char *name, struct json_object *section)
+static bool check_devices(struct json_object *root, const struct device_set *set)
 {
-    printf("  %s\n", name);
-    json_object_object_foreach(section, key, item)
-    {
-        char text[1024];
+    struct json_object *devices = json_object_new_array();
+    bool well = true;
 
-        describe_item(item, text, sizeof(text));
-        json_path_clean(text);
-        printf(text[0] != '\0' ? "    %-3s  %-12s %s\n" : "    %-3s  %s\n",
-               json_object_get_boolean(json_path_get(item, "/in", json_type_boolean)) ? "in"
-                                                                                      : "out",
-               key, text);
+    json_object_object_add(root, "devices", devices);
+    for (unsigned i = 0; i < set->count; i++) {
+        struct json_object *device = device_check(set->all[i]);
+
+        well = json_object_get_boolean(json_path_get(device, "/starts", json_type_boolean)) && well;
+        json_object_array_add(devices, device);
     }
+    return well;
 }
 
-static void show_program(const char *name, struct json_object *check)
+/* Reads it as 'hostblob run' does, and tries each device if it has no mistakes. */
+static bool check_file(const char *path, struct json_object *root)
 {
-    printf("%s\n", name);
-    json_object_object_foreach(check, key, value)
-    {
-        if (is_section(value))
-            show_section(key, value);
-        else if (json_object_is_type(value, json_type_string) && strcmp(key, "program") != 0 &&
-                 strcmp(key, "version") != 0)
-            printf("  %s: %s\n", key, json_object_get_string(value));
-    }
+    struct device_set set = {0};
+    struct config config;
+    bool well;
+
+    config_init(&config);
+    config_read(&config, path);
+    config_devices(&config, &set);
+    add_errors(root, &config);
+    well = config.error_count == 0;
+    if (well)
+        well = check_devices(root, &set);
+    config_finish(&config);
+    device_set_finish(&set);
+    return well;
 }
 
 /* ---- the command ---- */
 
-static int check_kind(const char *kind, struct json_object *all)
+static void show(const char *file, struct json_object *root)
 {
-    char name[32], why[256], *program = device_program_path(kind);
-    struct json_object *answer = NULL;
+    struct json_object *errors = json_path_get(root, "/errors", json_type_array);
+    struct json_object *devices = json_path_get(root, "/devices", json_type_array);
 
-    snprintf(name, sizeof(name), "hostblob-%s", kind);
-    if (program == NULL || access(program, X_OK) < 0)
-        snprintf(why, sizeof(why), "it is not installed beside this program");
-    else
-        answer = check_program(program, why, sizeof(why));
-    free(program);
-    if (answer == NULL) {
-        answer = json_object_new_object();
-        json_object_object_add(answer, "error", json_object_new_string(why));
-        json_object_object_add(all, name, answer);
-        return cli_failed("%s cannot be checked: %s", name, why);
+    for (size_t i = 0; errors != NULL && i < json_object_array_length(errors); i++)
+        printf("%s\n", json_object_get_string(json_object_array_get_idx(errors, i)));
+    if (errors != NULL && json_object_array_length(errors) > 0)
+        printf("%s has mistakes: none of its devices was tried.\n\n", file);
+    for (size_t i = 0; devices != NULL && i < json_object_array_length(devices); i++)
+        check_view_device(json_object_array_get_idx(devices, i));
+    json_object_object_foreach(json_path_get(root, "/programs", json_type_object), name, answer)
+    {
+        check_view_program(name, answer);
     }
-    json_object_object_add(all, name, answer);
-    return EXIT_SUCCESS;
 }
 
 static int check(const struct cli_command *command, int argc, char **argv)
 {
-    struct json_object *root = json_object_new_object(), *all = json_object_new_object();
-    int status = EXIT_SUCCESS;
-    bool json = false;
+    struct json_object *root;
+    bool json = false, well = true;
+    int count = cli_take(command, argc, argv, &json, 0, 1);
 
-    json_object_object_add(root, "version", json_object_new_string(HOSTBLOB_VERSION));
-    json_object_object_add(root, "programs", all);
-    if (cli_take(command, argc, argv, &json, 0, 0) < 0) {
-        json_object_put(root);
+    if (count < 0)
         return CLI_WRONG;
-    }
-    for (size_t i = 0; i < KINDS; i++)
-        if (check_kind(kinds[i], all) != EXIT_SUCCESS)
-            status = EXIT_FAILURE;
+    root = json_object_new_object();
+    json_object_object_add(root, "version", json_object_new_string(HOSTBLOB_VERSION));
+    if (count == 1)
+        well = check_file(argv[1], root);
+    well = check_host(root) && well;
     if (json) {
         json_path_print(root);
-        return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
+    } else {
+        show(argv[1], root);
+        json_object_put(root);
     }
-    json_object_object_foreach(all, name, answer)
-    {
-        show_program(name, answer);
-    }
-    json_object_put(root);
-    return cli_end() == EXIT_SUCCESS ? status : EXIT_FAILURE;
+    return cli_end() == EXIT_SUCCESS && well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct cli_command cli_check = {
     .name = "check",
-    .arguments = "[--json]",
-    .summary = "Try what this machine can do; show what is in, what is out, and why.",
-    .help = "Has hostblob-gpu and hostblob-media try their renderers and memories, each try in a\n"
-            "process of its own. That takes some seconds.\n"
-            "\n"
-            "  --json\n"
-            "        What they say, as one object.\n"
-            "\n"
-            "Ends with status 0 when both could be asked: also when something is out.\n"
-            "\n"
-            "Example:\n"
-            "  hostblob check\n",
+    .arguments = "[--json] [FILE]",
+    .summary = "Try what this machine can do, and a configuration; show what is in, what is out, "
+               "and why.",
+    .help =
+        "Has hostblob-gpu and hostblob-media try their renderers and memories, each try in a\n"
+        "process of its own. That takes some seconds.\n"
+        "\n"
+        "  FILE\n"
+        "        A configuration as for 'hostblob run': its mistakes, each with its line; then,\n"
+        "        of each device, whether it would start and what its guest would be offered,\n"
+        "        and the options that give it to QEMU and crosvm, ready to paste. Nothing is\n"
+        "        started, and no running device is touched.\n"
+        "  --json\n"
+        "        What they say, as one object.\n"
+        "\n"
+        "Ends with status 0 when the machine could be asked (also when something is out), the\n"
+        "FILE has no mistake and each of its devices would start; else with 1.\n"
+        "\n"
+        "Example:\n"
+        "  hostblob check /etc/hostblob/hostblob.conf\n",
     .run = check,
 };

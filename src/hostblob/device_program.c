@@ -15,7 +15,9 @@
 #include "base/units.h"
 
 #define PATIENCE_NS UINT64_C(10000000000)
-#define MAX_OPTIONS 32768u /* bytes of their list */
+#define TRY_PATIENCE_NS UINT64_C(60000000000) /* drivers are loaded, and draw */
+#define MAX_OPTIONS 32768u                    /* bytes of their list */
+#define MAX_REPORT (1u << 20)                 /* and of what --check says */
 
 char *device_program_path(const char *kind)
 {
@@ -49,9 +51,9 @@ static void become(char *const *argv, int which, int pipe_end)
 }
 
 /* Reads to the end, as a string; what is beyond 'size' is lost. 0 or -errno. */
-static int read_all(int fd, char *text, size_t size)
+static int read_all(int fd, char *text, size_t size, uint64_t patience)
 {
-    uint64_t end = units_now_ns() + PATIENCE_NS, now;
+    uint64_t end = units_now_ns() + patience, now;
     char rest[256];
     size_t have = 0;
 
@@ -75,7 +77,7 @@ static int read_all(int fd, char *text, size_t size)
 }
 
 /* Runs a program, and reads its output 'which'. Its exit status, or -errno. */
-static int run(char *const *argv, int which, char *text, size_t size)
+static int run(char *const *argv, int which, char *text, size_t size, uint64_t patience)
 {
     int pair[2], status = 0, r;
     pid_t pid;
@@ -88,7 +90,7 @@ static int run(char *const *argv, int which, char *text, size_t size)
     r = pid < 0 ? -errno : 0;
     close(pair[1]);
     if (r == 0)
-        r = read_all(pair[0], text, size);
+        r = read_all(pair[0], text, size, patience);
     close(pair[0]);
     if (pid < 0)
         return r;
@@ -109,7 +111,7 @@ int device_program_options(const char *program, struct option_set *set)
     int r = -ENOMEM;
 
     if (copy != NULL && text != NULL && argv[1] != NULL)
-        r = run(argv, STDOUT_FILENO, text, MAX_OPTIONS);
+        r = run(argv, STDOUT_FILENO, text, MAX_OPTIONS, PATIENCE_NS);
     if (r > 0)
         r = -ENOEXEC;
     if (r == 0)
@@ -125,22 +127,52 @@ int device_program_options(const char *program, struct option_set *set)
     return r;
 }
 
-int device_program_check(char *const *argv, char *said, size_t size)
+/* 'argv' with 'first' behind the program's path: an array that the caller frees. */
+static char **insert(char *const *argv, char *first)
 {
-    static char first[] = "--check-options";
     size_t count = 0;
     char **words;
-    int r;
 
     while (argv[count] != NULL)
         count++;
     words = calloc(count + 2, sizeof(*words));
     if (words == NULL)
-        return -ENOMEM;
+        return NULL;
     words[0] = argv[0];
     words[1] = first;
     memcpy(words + 2, argv + 1, (count - 1) * sizeof(*words));
-    r = run(words, STDERR_FILENO, said, size);
+    return words;
+}
+
+int device_program_check(char *const *argv, char *said, size_t size)
+{
+    static char first[] = "--check-options";
+    char **words = insert(argv, first);
+    int r;
+
+    if (words == NULL)
+        return -ENOMEM;
+    r = run(words, STDERR_FILENO, said, size, PATIENCE_NS);
     free(words);
     return r == 0 || r < 0 ? r : r == 2 ? 1 : -ENOEXEC;
+}
+
+int device_program_try(char *const *argv, struct json_object **report)
+{
+    static char first[] = "--check";
+    char **words = insert(argv, first), *text = malloc(MAX_REPORT);
+    int r = -ENOMEM;
+
+    *report = NULL;
+    if (words != NULL && text != NULL)
+        r = run(words, STDOUT_FILENO, text, MAX_REPORT, TRY_PATIENCE_NS);
+    if (r == 0)
+        *report = json_tokener_parse(text);
+    if (*report != NULL && !json_object_is_type(*report, json_type_object)) {
+        json_object_put(*report);
+        *report = NULL;
+    }
+    free(text);
+    free(words);
+    return r < 0 ? r : *report != NULL ? 0 : -ENOEXEC;
 }
