@@ -10,6 +10,7 @@
 
 #include <json-c/json.h>
 
+#include "base/nearest.h"
 #include "base/units.h"
 #include "shm/shm_ledger.h"
 
@@ -383,6 +384,43 @@ static enum options_outcome take_row(const struct options_program *program,
     return wrong(program, sentence);
 }
 
+/* A long option that is not there. */
+static enum options_outcome no_option(const struct options_program *program,
+                                      const struct option *longs, const char *word)
+{
+    char sentence[320], name[NEAREST_WORD];
+    struct nearest nearest;
+
+    word += strspn(word, "-");
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    nearest_init(&nearest, name);
+    for (; longs->name != NULL; longs++)
+        nearest_offer(&nearest, longs->name);
+    snprintf(sentence, sizeof(sentence), "There is no option '--%s'%s%s%s", name,
+             nearest.best != NULL ? ": did you mean '--" : ".",
+             nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "'?" : "");
+    return wrong(program, sentence);
+}
+
+/* What getopt refuses in 'word': optopt is the option, if it is a short one or knows it. */
+static enum options_outcome refused(const struct options_program *program,
+                                    const struct option *longs, const char *word)
+{
+    const struct option *row = longs;
+    char sentence[320];
+
+    if (optopt == 0)
+        return no_option(program, longs, word);
+    while (row->name != NULL && row->val != optopt)
+        row++;
+    if (row->name == NULL)
+        snprintf(sentence, sizeof(sentence), "There is no option '-%c'.", optopt);
+    else
+        snprintf(sentence, sizeof(sentence), "--%s %s.", row->name,
+                 row->has_arg == no_argument ? "takes no argument" : "needs an argument");
+    return wrong(program, sentence);
+}
+
 static enum options_outcome check_whole(struct options *o, const struct options_program *program)
 {
     if (o->socket_path != NULL && o->fd >= 0)
@@ -407,6 +445,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
     enum options_outcome outcome = OPTIONS_RUN;
     int c;
 
+    opterr = 0;
     n = add_rows(longs, n, program->rows, OPTION_OWN);
     longs[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
     longs[n++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
@@ -434,7 +473,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
             return OPTIONS_DONE;
         }
         if (c == '?')
-            return wrong(program, "The command line is not understood.");
+            return refused(program, longs, argv[optind - 1]);
         if ((c >= OPTION_OWN
                  ? take_row(program, &program->rows[c - OPTION_OWN], program->target)
                  : take_row(program, &shared_rows[c - OPTION_SHARED], o)) != OPTIONS_RUN)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "hostblob/cli.h"
 
 static const struct cli_command *const commands[] = {
@@ -116,6 +117,18 @@ static int run(const struct cli_command *command, int argc, char **argv)
     return cli_end();
 }
 
+static int no_command(const char *word)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, word);
+    for (size_t i = 0; i < COMMANDS; i++)
+        nearest_offer(&nearest, commands[i]->name);
+    if (nearest.best == NULL)
+        return cli_wrong(NULL, "'%s' is no command of it", word);
+    return cli_wrong(NULL, "'%s' is no command of it (did you mean '%s'?)", word, nearest.best);
+}
+
 int main(int argc, char **argv)
 {
     log_init("hostblob", NULL, LOG_LEVEL_INFO);
@@ -133,5 +146,5 @@ int main(int argc, char **argv)
     }
     if (argc < 2)
         return cli_wrong(NULL, "Say what to do");
-    return cli_wrong(NULL, "'%s' is no command of it", argv[1]);
+    return no_command(argv[1]);
 }

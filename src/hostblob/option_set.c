@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "base/nearest.h"
 #include "hostblob/json_path.h"
 
 static bool take_row(struct option_set *set, struct json_object *o)
@@ -45,48 +46,12 @@ const struct option_set_row *option_set_find(const struct option_set *set, const
     return NULL;
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* How many letters have to be changed, put in or taken out. Both are shorter than OPTION_SET_NAME.
- */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[OPTION_SET_NAME];
-    size_t width = strlen(b);
-
-    for (unsigned i = 0; i <= width; i++)
-        row[i] = i;
-    for (unsigned i = 0; a[i] != '\0'; i++) {
-        unsigned before = row[0]; /* up and to the left */
-
-        row[0] = i + 1;
-        for (unsigned j = 0; j < width; j++) {
-            unsigned above = row[j + 1];
-
-            row[j + 1] = least(before + (a[i] != b[j]), least(above, row[j]) + 1);
-            before = above;
-        }
-    }
-    return row[width];
-}
-
 const char *option_set_nearest(const struct option_set *set, const char *name)
 {
-    unsigned best = (unsigned)strlen(name) / 3 + 2; /* more is another word */
-    const char *nearest = NULL;
+    struct nearest nearest;
 
-    if (strlen(name) >= OPTION_SET_NAME)
-        return NULL;
-    for (unsigned i = 0; i < set->count; i++) {
-        unsigned far = distance(name, set->rows[i].name);
-
-        if (far >= best || far >= strlen(name))
-            continue;
-        best = far;
-        nearest = set->rows[i].name;
-    }
-    return nearest;
+    nearest_init(&nearest, name);
+    for (unsigned i = 0; i < set->count; i++)
+        nearest_offer(&nearest, set->rows[i].name);
+    return nearest.best;
 }

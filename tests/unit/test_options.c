@@ -208,10 +208,12 @@ static void nonsense_is_refused(void **state)
         {"--poll=-1", "a number of microseconds, 0 (off) to 1000."},
         {"--poll=50us", "a number of microseconds, 0 (off) to 1000."},
         {"--colour=green", "--colour=green cannot be: it must be 'red'."},
-        {"--colour", "The command line is not understood."},
-        {"--mem-slots=yes", "The command line is not understood."},
-        {"--nothing", "The command line is not understood."},
-        {"-x", "The command line is not understood."},
+        {"--colour", "--colour needs an argument."},
+        {"--mem-slots=yes", "--mem-slots takes no argument."},
+        {"--window", "--window needs an argument."},
+        {"--windw=256M", "There is no option '--windw': did you mean '--window'?"},
+        {"--nothing", "There is no option '--nothing'."},
+        {"-x", "There is no option '-x'."},
         {"word", "words that are no options."},
     };
     struct options o;
