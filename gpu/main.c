@@ -251,6 +251,20 @@ static void sandbox(const void *options, struct sandbox_plan *plan)
     add_devices(plan);
 }
 
+static const char *const feature_names[] = {
+    "VIRGL", "EDID", "RESOURCE_UUID", "RESOURCE_BLOB", "CONTEXT_INIT", "BLOB_ALIGNMENT", NULL};
+
+/* Linux gives a command an entry for each piece of its data, or one for all by INDIRECT_DESC. */
+static const struct diagnosis_queue queues[] = {
+    {"control", 128,
+     "the guest's programs wait for room in it, and where the driver may not use INDIRECT_DESC one "
+     "long command can wait for ever"},
+    {"cursor", 16, "the guest's pointer lags"},
+    {NULL},
+};
+
+static const struct diagnosis_kind kind = {feature_names, queues};
+
 int main(int argc, char **argv)
 {
     const struct program program = {
@@ -265,6 +279,7 @@ int main(int argc, char **argv)
                 .target = &gpu_options,
             },
         .type = "gpu",
+        .kind = &kind,
         .capabilities = choose_capabilities(),
         .create = create,
         .drm_node = &gpu_options.render_node,

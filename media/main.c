@@ -302,6 +302,19 @@ static void sandbox(const void *options, struct sandbox_plan *plan)
 /* QEMU's schema names none for this type. */
 static const char *const capabilities[] = {NULL};
 
+static const char *const feature_names[] = {NULL};
+
+/* The driver describes the memory of a buffer or a control in up to 64 pieces. */
+static const struct diagnosis_queue queues[] = {
+    {"command", 128,
+     "an ioctl of the guest with memory in many pieces finds no room, and fails, where the driver "
+     "may not use INDIRECT_DESC"},
+    {"event", 16, "frames and events are told late"},
+    {NULL},
+};
+
+static const struct diagnosis_kind kind = {feature_names, queues};
+
 int main(int argc, char **argv)
 {
     static const struct program program = {
@@ -315,6 +328,7 @@ int main(int argc, char **argv)
                 .target = &media_options,
             },
         .type = "media",
+        .kind = &kind,
         .capabilities = capabilities,
         .create = create,
         .sandbox = sandbox,

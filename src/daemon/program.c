@@ -222,6 +222,7 @@ static int door_begin(struct service *s, int starter_fd, int channel)
 {
     struct door_options options = {
         .program = s->program->options.name,
+        .kind = s->program->kind,
         .window_size = s->options->window,
         .arena = s->options->arena,
         .mem_slots = s->options->mem_slots,

@@ -6,6 +6,7 @@
 
 #include "daemon/options.h"
 #include "daemon/sandbox.h"
+#include "door/diagnosis.h"
 #include "worker/worker.h"
 
 #define PROGRAM_WORD 64u /* bytes */
@@ -13,9 +14,10 @@
 /* What a device program brings to program_main. */
 struct program {
     struct options_program options;
-    const char *type;                /* for --print-capabilities: "gpu" */
-    const char *const *capabilities; /* the words of its "features", ended by NULL */
-    worker_create_device *create;    /* gets options.target */
+    const char *type;                  /* for --print-capabilities: "gpu" */
+    const char *const *capabilities;   /* the words of its "features", ended by NULL */
+    const struct diagnosis_kind *kind; /* its words for its parts */
+    worker_create_device *create;      /* gets options.target */
     /* Where options.target has the DRM node that a person named, which is the exporter's as well;
      * NULL: the program has no such option. */
     const char *const *drm_node;

@@ -9,6 +9,7 @@
 #include "buffer/buffer.h"
 #include "daemon/json_text.h"
 #include "daemon/sandbox.h"
+#include "door/session_diagnosis.h"
 
 static void put_text(struct json_text *to, const char *key, const char *value)
 {
@@ -146,6 +147,63 @@ static void put_region(struct json_text *to, const struct door *door)
     json_text_close(to, '}');
 }
 
+/* The bits of 'set' by name; 'kind' is of the device whose features they are. */
+static void put_features(struct json_text *to, const char *key, uint64_t set, bool protocol,
+                         const struct diagnosis_kind *kind)
+{
+    char room[DIAGNOSIS_NAME];
+
+    json_text_open(to, key, '[');
+    for (unsigned bit = 0; bit < 64; bit++)
+        if (set >> bit & 1)
+            put_text(to, NULL,
+                     protocol ? diagnosis_protocol_feature(bit, room)
+                              : diagnosis_feature(kind, bit, room));
+    json_text_close(to, ']');
+}
+
+static void put_traps(struct json_text *to, const struct diagnosis_facts *facts, uint32_t traps)
+{
+    const struct diagnosis_row *row;
+    char text[DIAGNOSIS_TEXT];
+
+    json_text_open(to, "traps", '[');
+    for (unsigned i = 0; (row = diagnosis_row(i)) != NULL; i++) {
+        if ((traps >> i & 1) == 0)
+            continue;
+        diagnosis_tell(row, facts, text);
+        json_text_open(to, NULL, '{');
+        put_text(to, "name", row->name);
+        json_text_boolean(to, "harmless", row->harmless);
+        put_text(to, "text", text);
+        json_text_close(to, '}');
+    }
+    json_text_close(to, ']');
+}
+
+/* What was negotiated, and what is wrong with it. */
+static void put_negotiated(struct json_text *to, const struct session *session)
+{
+    struct diagnosis_facts facts;
+
+    if (session == NULL)
+        return;
+    session_diagnosis_facts(session, &facts);
+    json_text_open(to, "negotiated", '{');
+    put_features(to, "features", facts.features, false, facts.kind);
+    put_features(to, "protocol_features", facts.protocol_features, true, NULL);
+    json_text_open(to, "queues", '[');
+    for (unsigned i = 0; i < facts.queues && i < JOURNAL_RINGS; i++)
+        put_number(to, NULL, facts.sizes[i]);
+    json_text_close(to, ']');
+    json_text_boolean(to, "window_usable", facts.window_usable);
+    json_text_boolean(to, "back_end_channel", facts.channel);
+    put_number(to, "memory_regions", facts.regions);
+    put_number(to, "memory_bytes", facts.bytes);
+    put_traps(to, &facts, session->diagnosis.said);
+    json_text_close(to, '}');
+}
+
 char *report_create(const struct door *door, const struct options_program *program)
 {
     struct json_text text;
@@ -159,6 +217,7 @@ char *report_create(const struct door *door, const struct options_program *progr
                door->session != NULL ? session_rings_started(door->session) : 0);
     put_text(&text, "mapping_mode", door->arena_fd >= 0 ? "arena" : "single");
     put_region(&text, door);
+    put_negotiated(&text, door->session);
     put_ledger(&text, door->session);
     put_shared(&text, door->session);
     json_text_open(&text, "counters", '{');

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "door/handlers.h"
+#include "door/session_diagnosis.h"
 
 /* ---- the front-end's requests ---- */
 
@@ -343,6 +344,7 @@ static void count_left(struct session *s)
 
 static void finish(struct session *s)
 {
+    session_diagnosis_finish(s);
     guest_window_finish(&s->window);
     shared_objects_finish(&s->objects);
     front_memory_finish(&s->memory);

@@ -53,6 +53,7 @@ void door_lend(struct door *door, struct session_lent *lent)
         .mem_slots = door->options.mem_slots,
         .answer_limit_us = door->options.answer_limit_us,
         .shelf = &door->shelf,
+        .kind = door->options.kind,
     };
 }
 

@@ -21,13 +21,14 @@
  * makes the arena's memory and the journal, so that they outlive the worker.
  */
 struct door_options {
-    const char *program;      /* its name, "hostblob-gpu" */
-    uint64_t window_size;     /* bytes */
-    bool arena;               /* own buffers lie in one mapping */
-    bool mem_slots;           /* offer CONFIGURE_MEM_SLOTS */
-    uint64_t answer_limit_us; /* for an answer of the front-end's */
-    int starter_fd;           /* the line to the starter, see door/starter.h; door_init owns it */
-    uint64_t watchdog_us;     /* how often whoever started us wants a sign of life; 0: never */
+    const char *program;               /* its name, "hostblob-gpu" */
+    const struct diagnosis_kind *kind; /* its words for its parts; NULL: none */
+    uint64_t window_size;              /* bytes */
+    bool arena;                        /* own buffers lie in one mapping */
+    bool mem_slots;                    /* offer CONFIGURE_MEM_SLOTS */
+    uint64_t answer_limit_us;          /* for an answer of the front-end's */
+    int starter_fd;       /* the line to the starter, see door/starter.h; door_init owns it */
+    uint64_t watchdog_us; /* how often whoever started us wants a sign of life; 0: never */
 };
 
 struct door {

@@ -9,11 +9,11 @@
 
 #include "base/log.h"
 #include "door/ring_handlers.h"
+#include "door/session_diagnosis.h"
 
 #define BIT(name) VHOST_USER_BIT(VHOST_USER_PROTOCOL_F_##name)
 #define VIRTIO_F_RING_RESET_BIT 40
 #define WINDOW_NEEDS (BIT(SHMEM) | BIT(BACKEND_REQ) | BIT(REPLY_ACK))
-#define MUTE_WINDOW (UINT64_C(4) << 30) /* bytes, whatever the back-end says */
 
 static bool acked(const struct session *s, uint64_t bits)
 {
@@ -63,6 +63,7 @@ static int set_features(struct session *s, const struct vhost_user_message *m, s
     s->features = m->u64;
     s->lent.journal->page->features = m->u64;
     keeper_send(s->lent.keeper, &tell, NULL, 0, false);
+    session_diagnosis_driver(s);
     return 0;
 }
 
@@ -79,43 +80,6 @@ static int get_protocol_features(struct session *s, const struct vhost_user_mess
     return answer_u64(s, m, handlers_protocol_features(s->lent.mem_slots));
 }
 
-static void explain_mute(const struct session *s)
-{
-    static struct log_limit limit;
-
-    if (s->lent.window_size > MUTE_WINDOW)
-        log_stranger("The front-end gives no answers to SHMEM requests, as libkrun does, whose "
-                     "window is 4 GiB: with --window=4G or less buffers could be mapped.");
-    else if (log_limit_allows(&limit))
-        log_info("The front-end gives no answers to SHMEM requests, as libkrun does: a buffer "
-                 "counts as mapped when the front-end has read what follows its request.");
-}
-
-/* Says what will not work, before a guest finds out. */
-static void explain_negotiation(const struct session *s)
-{
-    static struct log_limit limit;
-    uint64_t taken = s->protocol_features;
-
-    if (log_limit_allows(&limit))
-        log_info("The front-end took protocol features %#llx.", (unsigned long long)taken);
-    if (is_mute(s)) {
-        explain_mute(s);
-    } else if (taken & BIT(SHMEM)) {
-        if (!acked(s, BIT(BACKEND_REQ) | BIT(REPLY_ACK)))
-            log_stranger(
-                "The front-end took SHMEM without BACKEND_REQ and REPLY_ACK: buffers cannot "
-                "be mapped into the guest.");
-    } else if (taken & (BIT(OLD_SHMEM_20) | BIT(OLD_SHMEM_21))) {
-        log_stranger("The front-end speaks an old draft of SHMEM (bit 20 or 21, not 22): buffers "
-                     "cannot be mapped into the guest. QEMU 11.0 or newer is needed.");
-    } else {
-        log_stranger(
-            "The front-end does not know SHMEM (bit 22): buffers cannot be mapped into the "
-            "guest. QEMU 11.0 or newer is needed.");
-    }
-}
-
 static int set_protocol_features(struct session *s, const struct vhost_user_message *m,
                                  struct fd_list *fds)
 {
@@ -123,8 +87,8 @@ static int set_protocol_features(struct session *s, const struct vhost_user_mess
     handlers_take_protocol_features(s, m->u64);
     s->window.writable = false; /* until it asks how large it is */
     if (is_mute(s))             /* it never asks */
-        s->window.writable = s->lent.window_size <= MUTE_WINDOW;
-    explain_negotiation(s);
+        s->window.writable = s->lent.window_size <= DIAGNOSIS_MUTE_WINDOW;
+    session_diagnosis_reach(s, DIAGNOSIS_NEGOTIATED);
     return 0;
 }
 
@@ -167,6 +131,7 @@ static int get_shmem_config(struct session *s, const struct vhost_user_message *
     s->window.writable = acked(s, WINDOW_NEEDS) || is_mute(s);
     config.sizes[s->window.ledger.region.shmid] = s->window.ledger.region.size;
     connection_answer(&s->connection, m, &config, sizeof(config));
+    session_diagnosis_reach(s, DIAGNOSIS_ASKED);
     return SESSION_ANSWERED;
 }
 
@@ -310,16 +275,6 @@ static int set_owner(struct session *s, const struct vhost_user_message *m, stru
 
 /* ---- answers that waited for the worker ---- */
 
-static void explain_window(const struct session *s)
-{
-    static struct log_limit limit;
-
-    if (s->window.state == GUEST_WINDOW_SHUT && !s->window.writable && acked(s, WINDOW_NEEDS) &&
-        log_limit_allows(&limit))
-        log_info("The front-end took SHMEM but never asked for the window's size: it has none, and "
-                 "buffers cannot be mapped into the guest.");
-}
-
 bool handlers_resets(uint32_t request)
 {
     return request == VHOST_USER_RESET_DEVICE || request == VHOST_USER_SET_OWNER;
@@ -338,7 +293,6 @@ void handlers_worker_done(struct session *s, int result, uint64_t value)
     else if (handlers_resets(m->header.request))
         shared_objects_remove_all(&s->objects);
     else if (m->header.request == VHOST_USER_SET_VRING_ENABLE && m->state.num == 1) {
-        explain_window(s);
         guest_window_open(&s->window);
     }
     connection_ack(&s->connection, m, acked(s, BIT(REPLY_ACK)), result);

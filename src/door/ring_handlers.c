@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "door/session_diagnosis.h"
 
 /* The ring of that index, or NULL. */
 static struct ring *ring_at(struct session *s, uint64_t index)
@@ -185,6 +186,7 @@ int ring_handlers_started(struct session *s, int result, uint64_t fresh)
     unsigned index = s->waiting.u64 & VHOST_USER_VRING_INDEX_MASK;
     struct ring *ring = &s->rings[index];
 
+    session_diagnosis_reach(s, DIAGNOSIS_RUNS);
     if (result < 0) {
         log_stranger("Ring %u cannot be started: %s.", index, strerror(-result));
         ring_stopped(ring, ring->base);

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "door/connection.h"
+#include "door/diagnosis.h"
 #include "door/door_shelf.h"
 #include "door/front_memory.h"
 #include "door/guest_window.h"
@@ -28,12 +29,22 @@ struct session_lent {
     sd_event *loop;
     struct keeper *keeper;
     struct journal *journal;
-    const struct link_hello *facts; /* what the device is, as the worker said */
-    uint64_t window_size;           /* bytes */
-    int arena_fd;                   /* borrowed; -1: buffers are mapped one by one */
-    bool mem_slots;                 /* offer CONFIGURE_MEM_SLOTS */
-    uint64_t answer_limit_us;       /* for an answer of the front-end's */
-    struct door_shelf *shelf;       /* what workers left for each other */
+    const struct link_hello *facts;    /* what the device is, as the worker said */
+    uint64_t window_size;              /* bytes */
+    int arena_fd;                      /* borrowed; -1: buffers are mapped one by one */
+    bool mem_slots;                    /* offer CONFIGURE_MEM_SLOTS */
+    uint64_t answer_limit_us;          /* for an answer of the front-end's */
+    struct door_shelf *shelf;          /* what workers left for each other */
+    const struct diagnosis_kind *kind; /* what people call the device's parts; NULL: nothing */
+};
+
+/* What was said of the front-end: see session_diagnosis.h. */
+struct session_diagnosis {
+    enum diagnosis_stage stage;
+    uint32_t said;  /* rows of the table */
+    bool described; /* what was negotiated was told */
+    bool late;      /* not every ring was started within a while */
+    sd_event_source *patience;
 };
 
 struct session {
@@ -47,6 +58,7 @@ struct session {
     int display_fd; /* what GPU_SET_SOCKET brought, for a new worker; owned, -1: nothing */
     uint64_t features;
     uint64_t protocol_features;
+    struct session_diagnosis diagnosis;
     uint32_t waits_for; /* the serial of the worker's answer; 0: none; or SESSION_WORKERS_END */
     struct vhost_user_message waiting; /* the request that it belongs to */
     void (*closed)(void *data);

@@ -11,6 +11,7 @@
 #include "door/conversation.h"
 #include "door/door.h"
 #include "door/handlers.h"
+#include "door/session_diagnosis.h"
 
 void unpack_init(struct unpack *u)
 {
@@ -271,11 +272,13 @@ const char *unpack_take(struct unpack *u, struct door *door, const struct door_s
 
 const char *unpack_end(struct unpack *u, struct door *door)
 {
-    const struct session *s = door->session;
+    struct session *s = door->session;
 
     if (!u->has_house || (s == NULL && u->listen_fd < 0))
         return "the state is not whole";
     if (s != NULL && u->rings != (1u << s->lent.facts->queues) - 1)
         return "the state is not whole";
+    if (s != NULL)
+        session_diagnosis_known(s);
     return NULL;
 }

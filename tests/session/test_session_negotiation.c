@@ -68,6 +68,21 @@ static void serves_the_config_space_at_any_offset(void **state)
     story_end(s);
 }
 
+/* Whether the control socket's report names the trap. */
+static bool has_trap(const struct story *s, const char *name)
+{
+    struct json_object *state = daemon_process_state(&s->daemon);
+    struct json_object *traps = NULL, *found;
+    bool has = false;
+
+    assert_int_equal(json_pointer_get(state, "/negotiated/traps", &traps), 0);
+    for (size_t i = 0; i < json_object_array_length(traps); i++)
+        if (json_object_object_get_ex(json_object_array_get_idx(traps, i), "name", &found))
+            has = has || strcmp(json_object_get_string(found), name) == 0;
+    json_object_put(state);
+    return has;
+}
+
 static void offers_memory_slots_when_told_to(void **state)
 {
     const char *const arguments[] = {"--mem-slots", NULL};
@@ -76,6 +91,72 @@ static void offers_memory_slots_when_told_to(void **state)
     story_start(s, arguments);
     story_join(s);
     assert_true(s->frontend.offered_protocol == (OFFERED | BIT(CONFIGURE_MEM_SLOTS)));
+    assert_true(has_trap(s, "mem-slots") == (s->cast.habit == HABIT_QEMU));
+    story_end(s);
+}
+
+/* One line for each connection, when the last ring is started, and the same in the report. */
+static void says_what_was_negotiated(void **state)
+{
+    struct story *s = story(state);
+    bool gpu = strcmp(s->cast.program, STORY_GPU) == 0;
+
+    story_start(s, NULL);
+    story_join(s);
+    story_await(s, "/rings_started", 2); /* crosvm waits for no answer */
+    assert_true(
+        daemon_process_logged(&s->daemon, gpu ? "The front-end took: device features VIRGL"
+                                              : "The front-end took: device features none"));
+    assert_true(daemon_process_logged(&s->daemon, "guest memory of 64M in 2 regions."));
+    assert_int_equal(daemon_process_number(&s->daemon, "/negotiated/memory_bytes"), 64 << 20);
+    assert_int_equal(daemon_process_number(&s->daemon, "/negotiated/queues"), 2);
+    if (s->cast.habit == HABIT_QEMU) {
+        assert_true(daemon_process_logged(
+            &s->daemon, "protocol MQ REPLY_ACK BACKEND_REQ CONFIG BACKEND_SEND_FD RESET_DEVICE "
+                        "SHARED_OBJECT SHMEM; 2 queues of 256 256 entries; window of 64M; a "
+                        "back-end channel"));
+        assert_int_equal(daemon_process_number(&s->daemon, "/negotiated/traps"), 0);
+    }
+    story_end(s);
+}
+
+static void names_a_small_queue(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    plan.ring_size = 64;
+    story_join_plan(s, &plan);
+    story_await(s, "/rings_started", 2);
+    assert_true(daemon_process_logged(&s->daemon, "Queue 0 (co"));
+    assert_true(daemon_process_logged(&s->daemon, "vq_size=128"));
+    assert_true(has_trap(s, "small-queue"));
+    story_end(s);
+}
+
+/* QEMU tells the features, and fails then, at memory that it cannot share. */
+static void names_memory_that_does_not_come(void **state)
+{
+    struct story *s = story(state);
+    struct frontend_plan plan;
+
+    if (s->cast.habit != HABIT_QEMU)
+        skip();
+    story_start(s, NULL);
+    frontend_plan_init(&plan, s->cast.habit);
+    story_connect(s, &plan);
+    assert_int_equal(frontend_negotiate(&s->frontend), 0);
+    assert_int_equal(
+        frontend_tell_u64(&s->frontend, VHOST_USER_SET_FEATURES, s->frontend.features, true), 0);
+    story_await(s, "/negotiated/traps", 1);
+    assert_true(has_trap(s, "memory-not-shared"));
+    assert_true(daemon_process_logged(&s->daemon, "share=on"));
+    /* If it comes all the same, so does the rest. */
+    assert_int_equal(frontend_start(&s->frontend), 0);
+    assert_int_equal(gpu_story_ping(s), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    assert_true(daemon_process_logged(&s->daemon, "The front-end took: "));
     story_end(s);
 }
 
@@ -96,6 +177,7 @@ static void without_a_window(struct story *s, uint64_t unasked, const char *log)
     assert_int_equal(story_shmem_requests(s), 0);
     assert_int_equal(s->frontend.counts.barriers, 0);
     assert_true(daemon_process_logged(&s->daemon, log));
+    assert_true(has_trap(s, unasked != 0 ? "shmem-draft" : "no-shmem"));
     story_end(s);
 }
 
@@ -130,6 +212,7 @@ static void a_front_end_that_never_asks_has_no_window(void **state)
     assert_int_equal(story_shmem_requests(s), 0);
     assert_int_equal(s->frontend.counts.barriers, 0);
     assert_true(daemon_process_logged(&s->daemon, "never asked"));
+    assert_true(has_trap(s, "window-not-asked"));
     story_end(s);
 }
 
@@ -148,6 +231,7 @@ static void no_shmem_without_answers(void **state)
     subject_bind_unmapped(s);
     assert_false(subject_map(s));
     assert_int_equal(story_shmem_requests(s), 0);
+    assert_true(has_trap(s, "no-reply-ack"));
     story_end(s);
 }
 
@@ -238,6 +322,12 @@ int main(void)
         STORY(works_with_a_plain_ring, gpu_crosvm_arena),
         STORY(works_with_the_largest_ring, gpu_crosvm_arena),
         STORY(features_taken_unasked_work, gpu_qemu_arena),
+        STORY(says_what_was_negotiated, gpu_qemu_arena),
+        STORY(says_what_was_negotiated, gpu_crosvm_single),
+        STORY(says_what_was_negotiated, media_qemu),
+        STORY(names_a_small_queue, gpu_qemu_arena),
+        STORY(names_a_small_queue, media_crosvm),
+        STORY(names_memory_that_does_not_come, gpu_qemu_arena),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
