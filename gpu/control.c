@@ -2,7 +2,10 @@
 #include "gpu/control.h"
 
 #include "base/log.h"
+#include "base/probe_point.h"
 #include "base/stats.h"
+#include "base/trace.h"
+#include "base/units.h"
 #include "gpu/answer.h"
 #include "gpu/command.h"
 #include "gpu/gpu.h"
@@ -87,6 +90,7 @@ static void control_push(struct control *control, struct request *request)
     struct guest_memory *memory = control->gpu->device.host->memory;
     uint32_t written = request_write_answer(request, memory, request->result);
 
+    HOSTBLOB_PROBE3(gpu_answer, request->type, request->result, request->tag);
     control_count(request);
     virtqueue_push(control_queue(control), request->chain, written);
     control->pushed = true;
@@ -105,12 +109,27 @@ static void control_call(struct control *control)
 
 /* ---- the ring ---- */
 
+static __attribute__((noinline, cold)) void control_trace(const struct request *request,
+                                                          uint64_t start)
+{
+    trace_put(&(struct trace_event){
+        .phase = TRACE_WHOLE,
+        .category = "command",
+        .name = virtio_gpu_command_name(request->type),
+        .start = start,
+        .args = {{"context", request->ctx_id}, {"tag", request->tag}},
+    });
+}
+
 static void control_do(struct control *control, struct request *request)
 {
+    uint64_t start = TRACE_ON() ? units_now_ns() : 0;
     uint32_t type;
 
     estate_runs(request);
     type = command_run(control->gpu, request);
+    if (TRACE_ON())
+        control_trace(request, start);
     estate_idle(control->gpu);
     if (type != REQUEST_PENDING)
         answer_give(request, type);
@@ -121,6 +140,7 @@ static void control_begin(struct control *control, struct request *request, stru
     struct guest_memory *memory = control->gpu->device.host->memory;
     uint32_t type = request_init(request, control->gpu, &control->hand, chain, memory);
 
+    HOSTBLOB_PROBE3(gpu_command, request->type, request->ctx_id, request->tag);
     answer_expect(request);
     if (!request_answer_is_error(type) && estate_is_poison(request))
         type = request_refuse(request, VIRTIO_GPU_RESP_ERR_UNSPEC, "two workers died at it");

@@ -7,6 +7,8 @@ void fence_enter(struct request_list *timeline, struct request *request)
 {
     request->timeline = timeline;
     TAILQ_INSERT_TAIL(timeline, request, fenced);
+    if (TRACE_ON())
+        request_trace_fence(request, TRACE_BEGIN);
 }
 
 bool fence_waits(const struct request *request)

@@ -90,6 +90,20 @@ void request_rewind(struct request *request)
     request_parse_header(request);
 }
 
+void request_trace_fence(const struct request *request, enum trace_phase phase)
+{
+    trace_put(&(struct trace_event){
+        .phase = phase,
+        .category = "fence",
+        .name = virtio_gpu_command_name(request->type),
+        .id = request->fence_id + ((uint64_t)request->ctx_id << 40) +
+              ((uint64_t)request->ring_idx << 56),
+        .args = {{"fence", request->fence_id},
+                 {"context", request->ctx_id},
+                 {"ring", request->ring_idx}},
+    });
+}
+
 void request_finish(struct request *request)
 {
     if (request->bytes != request->small)

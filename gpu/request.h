@@ -8,6 +8,7 @@
 
 #include <bsd/sys/queue.h>
 
+#include "base/trace.h"
 #include "gpu/backing.h"
 #include "guest/chain.h"
 #include "guest/guest_memory.h"
@@ -112,12 +113,17 @@ static inline void request_unpark(struct request *request)
     request->parked_in = NULL;
 }
 
+/* Writes the beginning or the end of its fence into the trace. */
+void request_trace_fence(const struct request *request, enum trace_phase phase);
 /* Takes it out of its timeline, if it is in one. */
 static inline void request_unfence(struct request *request)
 {
-    if (request->timeline != NULL)
-        TAILQ_REMOVE(request->timeline, request, fenced);
+    if (request->timeline == NULL)
+        return;
+    TAILQ_REMOVE(request->timeline, request, fenced);
     request->timeline = NULL;
+    if (TRACE_ON())
+        request_trace_fence(request, TRACE_END);
 }
 
 /* Forgets the resource that it named. */

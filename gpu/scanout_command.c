@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "base/probe_point.h"
+#include "base/trace.h"
 #include "gpu/command.h"
 #include "gpu/command_resource.h"
 #include "gpu/display.h"
@@ -190,6 +192,21 @@ int scanout_restore(struct gpu *gpu, unsigned output, struct scanout *shown, boo
 }
 
 /* Only the pixels of a blob are told by who shows them. */
+static void note_flush(const struct resource *resource, const struct rect *rect)
+{
+    HOSTBLOB_PROBE3(gpu_flush, resource->node.id, rect->width, rect->height);
+    if (TRACE_ON())
+        trace_put(&(struct trace_event){
+            .phase = TRACE_INSTANT,
+            .category = "frame",
+            .name = "flush",
+            .args = {{"resource", resource->node.id},
+                     {"width", rect->width},
+                     {"height", rect->height},
+                     {"scanouts", resource->scanouts}},
+        });
+}
+
 uint32_t scanout_flush(struct gpu *gpu, struct request *request)
 {
     struct rect rect = read_rect(&request->args);
@@ -202,6 +219,7 @@ uint32_t scanout_flush(struct gpu *gpu, struct request *request)
         return request_refuse(request, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                               "%u x %u pixels at %u, %u are not in %u x %u", rect.width,
                               rect.height, rect.x, rect.y, resource->width, resource->height);
+    note_flush(resource, &rect);
     request->parts = 1;
     request->error = 0;
     for (unsigned i = 0; resource->scanouts >> i != 0; i++)

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/probe_point.h"
+#include "base/trace.h"
+#include "base/units.h"
 #include "media/command_row.h"
 #include "media/media.h"
 
@@ -33,6 +36,7 @@ static void give_back(struct media *media, struct chain *chain, int status, size
     struct virtio_media_resp_header header = {.status = (uint32_t)-status};
     uint8_t *reply = media->command.reply;
 
+    HOSTBLOB_PROBE2(media_answer, status, size);
     stats_add(&host->stats->commands, 1);
     if (status != 0)
         stats_add(&host->stats->command_errors, 1);
@@ -138,6 +142,21 @@ static int request_run(struct media *media, const struct command_row *row)
     return row->run(media, command);
 }
 
+static __attribute__((noinline, cold)) void
+trace_command(const struct command *command, const struct command_row *row, uint64_t start)
+{
+    struct virtio_media_cmd_ioctl head = {0};
+
+    memcpy(&head, command->request, command->size < sizeof(head) ? command->size : sizeof(head));
+    trace_put(&(struct trace_event){
+        .phase = TRACE_WHOLE,
+        .category = "command",
+        .name = row != NULL && row->name != NULL ? row->name : "unknown",
+        .start = start,
+        .args = {{"command", head.hdr.cmd}, {"code", head.code}, {"session", head.session_id}},
+    });
+}
+
 /* The request runs now: what it causes is told when its answer is settled. */
 static void begin(struct media *media, const struct chain *chain)
 {
@@ -145,6 +164,7 @@ static void begin(struct media *media, const struct chain *chain)
     struct virtio_media_cmd_ioctl head = {0};
 
     memcpy(&head, command->request, command->size < sizeof(head) ? command->size : sizeof(head));
+    HOSTBLOB_PROBE3(media_command, head.hdr.cmd, head.code, head.session_id);
     event_queue_hold(&media->events, true);
     estate_runs(&media->estate, chain, head.hdr.cmd | head.code << 8, head.session_id);
 }
@@ -166,6 +186,7 @@ static bool recall(struct media *media, struct chain *chain)
 static void take(struct media *media, struct chain *chain)
 {
     struct command *command = &media->command;
+    uint64_t start = TRACE_ON() ? units_now_ns() : 0;
     const struct command_row *row;
     int r;
 
@@ -185,6 +206,8 @@ static void take(struct media *media, struct chain *chain)
         command->error_size = 0; /* nothing is answered, whatever room there is */
     begin(media, chain);
     r = estate_is_poison(&media->estate, chain) ? -EIO : request_run(media, row);
+    if (TRACE_ON())
+        trace_command(command, row, start);
     if (r != COMMAND_LATER) {
         answer(media, chain, r);
         return;

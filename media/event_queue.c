@@ -2,6 +2,8 @@
 #include "media/event_queue.h"
 
 #include "base/log.h"
+#include "base/probe_point.h"
+#include "base/trace.h"
 #include "media/estate.h"
 
 /* Buffers looked at in one go: a driver that refills the ring with bad ones meanwhile does not keep
@@ -33,6 +35,27 @@ static bool send_in(struct event_queue *queue, struct event *event, struct chain
     return sent;
 }
 
+/* A buffer is the guest's again. */
+static void note_frame(const struct event *event)
+{
+    const struct virtio_media_event_dqbuf *frame = &event->u.dqbuf;
+
+    if (event->u.hdr.event != VIRTIO_MEDIA_EVT_DQBUF)
+        return;
+    HOSTBLOB_PROBE4(media_frame, frame->hdr.session_id, frame->buffer.type, frame->buffer.index,
+                    frame->buffer.sequence);
+    if (TRACE_ON())
+        trace_put(&(struct trace_event){
+            .phase = TRACE_INSTANT,
+            .category = "frame",
+            .name = V4L2_TYPE_IS_OUTPUT(frame->buffer.type) ? "taken" : "frame",
+            .args = {{"session", frame->hdr.session_id},
+                     {"buffer", frame->buffer.index},
+                     {"sequence", frame->buffer.sequence},
+                     {"flags", frame->buffer.flags}},
+        });
+}
+
 void event_queue_flush(struct event_queue *queue)
 {
     struct device_host *host = queue->host;
@@ -49,6 +72,7 @@ void event_queue_flush(struct event_queue *queue)
             continue;
         stats_add(&host->stats->events_sent, 1);
         event_queue_remove(queue, event);
+        note_frame(event);
         if (event->sent != NULL)
             event->sent(event);
     }

@@ -15,6 +15,7 @@
 #include "shm/shm_ledger.h"
 
 #define OPTIONS_MAX 48u
+#define TRACE_LIMIT (UINT64_C(256) << 20)
 
 static const char *take_number(const char *text, int *value)
 {
@@ -173,6 +174,21 @@ static const char *take_log_level(void *target, const char *argument)
     return NULL;
 }
 
+static const char *take_trace(void *target, const char *argument)
+{
+    ((struct options *)target)->trace = argument;
+    return *argument != '\0' ? NULL : "it must be the path of a file";
+}
+
+static const char *take_trace_limit(void *target, const char *argument)
+{
+    struct options *o = target;
+
+    return units_parse_size(argument, &o->trace_limit) == 0 && o->trace_limit >= 65536
+               ? NULL
+               : "it must be a size such as 256M or 1G, 64K or more";
+}
+
 static const char *take_worker(void *target, const char *argument)
 {
     struct options *o = target;
@@ -267,6 +283,15 @@ static const struct options_row shared_rows[] = {
      "names and the defaults are below.",
      take_limit, OPTIONS_REPEATS},
     {"log-level", "LEVEL", "error, warning, info (the default) or debug.", take_log_level},
+    {"trace", "FILE",
+     "Write what happens when (maps, frames, fences, commands) into this file, for Perfetto\n"
+     "(ui.perfetto.dev) or chrome://tracing. It may be read while it is written. Of several\n"
+     "devices, of later workers and after an upgrade it goes on in the same file; one that\n"
+     "is no such trace is left as it is, and refused. A slow disk slows the device: choose\n"
+     "a tmpfs.",
+     take_trace},
+    {"trace-limit", "SIZE", "How large that file may become (256M); then tracing ends.",
+     take_trace_limit},
     {"worker", "FDS", NULL, take_worker, OPTIONS_ASKS},
     {"probe", "NAME", NULL, take_probe, OPTIONS_ASKS},
     {"upgrade", "FDS", NULL, take_upgrade, OPTIONS_ASKS},
@@ -456,6 +481,7 @@ enum options_outcome options_parse(struct options *o, const struct options_progr
         .exporter = EXPORTER_AUTO,
         .answer_limit = 5,
         .log_level = LOG_LEVEL_INFO,
+        .trace_limit = TRACE_LIMIT,
         .arena_fd = -1,
         .upgrade_line = -1,
         .upgrade_channel = -1,

@@ -44,6 +44,8 @@ struct options {
     enum sandbox_mode sandbox;
     bool sandbox_log;
     enum log_level log_level;
+    const char *trace;    /* --trace; NULL: not given */
+    uint64_t trace_limit; /* bytes */
     bool is_worker;
     int link_fd, journal_fd, arena_fd; /* --worker */
     int upgrade_line, upgrade_channel; /* --upgrade, by a starter that tries this program; -1 */

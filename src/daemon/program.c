@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "base/units.h"
 #include "daemon/control_socket.h"
 #include "daemon/listener.h"
@@ -73,6 +74,18 @@ static int shut_worker(void *data, bool last, unsigned *layers)
     return last ? sandbox_enter(plan, layers) : 0;
 }
 
+/* This process writes into the trace as well, if there is to be one. */
+static void begin_trace(const struct program *program, const struct options *o, const char *role)
+{
+    char name[256];
+
+    if (o->trace == NULL)
+        return;
+    snprintf(name, sizeof(name), "%s %s%s%s", program->options.name, role,
+             o->socket_path != NULL ? " " : "", o->socket_path != NULL ? o->socket_path : "");
+    trace_begin(o->trace, o->trace_limit, name);
+}
+
 static int run_worker(const struct program *program, const struct options *o)
 {
     struct sandbox_plan plan = plan_of(o, SANDBOX_ROLES);
@@ -97,6 +110,7 @@ static int run_worker(const struct program *program, const struct options *o)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     program->sandbox(program->options.target, &plan);
+    begin_trace(program, o, "worker");
     return worker_run(&options);
 }
 
@@ -216,6 +230,19 @@ static int take_signals(sd_event *loop)
     return r;
 }
 
+static int on_turn(sd_event_source *source, void *data)
+{
+    trace_flush();
+    return 0;
+}
+
+/* Before it is shut in. */
+static int trace_door(struct service *s)
+{
+    begin_trace(s->program, s->options, "door");
+    return TRACE_ON() ? sd_event_add_post(s->loop, NULL, on_turn, NULL) : 0;
+}
+
 /* Everything that is opened is open already. 'channel' is to the door that this one takes over
  * from; -1: there is none. */
 static int door_begin(struct service *s, int starter_fd, int channel)
@@ -240,6 +267,8 @@ static int door_begin(struct service *s, int starter_fd, int channel)
     r = serve_people(s);
     if (r >= 0)
         r = take_signals(s->loop);
+    if (r >= 0)
+        r = trace_door(s);
     if (r >= 0 && channel < 0)
         r = door_serve(&s->door, listener_take(&s->listener), listening);
     if (r >= 0)
@@ -252,6 +281,7 @@ static int door_begin(struct service *s, int starter_fd, int channel)
         log_error("The device cannot be served: %s.", strerror(-r));
     control_socket_finish(&s->control);
     door_finish(&s->door);
+    trace_end();
     return r;
 }
 
@@ -359,6 +389,8 @@ static int run_device(const struct program *program, struct options *options, ch
     int status = EXIT_FAILURE;
 
     log_init(program->options.name, NULL, options->log_level);
+    if (begins && options->trace != NULL && trace_make(options->trace) < 0)
+        return EXIT_FAILURE;
     if (begins && prepare(program, options, argv, &starter.words) < 0)
         return EXIT_FAILURE;
     control_socket_clear(&s.control);

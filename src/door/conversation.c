@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/probe_point.h"
 #include "door/handlers.h"
 #include "door/session_diagnosis.h"
 
@@ -99,6 +100,7 @@ static void on_message(void *data, const struct vhost_user_message *m, struct fd
     }
     log_debug("Front-end: %s, %u bytes, %u descriptors", vhost_user_request_name(m->header.request),
               m->header.size, fds->count);
+    HOSTBLOB_PROBE3(message, m->header.request, m->header.size, fds->count);
     r = handlers_find(m->header.request)(s, m, fds);
     if (r < 0) {
         stats_add(&session_stats(s)->front_end_errors, 1);

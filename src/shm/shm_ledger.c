@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/probe_point.h"
+#include "base/trace.h"
 #include "base/units.h"
 
 #define MAPPING_OF(r) ((struct shm_mapping *)(void *)(r)) /* 'range' comes first */
@@ -28,6 +30,18 @@ void shm_ledger_init(struct shm_ledger *ledger, struct shm_region region)
 {
     *ledger = (struct shm_ledger){.region = region};
     range_set_init(&ledger->set);
+}
+
+static void note(const struct shm_mapping *m, enum trace_phase phase, const char *name)
+{
+    if (TRACE_ON())
+        trace_put(&(struct trace_event){
+            .phase = phase,
+            .category = "map",
+            .name = name,
+            .id = m->serial,
+            .args = {{"offset", m->range.start}, {"size", m->range.size}, {"id", m->id}},
+        });
 }
 
 void shm_ledger_finish(struct shm_ledger *ledger)
@@ -87,6 +101,8 @@ int shm_ledger_ask(struct shm_ledger *ledger, const struct shm_wish *wish, int f
         return r;
     }
     *mapping = m;
+    HOSTBLOB_PROBE3(map_asked, m->range.start, m->range.size, m->id);
+    note(m, TRACE_BEGIN, "mapping");
     return 0;
 }
 
@@ -103,16 +119,22 @@ void shm_ledger_mapped(struct shm_mapping *mapping)
 {
     mapping->state = SHM_MAPPED;
     mapping->doubtful = false;
+    HOSTBLOB_PROBE2(map_done, mapping->range.start, mapping->range.size);
+    note(mapping, TRACE_STEP, "mapped");
 }
 
 void shm_ledger_leaving(struct shm_mapping *mapping, uint64_t ticket)
 {
     mapping->state = SHM_LEAVING;
     mapping->ticket = ticket;
+    HOSTBLOB_PROBE2(unmap_asked, mapping->range.start, mapping->range.size);
+    note(mapping, TRACE_STEP, "leaving");
 }
 
 void shm_ledger_gone(struct shm_ledger *ledger, struct shm_mapping *mapping)
 {
+    HOSTBLOB_PROBE2(unmap_done, mapping->range.start, mapping->range.size);
+    note(mapping, TRACE_END, "mapping");
     range_set_remove(&ledger->set, &mapping->range);
     fd_close(&mapping->fd);
     free(mapping);

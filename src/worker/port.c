@@ -7,6 +7,8 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/probe_point.h"
+#include "base/trace.h"
 #include "base/units.h"
 
 #define PORT_OF(p) ((struct port *)(void *)(p))            /* 'base' comes first */
@@ -47,6 +49,38 @@ static bool is_piece(const struct buffer *buffer)
     return buffer->kind == BUFFER_ARENA;
 }
 
+/* Its place is its name, also for the workers to come. */
+static __attribute__((noinline, cold)) void piece_trace(const struct buffer *buffer,
+                                                        uint64_t offset, enum trace_phase phase)
+{
+    trace_put(&(struct trace_event){
+        .phase = phase,
+        .category = "piece",
+        .name = "piece",
+        .id = offset,
+        .lasting = true,
+        .args = {{"offset", offset}, {"size", buffer->size}, {"id", buffer->id}},
+    });
+}
+
+static void piece_comes(const struct buffer *buffer, uint64_t offset)
+{
+    HOSTBLOB_PROBE3(piece_in, offset, buffer->size, buffer->id);
+    if (TRACE_ON())
+        piece_trace(buffer, offset, TRACE_BEGIN);
+}
+
+static void piece_goes(const struct buffer *buffer)
+{
+    uint64_t offset;
+
+    if (arena_slot(buffer) == SLOT_WAITS || !arena_offset(buffer, &offset))
+        return;
+    HOSTBLOB_PROBE2(piece_out, offset, buffer->size);
+    if (TRACE_ON())
+        piece_trace(buffer, offset, TRACE_END);
+}
+
 static void piece_settle(struct port *port, struct buffer *buffer, uint64_t offset)
 {
     int slot = journal_loan_put(port->journal, buffer->kind, buffer->id, offset, buffer->size);
@@ -56,6 +90,7 @@ static void piece_settle(struct port *port, struct buffer *buffer, uint64_t offs
 
 static void piece_leave(struct port *port, struct buffer *buffer)
 {
+    piece_goes(buffer);
     if (arena_slot(buffer) >= 0)
         journal_loan_erase(port->journal, arena_slot(buffer));
     arena_set_slot(buffer, SLOT_NONE);
@@ -94,10 +129,12 @@ static int piece_unmap(struct port *port, struct buffer *buffer, uint64_t offset
 
 static void piece_answered(struct port *port, struct port_mapping *m, bool gone)
 {
-    if (gone)
+    if (gone) {
         piece_leave(port, m->buffer);
-    else
+    } else {
         piece_settle(port, m->buffer, m->range.start);
+        piece_comes(m->buffer, m->range.start);
+    }
     free(m);
 }
 
@@ -263,6 +300,7 @@ static int piece_map(struct port *port, struct buffer *buffer, uint64_t offset, 
     if (port->news != LINK_WINDOW_OPEN || !TAILQ_EMPTY(&port->requests))
         return piece_wait(port, buffer, offset, done, data);
     piece_settle(port, buffer, offset);
+    piece_comes(buffer, offset);
     return 1;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "worker/worker_parts.h"
 
 #define RESUME_TRIES 3u /* by workers that the host lacked something for, one after the other */
@@ -107,6 +108,12 @@ static int shut(struct worker *w, const struct worker_options *options, bool las
     return options->shut != NULL ? options->shut(options->shut_data, last, &w->layers) : 0;
 }
 
+static int on_turn(sd_event_source *source, void *data)
+{
+    trace_flush();
+    return 0;
+}
+
 /* Takes what the door handed over. 0 or -errno. */
 static int worker_init(struct worker *w, const struct worker_options *options)
 {
@@ -116,6 +123,8 @@ static int worker_init(struct worker *w, const struct worker_options *options)
     *w = (struct worker){.link_fd = options->link_fd};
     w->journal.fd = -1;
     r = sd_event_new(&w->loop); /* the default one asks for its thread's number at each turn */
+    if (r >= 0 && TRACE_ON())
+        r = sd_event_add_post(w->loop, NULL, on_turn, NULL);
     if (r >= 0)
         r = journal_attach(&w->journal, options->journal_fd);
     if (r == 0)
@@ -190,5 +199,6 @@ int worker_run(const struct worker_options *options)
     /* Unless the door wanted it, another worker goes on with all that is there. */
     if (r == EXIT_SUCCESS)
         worker_finish(&w, options);
+    trace_end();
     return r < 0 ? EXIT_FAILURE : r;
 }

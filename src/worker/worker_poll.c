@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "base/trace.h"
 #include "base/units.h"
 #include "guest/guest_fault.h"
 #include "worker/worker_parts.h"
@@ -102,6 +103,8 @@ int worker_poll_turn(struct worker *w, uint64_t timeout)
     /* Rings and everything else take turns: neither keeps the other waiting. */
     if (r >= 0 && w->poll.looks && sd_event_get_exit_code(w->loop, &status) == -ENODATA)
         look(w, r > 0);
+    if (TRACE_ON()) /* what was found by looking is no turn of the loop */
+        trace_flush();
     return r;
 }
 

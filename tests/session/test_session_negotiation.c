@@ -211,6 +211,7 @@ static void a_front_end_that_never_asks_has_no_window(void **state)
     assert_false(subject_map(s));
     assert_int_equal(story_shmem_requests(s), 0);
     assert_int_equal(s->frontend.counts.barriers, 0);
+    story_await(s, "/rings_started", 2);
     assert_true(daemon_process_logged(&s->daemon, "never asked"));
     assert_true(has_trap(s, "window-not-asked"));
     story_end(s);
