@@ -72,6 +72,8 @@ static void maps_json(struct json_object *device, struct json_object *report)
                            json_object_new_uint64(json_path_number(report, "/region/size")));
     json_object_object_add(device, "mapped_bytes", json_object_new_uint64(bytes_of(maps)));
     json_object_object_add(device, "maps", maps);
+    json_object_object_add(device, "negotiated",
+                           json_object_get(json_path_get(report, "/negotiated", json_type_object)));
 }
 
 static void maps_rows(struct json_object *maps)

@@ -305,4 +305,16 @@ FAULTS = [
     ("a file may include itself", "src/hostblob/config.c",
      "        if (up->device != f->device || up->inode != f->inode)\n",
      "        if (up->device != f->device || up->inode != f->inode || depth > 0)\n", ["config"]),
+    ("memory that does not come is not named", "src/door/handlers.c",
+     "    session_diagnosis_driver(s);\n", "", ["negotiation"]),
+    ("a private copy of memory counts as shared", "src/door/session_diagnosis.c",
+     " || st.st_blocks != 0)\n", " || st.st_size != 0)\n", ["session"]),
+    ("a trace takes the place of another file", "src/base/trace.c",
+     "    return is_ours(fd) ? 0 : -EEXIST;\n", "    return 0;\n", ["trace"]),
+    ("a worker's trace is written at its end", "src/worker/worker.c",
+     "    trace_flush();\n    return 0;\n", "    return 0;\n", ["trace"]),
+    ("a piece that a worker left is traced once more", "src/worker/port.c",
+     "        if (r == 0)\n            piece_settle(port, buffer, offset);\n",
+     "        if (r == 0)\n            piece_settle(port, buffer, offset);\n"
+     "        if (r == 0)\n            piece_comes(buffer, offset);\n", ["trace"]),
 ]

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "door/conversation.h"
 #include "door/handlers.h"
+#include "door/session_diagnosis.h"
 
 /* What a session does when its worker is not what it should be. The front-end is a socket pair, and
  * so is the worker: the keeper believes that it runs. */
@@ -532,6 +533,42 @@ static void who_breaks_the_protocol_is_left(void **state)
     end();
 }
 
+/* Guest memory of which nothing was written, or in which a queue does not lie, is none that the
+ * guest shares. */
+static void knows_what_the_front_end_has(void **state)
+{
+    const uint64_t user = UINT64_C(0x7f0000000000), size = UINT64_C(1) << 20;
+    struct vhost_user_mem_table table = {.count = 1,
+                                         .regions = {{.gpa = 0, .size = size, .user = user}}};
+    struct vhost_user_vring_addr addr = {.desc = user, .avail = user + 4096, .used = user + 8192};
+    struct diagnosis_facts f;
+    int fd = fd_memfd("ram", size);
+
+    begin(false);
+    session_diagnosis_facts(&session, &f);
+    assert_int_equal(f.stage, DIAGNOSIS_BEGUN);
+    assert_false(f.channel);
+    negotiate();
+    tell(VHOST_USER_SET_MEM_TABLE, &table, 8 + sizeof(table.regions[0]), fd);
+    session_diagnosis_facts(&session, &f);
+    assert_int_equal(f.stage, DIAGNOSIS_ASKED);
+    assert_true(f.channel && f.window_usable && f.outside && f.memory_empty);
+    assert_int_equal(f.regions, 1);
+    assert_true(f.bytes == size);
+    assert_int_equal(f.queues, 2);
+    assert_int_equal(f.sizes[0], 64);
+    tell(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+    assert_int_equal(pwrite(fd, "x", 1, 0), 1);
+    session_diagnosis_facts(&session, &f);
+    assert_false(f.outside || f.memory_empty);
+    addr.used = user + size;
+    tell(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+    session_diagnosis_facts(&session, &f);
+    assert_true(f.outside);
+    close(fd);
+    finish_peer();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +583,7 @@ int main(void)
         FD_TEST(finds_what_others_share),
         FD_TEST(a_display_is_for_every_worker),
         FD_TEST(who_breaks_the_protocol_is_left),
+        FD_TEST(knows_what_the_front_end_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
