@@ -11,6 +11,7 @@
 
 #include "gpu_story.h"
 #include "subject.h"
+#include "upgrade_story.h"
 
 /*
  * --trace: what a guest does is in the file, in pairs and with the times at which it was, of the
@@ -191,12 +192,22 @@ static void maps_and_fences_are_in_pairs(void **state)
     unlink(file);
 }
 
+/* How many processes wrote whose name has 'role' in it. */
+static unsigned writers(const char *role)
+{
+    struct json_object *all = events();
+    unsigned n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(all); i++)
+        n += strstr(get(json_object_array_get_idx(all, i), "/args/name"), role) != NULL;
+    json_object_put(all);
+    return n;
+}
+
 static void a_killed_workers_successor_goes_on(void **state)
 {
     struct story *s = story(state);
     const char *category = story_single(s) ? "map" : "piece";
-    struct json_object *all;
-    unsigned workers = 0, doors = 0;
     pid_t worker;
 
     open_traced(s);
@@ -211,16 +222,27 @@ static void a_killed_workers_successor_goes_on(void **state)
     assert_true(subject_map(s));
     assert_true(subject_unmap(s));
     end_traced(s, category);
-    all = events();
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
-        struct json_object *e = json_object_array_get_idx(all, i);
+    assert_int_equal(writers(" door "), 1);
+    assert_int_equal(writers(" worker "), 2);
+    unlink(file);
+}
 
-        workers += strstr(get(e, "/args/name"), " worker ") != NULL;
-        doors += strstr(get(e, "/args/name"), " door ") != NULL;
-    }
-    json_object_put(all);
-    assert_int_equal(doors, 1);
-    assert_int_equal(workers, 2);
+/* A new door, its own worker that it only asks what the device is, and the one that serves. */
+static void an_upgrade_goes_on_in_the_same_file(void **state)
+{
+    struct story *s = story(state);
+    const char *category = story_single(s) ? "map" : "piece";
+
+    open_traced(s);
+    subject_bind(s);
+    assert_true(subject_map(s));
+    await_events("b", category, 2);
+    upgrade_well(s);
+    subject_serves(s);
+    assert_true(subject_unmap(s));
+    end_traced(s, category);
+    assert_int_equal(writers(" door "), 2);
+    assert_in_range(writers(" worker "), 2, 3);
     unlink(file);
 }
 
@@ -277,6 +299,8 @@ int main(void)
         STORY(a_killed_workers_successor_goes_on, gpu_qemu_arena),
         STORY(a_killed_workers_successor_goes_on, gpu_crosvm_single),
         STORY(a_killed_workers_successor_goes_on, media_qemu),
+        STORY(an_upgrade_goes_on_in_the_same_file, gpu_qemu_arena),
+        STORY(an_upgrade_goes_on_in_the_same_file, media_qemu_single),
         STORY(frames_are_told, media_qemu),
         STORY(what_is_no_trace_is_refused, gpu_qemu_arena),
     };
