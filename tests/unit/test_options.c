@@ -235,7 +235,8 @@ static void what_excludes_each_other_is_refused(void **state)
     assert_non_null(strstr(said, "--socket-path and --fd exclude each other: give one of them."));
     /* Whoever asks for an exporter must not be given the arena instead, in any order. */
     assert_int_equal(PARSE(&o, A("--exporter=udmabuf"), A("--mapping=arena")), OPTIONS_WRONG);
-    assert_non_null(strstr(said, "--exporter and --mapping=arena exclude each other: give one of them."));
+    assert_non_null(
+        strstr(said, "--exporter and --mapping=arena exclude each other: give one of them."));
     assert_int_equal(PARSE(&o, A("--mapping=arena"), A("--exporter=memfd")), OPTIONS_WRONG);
     assert_int_equal(PARSE(&o, A("--mapping=single"), A("--exporter=memfd")), OPTIONS_RUN);
     assert_int_equal(o.exporter, EXPORTER_MEMFD);
