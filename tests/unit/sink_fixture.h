@@ -115,6 +115,16 @@ static inline struct sink_socket *sink_of(struct sink_fixture *f)
     return (struct sink_socket *)(void *)f->display.sink;
 }
 
+/* How many bytes its socket takes, by and large. */
+static inline unsigned sink_room(struct sink_fixture *f)
+{
+    int size = 0;
+    socklen_t length = sizeof(size);
+
+    assert_int_equal(getsockopt(sink_of(f)->wire.fd, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    return (unsigned)size;
+}
+
 static inline int sink_setup(void **state)
 {
     struct sink_fixture *f = calloc(1, sizeof(*f));
