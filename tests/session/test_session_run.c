@@ -155,6 +155,7 @@ static void a_manager_is_told(void **state)
 /* One that hangs is as good as dead. */
 static void a_device_that_hangs_is_started_again(void **state)
 {
+    char output[256];
     pid_t a, b;
 
     run_story_write(&run, "[gpu a]\n[gpu b]\n");
@@ -162,14 +163,28 @@ static void a_device_that_hangs_is_started_again(void **state)
     run_story_await(&run, "READY=1");
     a = run_story_await_device(&run, "a", 0);
     b = run_story_await_device(&run, "b", 0);
+    story_shell(output, sizeof(output), "'%s' upgrade b", run.program);
+    assert_non_null(strstr(output, "The device is upgraded"));
     usleep(2500000);
     assert_int_equal(run_story_device(&run, "a"), a); /* it does say that it lives */
     kill(a, SIGSTOP);
     assert_true(run_story_await_device(&run, "a", a) != a);
     assert_true(run_story_logged(&run, "The gpu device a was killed: it gave no sign of life in "
                                        "time; it is started again in 0.1 s."));
-    assert_int_equal(run_story_device(&run, "b"), b);
+    assert_int_equal(run_story_device(&run, "b"), b); /* as does its other program */
     assert_int_equal(run_story_stop(&run), 0);
+}
+
+/* Nor is its end waited for without end. */
+static void a_device_that_does_not_end_is_killed(void **state)
+{
+    run_story_write(&run, "[gpu a]\n[gpu b]\n");
+    run_story_start(&run, NULL);
+    run_story_await(&run, "READY=1");
+    kill(run_story_await_device(&run, "a", 0), SIGSTOP);
+    assert_int_equal(run_story_stop(&run), 1);
+    assert_true(run_story_logged(&run, "The gpu device a was killed: it did not end when it was "
+                                       "asked to."));
 }
 
 /* Nothing runs half. */
@@ -426,6 +441,7 @@ int main(void)
         RUN(a_socket_may_change_hands),
         RUN(a_manager_is_told),
         RUN(a_device_that_hangs_is_started_again),
+        RUN(a_device_that_does_not_end_is_killed),
         RUN(a_wrong_start_is_none),
         RUN(once_is_once),
         RUN(failures_are_tried_again_later_and_later),
