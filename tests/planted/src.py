@@ -312,9 +312,9 @@ FAULTS = [
     ("a trace takes the place of another file", "src/base/trace.c",
      "    return is_ours(fd) ? 0 : -EEXIST;\n", "    return 0;\n", ["trace"]),
     ("a worker's trace is written at its end", "src/worker/worker.c",
-     "    trace_flush();\n    return 0;\n", "    return 0;\n", ["trace"]),
+     "    trace_flush();\n    return 0;\n", "    return 0;\n", ["tracing"]),
     ("a piece that a worker left is traced once more", "src/worker/port.c",
      "        if (r == 0)\n            piece_settle(port, buffer, offset);\n",
      "        if (r == 0)\n            piece_settle(port, buffer, offset);\n"
-     "        if (r == 0)\n            piece_comes(buffer, offset);\n", ["trace"]),
+     "        if (r == 0)\n            piece_comes(buffer, offset);\n", ["tracing"]),
 ]
