@@ -276,6 +276,7 @@ int main(int argc, char **argv)
                 .window = UINT64_C(256) << 20,
                 .rows = rows,
                 .quotas = gpu_quota_rows,
+                .owner = "context",
                 .target = &gpu_options,
             },
         .type = "gpu",

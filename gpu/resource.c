@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gpu/context.h"
 #include "gpu/gpu.h"
 #include "gpu/hand.h"
 #include "gpu/picture.h"
@@ -130,6 +131,16 @@ int resource_charge(struct resource *resource, enum gpu_quota quota, uint64_t by
     return 0;
 }
 
+/* The context that its buffer is shown as: the first of those that have it. */
+static uint32_t owner_of(const struct resource *resource)
+{
+    const struct attachment *attachment = LIST_FIRST(&resource->attachments);
+
+    while (attachment != NULL && LIST_NEXT(attachment, of_resource) != NULL)
+        attachment = LIST_NEXT(attachment, of_resource);
+    return attachment != NULL ? attachment->context->node.id : 0;
+}
+
 void resource_set_buffer(struct resource *resource, struct buffer *buffer)
 {
     buffer->id = resource->node.id;
@@ -241,6 +252,7 @@ int resource_map(struct request *request, uint64_t offset, request_done *done)
     resource->state = RESOURCE_MAPPING;
     resource->offset = offset;
     request->done = done;
+    resource->buffer->owner = owner_of(resource);
     result = shm_port_map(resource->gpu->device.host->port, resource->buffer, offset,
                           resource_map_done, request);
     if (result != 0)
@@ -255,6 +267,7 @@ int resource_adopt_mapping(struct resource *resource, uint64_t offset)
 
     if (result < 0)
         return result;
+    resource->buffer->owner = owner_of(resource);
     result = shm_port_adopt(gpu->device.host->port, resource->buffer, offset);
     if (result < 0) {
         quota_give(gpu_quota(gpu, GPU_QUOTA_MAPPINGS), 1);

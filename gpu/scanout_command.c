@@ -222,6 +222,8 @@ uint32_t scanout_flush(struct gpu *gpu, struct request *request)
     note_flush(resource, &rect);
     request->parts = 1;
     request->error = 0;
+    if (resource->scanouts != 0)
+        stats_add(&gpu->device.host->stats->frames, 1);
     for (unsigned i = 0; resource->scanouts >> i != 0; i++)
         if ((resource->scanouts >> i & 1) != 0)
             scanout_update(&gpu->display, i, &rect, request);

@@ -38,8 +38,8 @@ struct queue_buffer *buffer_queue_blank(struct buffer_queue *queue, uint32_t ind
     return buffer;
 }
 
-static struct queue_buffer *buffer_create(struct buffer_queue *queue, uint32_t index,
-                                          const struct buffer_layout *layout)
+static struct queue_buffer *buffer_create(struct buffer_queue *queue, uint32_t session,
+                                          uint32_t index, const struct buffer_layout *layout)
 {
     struct queue_buffer *buffer = buffer_queue_blank(queue, index);
 
@@ -59,6 +59,7 @@ static struct queue_buffer *buffer_create(struct buffer_queue *queue, uint32_t i
         }
         estate_plane(queue->window->estate, plane);
         plane->buffer->id = buffer_queue_cookie(queue, index, buffer->planes);
+        plane->buffer->owner = session;
         buffer->plane[buffer->planes] = plane;
     }
     return buffer;
@@ -90,7 +91,7 @@ static int allocate(struct buffer_queue *queue, uint32_t session, uint32_t *coun
     int r = -ENOMEM;
 
     for (*count = 0; *count < wanted && queue->count < BUFFER_QUEUE_MAX; ++*count) {
-        struct queue_buffer *buffer = buffer_create(queue, queue->count, layout);
+        struct queue_buffer *buffer = buffer_create(queue, session, queue->count, layout);
 
         if (buffer == NULL) {
             r = errno == EDQUOT ? -EDQUOT : -ENOMEM;

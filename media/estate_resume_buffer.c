@@ -90,6 +90,7 @@ static int fill_plane(struct media *media, struct buffer_queue *queue, struct qu
         return -errno;
     buffer->plane[i] = plane;
     plane->buffer->id = buffer_queue_cookie(queue, buffer->index, i);
+    plane->buffer->owner = queue->owner;
     buffer->bytesused[i] = record->bytesused;
     buffer->data_offset[i] = record->data_offset;
     return 0;

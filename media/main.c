@@ -325,6 +325,7 @@ int main(int argc, char **argv)
                 .window = UINT64_C(4) << 30,
                 .rows = rows,
                 .quotas = media_quota_rows,
+                .owner = "session",
                 .target = &media_options,
             },
         .type = "media",

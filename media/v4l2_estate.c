@@ -141,6 +141,7 @@ static int restore_plane(struct v4l2_context *context, struct v4l2_queue_buffer 
         .offset = record->offset, .length = record->length, .plane = known};
     buffer->planes++;
     known->buffer->id = buffer->index;
+    known->buffer->owner = context->session;
     if (record->copied) {
         plane->bytes = buffer_data(known->buffer);
         if (plane->bytes == NULL)

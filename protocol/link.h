@@ -123,6 +123,9 @@ struct link_ack {
     uint64_t value;
 };
 
+/* The one command that is not the device's: the journal's settings are others now. */
+#define LINK_LINE_SETTINGS "settings"
+
 /* With a descriptor, perhaps, that the command is about: a file to write to. */
 struct link_command {
     char line[LINK_MAX_LINE];

@@ -42,7 +42,17 @@ void log_init(const char *program, const char *role, enum log_level level)
 
 enum log_level log_level(void)
 {
-    return log_max;
+    return __atomic_load_n(&log_max, __ATOMIC_RELAXED);
+}
+
+void log_set_level(enum log_level level)
+{
+    __atomic_store_n(&log_max, level, __ATOMIC_RELAXED);
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return levels[level].name;
 }
 
 int log_level_parse(const char *text, enum log_level *level)
@@ -118,7 +128,7 @@ static void line_begin(struct line *line, enum log_level level, const char *file
         line_add(line, "%s: ", log_program);
     if (level <= LOG_LEVEL_WARNING)
         line_add(line, "%s: ", levels[level].name);
-    if (log_max >= LOG_LEVEL_DEBUG)
+    if (log_level() >= LOG_LEVEL_DEBUG)
         line_add(line, "%s:%d: ", short_name(file), at);
 }
 
@@ -150,7 +160,7 @@ void log_write(enum log_level level, const char *file, int line, const char *for
     struct line out;
     va_list args;
 
-    if (level > log_max)
+    if (level > log_level())
         return;
     line_begin(&out, level, file, line);
     errno = saved_errno; /* for %m */

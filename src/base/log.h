@@ -18,8 +18,11 @@ enum log_level {
 
 /* Says who speaks. Both strings are borrowed for ever; 'role' may be NULL. */
 void log_init(const char *program, const char *role, enum log_level level);
-/* The level set by log_init; lines above it are not formatted. */
+/* The level set by log_init or log_set_level; lines above it are not formatted. */
 enum log_level log_level(void);
+void log_set_level(enum log_level level);
+/* "error", "warning", ... */
+const char *log_level_name(enum log_level level);
 /* Reads "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
 int log_level_parse(const char *text, enum log_level *level);
 

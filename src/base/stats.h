@@ -22,7 +22,7 @@
     X(left_mapped)      /* buffers that were in the window when a front-end left */                \
     X(worker_starts)    /* times that the worker was started */                                    \
     X(events_sent)      /* buffers of the event queue that were filled */                          \
-    X(frames)           /* media frames given to the guest */                                      \
+    X(frames)           /* media frames given to the guest; pictures a GPU was given to show */    \
     X(frames_dropped)   /* ticks of the frame clock without a buffer */
 
 struct stats {

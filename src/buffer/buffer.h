@@ -37,7 +37,8 @@ struct buffer {
     /* For SHMEM_MAP. The buffer owns fd; -1 for the arena's and the guest's. */
     uint64_t fd_offset;
     int fd;
-    uint32_t id; /* what the owner calls it (a resource id, a buffer cookie): shown to people */
+    uint32_t id;    /* what the owner calls it (a resource id, a buffer cookie): shown to people */
+    uint32_t owner; /* whose it is (a context, a session), likewise; 0: nobody's in particular */
     enum buffer_kind kind : 8;
     bool dmabuf; /* fd is a dmabuf: GPUs, displays and V4L2 can import it */
 };

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "base/fd.h"
-#include "daemon/json_text.h"
+#include "base/json_text.h"
 
 #define MOMENT_US 200000u  /* for the first byte */
 #define LIMIT_US 10000000u /* for everything else: longer than a command may take */

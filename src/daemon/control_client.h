@@ -16,8 +16,8 @@ typedef void control_done(void *data, int result, const char *text);
 struct control_handler {
     /* The report, one line of JSON and its end, to be freed; NULL: no memory. */
     char *(*report)(void *data);
-    /* A command, with a borrowed descriptor or -1. 0: 'done' comes once, never from within, unless
-     * 'forget' comes first; or -errno. */
+    /* A command, with a borrowed descriptor or -1. 0: 'done' comes once, perhaps from within,
+     * unless 'forget' comes first; or -errno. */
     int (*command)(void *data, const char *line, int fd, control_done *done, void *client);
     /* The client is gone. */
     void (*forget)(void *data, void *client);

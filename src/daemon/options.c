@@ -378,6 +378,18 @@ static void print_help(const struct options_program *program)
     print_quotas(program->quotas, program->window);
 }
 
+static bool rows_have(const struct options_row *row, const char *name)
+{
+    while (row->name != NULL && (row->help == NULL || strcmp(row->name, name) != 0))
+        row++;
+    return row->name != NULL;
+}
+
+bool options_has(const struct options_program *program, const char *name)
+{
+    return rows_have(shared_rows, name) || rows_have(program->rows, name);
+}
+
 /* The rows as getopt wants them; the value is the row's place. */
 static unsigned add_rows(struct option *to, unsigned n, const struct options_row *rows, int base)
 {

@@ -64,8 +64,11 @@ struct options_program {
     const struct options_row *rows; /* its own, ended by a NULL name */
     const struct quota_row *quotas; /* what --limit knows; ended by a NULL name */
     void *target;                   /* of their take */
+    const char *owner;              /* what the owner of a buffer in the window is: "context" */
 };
 
+/* Whether a person may give the program that option (without its dashes). */
+bool options_has(const struct options_program *program, const char *name);
 /*
  * Reads the command line. OPTIONS_DONE when --help or --version was all, OPTIONS_WRONG after a
  * sentence on standard error that says what is wrong and what would be right: about the first that

@@ -19,6 +19,7 @@
 #include "daemon/listener.h"
 #include "daemon/report.h"
 #include "daemon/self_check.h"
+#include "daemon/settings.h"
 #include "daemon/starter_process.h"
 #include "daemon/upgrade.h"
 #include "door/door.h"
@@ -132,7 +133,26 @@ static int find_front_end(struct service *s)
 static char *on_report(void *data)
 {
     struct service *s = data;
-    return report_create(&s->door, &s->program->options);
+    return report_create(&s->door, &s->program->options, s->options);
+}
+
+/* The journal has it for the workers to come; the one that runs is to look there. */
+static int set(struct service *s, const char *line, control_done *done, void *client)
+{
+    struct journal_settings *settings = &s->door.journal.page->settings;
+    char why[SETTINGS_TEXT];
+    int r = settings_take(settings, &s->program->options, line, why);
+
+    if (r < 0) {
+        done(client, r, why);
+        return 0;
+    }
+    settings_apply(settings);
+    log_info("From now on %s, as a person asked.", strchr(line, ' ') + 1);
+    r = errands_ask(&s->door.errands, LINK_LINE_SETTINGS, -1, done, client);
+    if (r == -ENOTCONN)
+        done(client, 0, "");
+    return r == -ENOTCONN ? 0 : r;
 }
 
 static int on_command(void *data, const char *line, int fd, control_done *done, void *client)
@@ -141,6 +161,8 @@ static int on_command(void *data, const char *line, int fd, control_done *done, 
 
     if (hand_over_is(line))
         return hand_over_ask(&s->door.hand_over, line, done, client);
+    if (settings_is(line))
+        return set(s, line, done, client);
     return errands_ask(&s->door.errands, line, fd, done, client);
 }
 
@@ -203,6 +225,7 @@ static void on_taken(void *data, int control_fd)
 {
     struct service *s = data;
 
+    settings_apply(&s->door.journal.page->settings);
     control_socket_adopt(&s->control, control_fd);
     if (serve_people(s) < 0)
         log_error("Nobody can ask at the control socket any more.");

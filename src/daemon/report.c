@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/report.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <linux/magic.h>
+
+#include "base/json_text.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "buffer/buffer.h"
-#include "daemon/json_text.h"
 #include "daemon/sandbox.h"
 #include "door/session_diagnosis.h"
 
@@ -21,12 +27,34 @@ static void put_number(struct json_text *to, const char *key, uint64_t value)
     json_text_number(to, key, value);
 }
 
-static void put_mapping(struct json_text *to, const struct shm_mapping *m, bool arena)
+/* What the descriptor is, as the door sees it: it has not made it. */
+static const char *fd_kind(int fd)
+{
+    struct statfs fs;
+
+    if (fcntl(fd, F_GET_SEALS) >= 0)
+        return "memfd";
+    return fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == DMA_BUF_MAGIC ? "dmabuf" : "file";
+}
+
+static void put_age(struct json_text *to, uint64_t since_ns, uint64_t now_ns)
+{
+    put_number(to, "age_ms",
+               since_ns != 0 && now_ns > since_ns ? (now_ns - since_ns) / 1000000 : 0);
+}
+
+static void put_mapping(struct json_text *to, const struct shm_mapping *m, uint8_t shmid,
+                        bool arena, uint64_t now_ns)
 {
     json_text_open(to, NULL, '{');
+    put_number(to, "shmid", shmid);
     put_number(to, "shm_offset", m->range.start);
     put_number(to, "size", m->range.size);
+    put_number(to, "fd_offset", m->fd_offset);
+    put_text(to, "fd_kind", fd_kind(m->fd));
     put_text(to, "state", shm_state_name(m->state));
+    json_text_boolean(to, "orphan", m->orphan);
+    put_age(to, m->since_ns, now_ns);
     if (arena)
         put_text(to, "name", "arena");
     else
@@ -37,10 +65,12 @@ static void put_mapping(struct json_text *to, const struct shm_mapping *m, bool 
 static void put_ledger(struct json_text *to, const struct session *session)
 {
     struct shm_mapping *m = session != NULL ? shm_ledger_first(&session->window.ledger) : NULL;
+    uint64_t now_ns = units_now_ns();
 
     json_text_open(to, "ledger", '[');
     for (; m != NULL; m = shm_ledger_next(m))
-        put_mapping(to, m, session->window.arena_fd >= 0);
+        put_mapping(to, m, session->window.ledger.region.shmid, session->window.arena_fd >= 0,
+                    now_ns);
     json_text_close(to, ']');
 }
 
@@ -55,8 +85,20 @@ static const char *kind_name(uint32_t kind)
     return kind <= BUFFER_GUEST ? buffer_kind_name((enum buffer_kind)kind) : "?";
 }
 
-static void put_loans(struct json_text *to, const struct journal *journal)
+/* "context 3": whose the buffer is, if it is somebody's. */
+static void put_owner(struct json_text *to, const char *owner, uint32_t id)
 {
+    char text[48];
+
+    if (owner == NULL || id == 0)
+        return;
+    snprintf(text, sizeof(text), "%s %u", owner, id);
+    put_text(to, "owner", text);
+}
+
+static void put_loans(struct json_text *to, const struct journal *journal, const char *owner)
+{
+    uint64_t now_ns = units_now_ns();
     struct journal_loan loan;
     uint32_t slot = 0;
 
@@ -67,12 +109,14 @@ static void put_loans(struct json_text *to, const struct journal *journal)
         put_number(to, "size", loan.size);
         put_number(to, "id", loan.id);
         put_text(to, "kind", kind_name(loan.kind));
+        put_owner(to, owner, loan.owner);
+        put_age(to, loan.since_ns, now_ns);
         json_text_close(to, '}');
     }
     json_text_close(to, ']');
 }
 
-static void put_device(struct json_text *device, const struct journal *journal)
+static void put_device(struct json_text *device, const struct journal *journal, const char *owner)
 {
     const struct device_census *census = &journal->page->census;
 
@@ -83,8 +127,48 @@ static void put_device(struct json_text *device, const struct journal *journal)
     put_number(device, "sessions", census->sessions);
     put_number(device, "mapped", census->mapped);
     put_number(device, "bytes", census->bytes);
-    put_loans(device, journal);
+    put_loans(device, journal, owner);
     json_text_close(device, '}');
+}
+
+/* Only the buckets that something is in; the last of all has no upper end. */
+static void put_histogram(struct json_text *to, const char *name, const struct histogram *from)
+{
+    struct histogram h;
+    uint64_t count = histogram_read(from, &h);
+
+    json_text_open(to, name, '{');
+    put_number(to, "count", count);
+    put_number(to, "sum_ns", h.sum_ns);
+    json_text_open(to, "buckets", '[');
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (h.buckets[i] == 0)
+            continue;
+        json_text_open(to, NULL, '{');
+        if (histogram_below_us(i) != 0)
+            put_number(to, "below_us", histogram_below_us(i));
+        put_number(to, "count", h.buckets[i]);
+        json_text_close(to, '}');
+    }
+    json_text_close(to, ']');
+    json_text_close(to, '}');
+}
+
+static void put_latencies(struct json_text *to, const struct journal_latencies *latencies)
+{
+    json_text_open(to, "latencies", '{');
+    put_histogram(to, "map", &latencies->map);
+    put_histogram(to, "unmap", &latencies->unmap);
+    json_text_close(to, '}');
+}
+
+static void put_settings(struct json_text *to, const struct journal_settings *settings,
+                         const struct options *options)
+{
+    json_text_open(to, "settings", '{');
+    put_text(to, "log-level", log_level_name(log_level()));
+    put_number(to, "poll", settings->poll > 0 ? settings->poll - 1 : options->poll);
+    json_text_close(to, '}');
 }
 
 /* What the guest has of what it may have. Before the first worker there are no limits yet. */
@@ -204,12 +288,14 @@ static void put_negotiated(struct json_text *to, const struct session *session)
     json_text_close(to, '}');
 }
 
-char *report_create(const struct door *door, const struct options_program *program)
+char *report_create(const struct door *door, const struct options_program *program,
+                    const struct options *options)
 {
     struct json_text text;
 
     json_text_init(&text);
     json_text_open(&text, NULL, '{');
+    put_number(&text, "format", REPORT_FORMAT);
     put_text(&text, "program", program->name);
     put_text(&text, "version", HOSTBLOB_VERSION);
     put_text(&text, "front_end", door->session != NULL ? "connected" : "none");
@@ -223,7 +309,9 @@ char *report_create(const struct door *door, const struct options_program *progr
     json_text_open(&text, "counters", '{');
     stats_each(&door->journal.page->stats, put_counter, &text);
     json_text_close(&text, '}');
-    put_device(&text, &door->journal);
+    put_latencies(&text, &door->journal.page->latencies);
+    put_settings(&text, &door->journal.page->settings, options);
+    put_device(&text, &door->journal, program->owner);
     put_limits(&text, &door->journal, program->quotas);
     put_processes(&text, door);
     json_text_close(&text, '}');

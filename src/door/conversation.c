@@ -285,6 +285,7 @@ static int begin(struct session *s, const struct session_lent *lent, int fd,
                       s);
     shared_objects_init(&s->objects, &s->window.channel, &objects_handler, s);
     s->window.stats = session_stats(s);
+    s->window.latencies = &s->lent.journal->page->latencies;
     s->window.arena_fd = lent->arena_fd;
     front_memory_init(&s->memory);
     for (unsigned i = 0; i < JOURNAL_RINGS; i++)

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/units.h"
 
 #define NO_TICKET 0u
 
@@ -16,6 +17,7 @@ struct guest_window_request {
     struct guest_window *w;
     uint64_t offset, size, serial;
     uint64_t ticket;
+    uint64_t asked_ns;
     unsigned owner;
     bool second_try;
 };
@@ -47,6 +49,7 @@ static struct guest_window_request *request_create(struct guest_window *w,
             .size = m->range.size,
             .serial = m->serial,
             .ticket = ticket,
+            .asked_ns = units_now_ns(),
             .owner = w->owner,
         };
     return r;
@@ -92,6 +95,14 @@ static int send_mmap(struct guest_window *w, uint32_t request, const struct vhos
     return result;
 }
 
+/* The front-end has answered: yes, or no. */
+static void note_latency(const struct guest_window_request *r, int result,
+                         struct histogram *histogram)
+{
+    if (result == 0 || result == -EIO)
+        histogram_add(histogram, units_now_ns() - r->asked_ns);
+}
+
 /* ---- taking out ---- */
 
 static void unmapped(void *data, int result)
@@ -100,6 +111,7 @@ static void unmapped(void *data, int result)
     struct guest_window *w = r->w;
     struct shm_mapping *m = request_mapping(r, SHM_LEAVING);
 
+    note_latency(r, result, &w->latencies->unmap);
     if (result == -EIO) {
         stats_add(&w->stats->shmem_refused, 1);
         log_stranger("The front-end refused to unmap %#llx+%#llx: it has no such mapping.",
@@ -218,6 +230,7 @@ static void mapped(void *data, int result)
     if (result == -EIO && m != NULL && !m->orphan && !r->second_try && w->drops_at_reset &&
         w->state != GUEST_WINDOW_SHUT && map_again(w, r, m) == 0)
         return;
+    note_latency(r, result, &w->latencies->map);
     if (result < 0 || m == NULL) {
         map_failed(w, r, m, result < 0 ? result : -ECANCELED);
         return;

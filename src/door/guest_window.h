@@ -7,6 +7,7 @@
 
 #include "base/stats.h"
 #include "door/back_channel.h"
+#include "journal/journal.h"
 #include "shm/shm_ledger.h"
 
 /*
@@ -45,8 +46,9 @@ struct guest_window {
     struct back_channel channel;
     const struct guest_window_handler *handler;
     void *data;
-    struct stats *stats; /* borrowed */
-    int arena_fd;        /* borrowed; -1: buffers are mapped one by one */
+    struct stats *stats;                 /* borrowed */
+    struct journal_latencies *latencies; /* borrowed */
+    int arena_fd;                        /* borrowed; -1: buffers are mapped one by one */
     bool drops_at_reset; /* the front-end forgets our mappings at a device reset (QEMU); else it
                             keeps them */
     bool needs_barrier;  /* it answers before it commits (QEMU) */

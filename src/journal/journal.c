@@ -145,8 +145,8 @@ static int free_slot(struct journal *journal)
     return journal->new_loan < JOURNAL_LOANS ? (int)journal->new_loan++ : -ENOSPC;
 }
 
-int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,
-                     uint64_t size)
+int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint32_t owner,
+                     uint64_t offset, uint64_t size)
 {
     int slot = free_slot(journal);
     struct journal_loan *loan;
@@ -158,6 +158,8 @@ int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64
     loan->id = id;
     loan->offset = offset;
     loan->size = size;
+    loan->owner = owner;
+    loan->since_ns = units_now_ns();
     __atomic_store_n(&loan->valid, 1, __ATOMIC_RELEASE);
     if (journal->page->loans_high <= (uint32_t)slot)
         __atomic_store_n(&journal->page->loans_high, (uint32_t)slot + 1, __ATOMIC_RELEASE);

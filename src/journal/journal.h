@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/quota.h"
 #include "base/ring_record.h"
 #include "base/stats.h"
@@ -18,7 +19,7 @@
  * made invalid before it is changed.
  */
 #define JOURNAL_MAGIC 0x4c4e524a424f4248ull /* "HBOBJRNL" */
-#define JOURNAL_VERSION 4u
+#define JOURNAL_VERSION 5u
 #define JOURNAL_RINGS 4u
 #define JOURNAL_LOANS 16384u
 
@@ -41,7 +42,12 @@ struct journal_loan {
     uint32_t next;   /* of one that was erased: see journal::free_loan. The writer's alone */
     uint64_t offset; /* in the window */
     uint64_t size;
+    uint64_t since_ns; /* when it came there: CLOCK_MONOTONIC */
+    uint32_t owner;    /* whose it is: the device's name for a context or session; 0: nobody's */
+    uint32_t pad;
 };
+
+_Static_assert(sizeof(struct journal_loan) == 48, "its size is part of JOURNAL_VERSION");
 
 /* The request that the worker carries out at this moment; the worker writes it, and the one after
  * it reads what the death was about. */
@@ -69,6 +75,22 @@ static inline void journal_runs(struct journal_running *running, const struct jo
     __atomic_store_n(&running->tag, what->tag, __ATOMIC_RELEASE);
 }
 
+/*
+ * What a person has changed at a device that runs, for the workers to come and for the programs
+ * after an upgrade. The door writes it; the worker could too, so it believes no more than a range.
+ */
+struct journal_settings {
+    uint32_t log_level;          /* 1 + enum log_level; 0: as it was started */
+    uint32_t poll;               /* 1 + microseconds; 0: as it was started */
+    uint64_t limits[QUOTAS_MAX]; /* in the order of the device's table; 0: as it was started */
+};
+
+/* How long the front-end took to answer, from our wish to its answer. The door writes it. */
+struct journal_latencies {
+    struct histogram map;
+    struct histogram unmap;
+};
+
 struct journal_page {
     uint64_t magic;
     uint32_t version;
@@ -79,6 +101,8 @@ struct journal_page {
     uint64_t lives; /* workers that took the journal over; each adds one */
     struct journal_running running;
     struct stats stats;                      /* each counter by the one who counts */
+    struct journal_latencies latencies;      /* door */
+    struct journal_settings settings;        /* door */
     struct device_census census;             /* worker */
     struct quota_numbers quotas[QUOTAS_MAX]; /* worker, in the order of the device's table */
     uint32_t loans_high;                     /* worker: no loan at or above this index */
@@ -111,9 +135,10 @@ void journal_rings_clear(struct journal *journal);
 /* The worker is dead, and nobody will answer what was in flight. */
 void journal_rings_void(struct journal *journal);
 
-/* Notes a buffer in the window. Returns its slot, or -ENOSPC when JOURNAL_LOANS are there. */
-int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint64_t offset,
-                     uint64_t size);
+/* Notes a buffer in the window, since now. Returns its slot, or -ENOSPC when JOURNAL_LOANS are
+ * there. */
+int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint32_t owner,
+                     uint64_t offset, uint64_t size);
 void journal_loan_erase(struct journal *journal, int slot);
 /* Forgets all loans and the census: a fresh driver, or a new worker. */
 void journal_clear(struct journal *journal);

@@ -118,6 +118,7 @@ struct shm_mapping *shm_ledger_find(const struct shm_ledger *ledger, uint64_t of
 void shm_ledger_mapped(struct shm_mapping *mapping)
 {
     mapping->state = SHM_MAPPED;
+    mapping->since_ns = units_now_ns();
     mapping->doubtful = false;
     HOSTBLOB_PROBE2(map_done, mapping->range.start, mapping->range.size);
     note(mapping, TRACE_STEP, "mapped");

@@ -44,9 +44,10 @@ struct shm_mapping {
     bool bequeathed; /* its owner died; the next one has not said that it is his */
     int fd;          /* owned */
     uint64_t fd_offset;
-    uint64_t ticket; /* its owner's name for the request under way */
-    uint64_t serial; /* tells it from every other that was ever at its place */
-    uint32_t id;     /* for people */
+    uint64_t ticket;   /* its owner's name for the request under way */
+    uint64_t serial;   /* tells it from every other that was ever at its place */
+    uint64_t since_ns; /* when it was mapped, for people; 0: it never was */
+    uint32_t id;       /* for people */
 };
 
 struct shm_ledger {

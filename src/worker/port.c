@@ -31,8 +31,8 @@ static void mapping_destroy(struct port *port, struct port_mapping *m)
 static void mapping_settle(struct port *port, struct port_mapping *m)
 {
     m->there = true;
-    m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->range.start,
-                               m->range.size);
+    m->slot = journal_loan_put(port->journal, m->buffer->kind, m->buffer->id, m->buffer->owner,
+                               m->range.start, m->range.size);
 }
 
 /* ---- pieces of the arena ---- */
@@ -83,7 +83,8 @@ static void piece_goes(const struct buffer *buffer)
 
 static void piece_settle(struct port *port, struct buffer *buffer, uint64_t offset)
 {
-    int slot = journal_loan_put(port->journal, buffer->kind, buffer->id, offset, buffer->size);
+    int slot = journal_loan_put(port->journal, buffer->kind, buffer->id, buffer->owner, offset,
+                                buffer->size);
 
     arena_set_slot(buffer, slot >= 0 ? slot : SLOT_NONE);
 }

@@ -99,6 +99,7 @@ static void lend(struct worker *w, const struct worker_options *options)
         .lookup_object = host_lookup_object,
     };
     poll_span_init(&w->poll.span, options->poll_us * UINT64_C(1000));
+    worker_take_settings(w);
     guest_memory_init(&w->memory);
     worker_init_queues(w);
 }
@@ -195,7 +196,7 @@ int worker_run(const struct worker_options *options)
         return EX_CONFIG;
     }
     worker_say_hello(&w);
-    r = options->poll_us > 0 ? worker_poll_loop(&w) : sd_event_loop(w.loop);
+    r = worker_poll_loop(&w); /* whatever the limit is: a person may change it */
     /* Unless the door wanted it, another worker goes on with all that is there. */
     if (r == EXIT_SUCCESS)
         worker_finish(&w, options);

@@ -14,8 +14,8 @@ struct worker_command {
 };
 
 /* Whether the door reads it or not: a command that nobody waits for is no harm. */
-static void send_done(const struct worker_commands *commands, uint32_t serial, int result,
-                      const char *text)
+void worker_commands_answer(const struct worker_commands *commands, uint32_t serial, int result,
+                            const char *text)
 {
     struct link_message m = {.type = LINK_COMMAND_DONE, .serial = serial};
     uint32_t size = link_size(m.type);
@@ -32,7 +32,7 @@ static void on_answer(void *data, int result, const char *text)
     struct worker_command *c = data;
 
     LIST_REMOVE(c, link);
-    send_done(c->commands, c->serial, result, text);
+    worker_commands_answer(c->commands, c->serial, result, text);
     free(c);
 }
 
@@ -43,12 +43,13 @@ void worker_commands_take(struct worker_commands *commands, struct device *devic
     struct worker_command *c;
 
     if (device->impl->command == NULL) {
-        send_done(commands, message->serial, -EOPNOTSUPP, "this device knows no commands");
+        worker_commands_answer(commands, message->serial, -EOPNOTSUPP,
+                               "this device knows no commands");
         return;
     }
     c = malloc(sizeof(*c));
     if (c == NULL) {
-        send_done(commands, message->serial, -ENOMEM, "there is no memory");
+        worker_commands_answer(commands, message->serial, -ENOMEM, "there is no memory");
         return;
     }
     *c = (struct worker_command){.commands = commands, .serial = message->serial};

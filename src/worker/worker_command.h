@@ -19,6 +19,9 @@ struct worker_commands {
 void worker_commands_init(struct worker_commands *commands, int link_fd);
 /* Forgets what was not answered: the device is destroyed. */
 void worker_commands_finish(struct worker_commands *commands);
+/* Answers the door's LINK_COMMAND of that serial: 0 or -errno, and a text for the person. */
+void worker_commands_answer(const struct worker_commands *commands, uint32_t serial, int result,
+                            const char *text);
 /* The door's LINK_COMMAND: takes the descriptor out of 'fds' and has 'device' carry it out. */
 void worker_commands_take(struct worker_commands *commands, struct device *device,
                           const struct link_message *message, struct fd_list *fds);

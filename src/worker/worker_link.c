@@ -166,6 +166,11 @@ static void take_display(struct worker *w, const struct link_message *m, struct 
 
 static void take_command(struct worker *w, const struct link_message *m, struct fd_list *fds)
 {
+    if (strcmp(m->command.line, LINK_LINE_SETTINGS) == 0) {
+        worker_take_settings(w);
+        worker_commands_answer(&w->commands, m->serial, 0, "");
+        return;
+    }
     worker_commands_take(&w->commands, w->device, m, fds);
 }
 

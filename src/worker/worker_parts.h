@@ -83,6 +83,11 @@ int worker_poll_turn(struct worker *w, uint64_t timeout);
 /* Turns until the loop is to end. The status that it ends with, or -errno. */
 int worker_poll_loop(struct worker *w);
 
+/* ---- worker_settings.c ---- */
+
+/* What a person has changed since the device was started, as the journal has it: from now on. */
+void worker_take_settings(struct worker *w);
+
 /* ---- worker_link.c ---- */
 
 /* Says what the device is. */

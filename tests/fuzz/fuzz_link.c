@@ -33,6 +33,7 @@ static struct {
     struct guest_window window;
     struct peer peer;
     struct stats stats;
+    struct journal_latencies latencies;
     uint64_t page;
     bool qemu;
     uint64_t next_ticket;
@@ -383,6 +384,7 @@ static void begin(uint8_t setup)
     PEER_MUST(sd_event_new(&f.loop) >= 0);
     guest_window_init(&f.window, f.loop, FUZZ_PATIENCE_US, region, &handler, NULL);
     f.window.stats = &f.stats;
+    f.window.latencies = &f.latencies;
     f.window.writable = true;
     f.window.drops_at_reset = f.window.needs_barrier = f.window.channel.knock = f.qemu;
     if (setup & 2)

@@ -24,6 +24,7 @@ static unsigned asked, forgotten;
 static char line[CONTROL_CLIENT_LINE];
 static bool had_fd;
 static int refuse;
+static const char *at_once; /* said from within; NULL: later */
 static control_done *answer_to;
 static void *waiting; /* NULL: nobody */
 
@@ -41,6 +42,10 @@ static int on_command(void *data, const char *command, int fd, control_done *don
         assert_int_equal(pwrite(fd, "picture", 7, 0), 7);
     if (refuse < 0)
         return refuse;
+    if (at_once != NULL) {
+        done(client, -EINVAL, at_once);
+        return 0;
+    }
     answer_to = done;
     waiting = client;
     return 0;
@@ -189,6 +194,11 @@ static void a_command_is_answered(void **state)
     turns(0);
     answer_to(waiting, -ENOENT, "");
     expect(fd, "{\"ok\":false,\"error\":\"No such file or directory\"}\n");
+    at_once = "said at once";
+    fd = come();
+    say(fd, "set x=1\n");
+    expect(fd, "{\"ok\":false,\"error\":\"said at once\"}\n");
+    at_once = NULL;
     refuse = -EBUSY;
     fd = come();
     say(fd, "outputs\n");

@@ -15,6 +15,7 @@
 static sd_event *loop;
 static struct guest_window window;
 static struct stats stats;
+static struct journal_latencies latencies;
 static struct peer peer;
 static uint64_t page;
 static int arena_fd;
@@ -66,6 +67,8 @@ static void begin_bare(enum habits habits, bool arena)
     stats = (struct stats){0};
     guest_window_init(&window, loop, 5000000, region, &handler, NULL);
     window.stats = &stats;
+    latencies = (struct journal_latencies){0};
+    window.latencies = &latencies;
     arena_fd = arena ? fd_memfd("arena", PAGES * page) : -1;
     window.arena_fd = arena_fd;
     window.writable = true;
@@ -152,6 +155,8 @@ static struct shm_mapping *at(unsigned place)
 
 static void buffers_come_and_go(void **state)
 {
+    struct histogram times;
+
     for (int habits = QEMU; habits <= CROSVM; habits++) {
         begin_open(habits, false);
         map_well(1, 0);
@@ -174,6 +179,9 @@ static void buffers_come_and_go(void **state)
         assert_int_equal(stats.shmem_requests, 6);
         assert_int_equal(stats.shmem_refused, 0);
         assert_int_equal(peer.barriers, habits == QEMU ? 4 : 0);
+        assert_int_equal(histogram_read(&latencies.map, &times), 3);
+        assert_true(times.sum_ns > 0);
+        assert_int_equal(histogram_read(&latencies.unmap, &times), 3);
         end();
     }
 }
@@ -293,6 +301,8 @@ static void crosvm_is_asked_once(void **state)
 
 static void qemu_may_have_an_old_mapping_there(void **state)
 {
+    struct histogram times;
+
     begin_open(QEMU, false);
     peer.mappings[peer.count++] = (struct peer_mapping){0, page};
     map(1, 0);
@@ -306,6 +316,8 @@ static void qemu_may_have_an_old_mapping_there(void **state)
     expect(1, 2, -EIO);
     assert_int_equal(in_ledger(), 1);
     assert_int_equal(peer.maps, 2);
+    /* How often the front-end was tried does not show. */
+    assert_int_equal(histogram_read(&latencies.map, &times), 2);
     end();
 }
 

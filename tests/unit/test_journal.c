@@ -143,14 +143,16 @@ static void small_rings_take_little_memory(void **state)
 static void loans_come_and_go(void **state)
 {
     struct journal_loan loan;
+    uint64_t before;
     uint32_t slot = 0;
     int a, b, c;
 
     begin();
     assert_false(journal_loan_next(&door, &slot, &loan));
-    a = journal_loan_put(&worker, 1, 10, 0x1000, 0x2000);
-    b = journal_loan_put(&worker, 2, 11, 0x3000, 0x4000);
-    c = journal_loan_put(&worker, 3, 12, 0x5000, 0x6000);
+    before = units_now_ns();
+    a = journal_loan_put(&worker, 1, 10, 7, 0x1000, 0x2000);
+    b = journal_loan_put(&worker, 2, 11, 0, 0x3000, 0x4000);
+    c = journal_loan_put(&worker, 3, 12, 0, 0x5000, 0x6000);
     assert_true(a >= 0 && b >= 0 && c >= 0 && a != b && b != c && a != c);
     journal_loan_erase(&worker, b);
     assert_true(journal_loan_next(&door, &slot, &loan));
@@ -158,11 +160,13 @@ static void loans_come_and_go(void **state)
     assert_int_equal(loan.id, 10);
     assert_int_equal(loan.offset, 0x1000);
     assert_int_equal(loan.size, 0x2000);
+    assert_int_equal(loan.owner, 7);
+    assert_true(loan.since_ns >= before && loan.since_ns <= units_now_ns());
     assert_true(journal_loan_next(&door, &slot, &loan));
     assert_int_equal(loan.id, 12);
     assert_false(journal_loan_next(&door, &slot, &loan));
     assert_false(journal_loan_next(&door, &slot, &loan));
-    assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 1), b); /* the one that is free */
+    assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 0, 1), b); /* the one that is free */
     assert_int_equal(count(), 3);
     end();
 }
@@ -171,16 +175,16 @@ static void a_full_journal_says_so(void **state)
 {
     begin();
     for (unsigned i = 0; i < JOURNAL_LOANS; i++)
-        assert_true(journal_loan_put(&worker, 1, i, 0, 1) >= 0);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), -ENOSPC);
+        assert_true(journal_loan_put(&worker, 1, i, 0, 0, 1) >= 0);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 0, 1), -ENOSPC);
     assert_int_equal(count(), JOURNAL_LOANS);
     journal_loan_erase(&worker, JOURNAL_LOANS - 1);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), JOURNAL_LOANS - 1);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 0, 1), JOURNAL_LOANS - 1);
     journal_loan_erase(&worker, 5);
     journal_loan_erase(&worker, 9);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 9);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), 5);
-    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 1), -ENOSPC);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 0, 1), 9);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 0, 1), 5);
+    assert_int_equal(journal_loan_put(&worker, 1, 0, 0, 0, 1), -ENOSPC);
     assert_int_equal(count(), JOURNAL_LOANS);
     end();
 }
@@ -191,13 +195,13 @@ static void loans_that_the_door_cleared_are_in_use(void **state)
     int a, b;
 
     begin();
-    a = journal_loan_put(&worker, 1, 10, 0x1000, 0x2000);
-    b = journal_loan_put(&worker, 1, 11, 0x3000, 0x2000);
+    a = journal_loan_put(&worker, 1, 10, 0, 0x1000, 0x2000);
+    b = journal_loan_put(&worker, 1, 11, 0, 0x3000, 0x2000);
     journal_loan_erase(&worker, a);
     journal_clear(&door);
-    assert_int_equal(journal_loan_put(&worker, 1, 12, 0, 1), a);
+    assert_int_equal(journal_loan_put(&worker, 1, 12, 0, 0, 1), a);
     assert_int_equal(count(), 1);
-    assert_int_not_equal(journal_loan_put(&worker, 1, 13, 0, 1), b);
+    assert_int_not_equal(journal_loan_put(&worker, 1, 13, 0, 0, 1), b);
     assert_int_equal(count(), 2);
     journal_loan_erase(&worker, b);
     assert_int_equal(count(), 2);
@@ -209,7 +213,7 @@ static void a_clear_journal_is_empty(void **state)
 {
     begin();
     for (unsigned i = 0; i < 100; i++)
-        journal_loan_put(&worker, 1, i, 0, 1);
+        journal_loan_put(&worker, 1, i, 0, 0, 1);
     worker.page->census.resources = 5;
     ring_record_begin(record_of(&worker, 0), &(struct ring_place){.size = 8}, 4);
     worker.page->loans_high = UINT32_MAX; /* as wrong as it can be */
@@ -218,7 +222,7 @@ static void a_clear_journal_is_empty(void **state)
     assert_int_equal(count(), 0);
     assert_int_equal(door.page->census.resources, 0);
     assert_int_equal(ring_record_base(record_of(&door, 0)), 4); /* the rings go on */
-    assert_int_equal(journal_loan_put(&door, 1, 0, 0, 1), 0);
+    assert_int_equal(journal_loan_put(&door, 1, 0, 0, 0, 1), 0);
     end();
 }
 

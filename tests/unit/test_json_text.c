@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "daemon/json_text.h"
+#include "base/json_text.h"
 
 static void what_is_written_is_read(void **state)
 {

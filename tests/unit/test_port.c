@@ -498,7 +498,7 @@ static void a_full_journal_does_not_matter(void **state)
     struct buffer *a;
 
     begin(false, LINK_WINDOW_OPEN);
-    while (journal_loan_put(&journal, 0, 0, 0, 0) >= 0)
+    while (journal_loan_put(&journal, 0, 0, 0, 0, 0) >= 0)
         ;
     a = make(1);
     map_well(a, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/json_text.h"
+#include "base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,6 +99,17 @@ void json_text_boolean(struct json_text *t, const char *key, bool value)
 {
     begin_value(t, key);
     add_text(t, value ? "true" : "false");
+}
+
+struct json_text_mark json_text_mark(const struct json_text *t)
+{
+    return (struct json_text_mark){.used = t->used, .first = t->first};
+}
+
+void json_text_cut(struct json_text *t, struct json_text_mark mark)
+{
+    t->used = mark.used;
+    t->first = mark.first;
 }
 
 char *json_text_finish(struct json_text *t)
