@@ -14,6 +14,7 @@
 #include "gpu/context.h"
 #include "gpu/display_person.h"
 #include "gpu/gpu.h"
+#include "gpu/gpu_list.h"
 #include "gpu/guest_buffer.h"
 #include "gpu/renderer_cross_domain.h"
 #ifdef HAVE_VIRGLRENDERER
@@ -160,11 +161,13 @@ static void gpu_take_display(struct device *device, int fd)
 static void gpu_command(struct device *device, const char *line, int fd, device_answer *answer,
                         void *data)
 {
-    if (display_person(&gpu_of(device)->display, line, fd, answer, data))
+    if (display_person(&gpu_of(device)->display, line, fd, answer, data) ||
+        gpu_list(gpu_of(device), line, fd, answer, data))
         return;
     fd_close(&fd);
     answer(data, -EINVAL,
-           "there is no such command: it is outputs, output N MODE or screenshot N [pointer]");
+           "there is no such command for a GPU: it is resources, contexts, outputs, output N MODE "
+           "or screenshot N [pointer]");
 }
 
 static void gpu_choose_alignment(struct gpu *gpu)

@@ -23,6 +23,7 @@
 struct context;
 struct estate_tally;
 struct ioctl_call;
+struct json_text;
 struct media;
 struct session;
 
@@ -68,6 +69,9 @@ struct context_impl {
     /* Instead of all the above: runs the ioctl itself. -EINPROGRESS: context_answer comes later.
      * NULL for every context but a proxy's. */
     int (*ioctl)(struct context *context, struct ioctl_call *call);
+    /* Adds what it has of queues, an object each, to an array that is open, for a person. NULL: all
+     * are in 'capture' and 'output'. */
+    void (*list)(const struct context *context, struct json_text *to);
     /* The plane that QUERYBUF gave this mem_offset to, if the queues do not know; NULL: none. */
     struct plane *(*plane)(struct context *context, uint32_t offset);
     /* Writes what the worker after this one needs to go on, beside controls, queues and buffers.

@@ -9,6 +9,7 @@
 
 #include "guest/guest_view.h"
 #include "media/media.h"
+#include "media/media_list.h"
 
 static struct media *media_of(struct device *device)
 {
@@ -114,6 +115,7 @@ static const struct device_impl media_impl = {
     .resume = resume,
     .queue_ready = queue_ready,
     .set_features = set_features,
+    .command = media_command,
     .destroy = destroy,
 };
 

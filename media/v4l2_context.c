@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "media/estate_parts.h"
 #include "media/media.h"
@@ -189,6 +190,31 @@ static struct plane *find_plane(struct context *base, uint32_t offset)
     return plane != NULL ? plane : v4l2_queue_plane(&context->output, offset);
 }
 
+/* The host knows the format, and would have to be asked in the lane. */
+static void put_queue(struct json_text *to, const char *direction, const struct v4l2_queue *queue)
+{
+    if (queue->type == 0)
+        return;
+    json_text_open(to, NULL, '{');
+    json_text_string(to, "direction", direction);
+    json_text_string(to, "memory", queue->user ? "userptr" : "mmap");
+    json_text_boolean(to, "streaming", queue->streaming);
+    json_text_number(to, "buffers", queue->count);
+    json_text_open(to, "states", '{');
+    if (queue->queued > 0)
+        json_text_number(to, "queued", queue->queued);
+    json_text_close(to, '}');
+    json_text_close(to, '}');
+}
+
+static void list(const struct context *base, struct json_text *to)
+{
+    const struct v4l2_context *context = (const struct v4l2_context *)(const void *)base;
+
+    put_queue(to, "output", &context->output);
+    put_queue(to, "capture", &context->capture);
+}
+
 static void resumed(struct context *base)
 {
     struct v4l2_context *context = context_of(base);
@@ -203,6 +229,7 @@ static const struct context_impl impl = {
     .start = start,
     .busy = busy,
     .ioctl = forward,
+    .list = list,
     .plane = find_plane,
     .leave = v4l2_estate_leave,
     .resume = v4l2_estate_resume,
