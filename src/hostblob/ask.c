@@ -216,7 +216,13 @@ static int converse(const char *path, const char *line, int fd, unsigned seconds
 
 int ask_report(const char *path, struct json_object **report, char why[static ASK_WHY])
 {
-    return converse(path, "report", -1, SECONDS, report, why);
+    return ask_report_within(path, SECONDS, report, why);
+}
+
+int ask_report_within(const char *path, unsigned seconds, struct json_object **report,
+                      char why[static ASK_WHY])
+{
+    return converse(path, "report", -1, seconds, report, why);
 }
 
 int ask_command(const char *path, const char *line, int fd, char **text, char why[static ASK_WHY])

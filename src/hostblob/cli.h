@@ -18,7 +18,8 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_run, cli_check, cli_list, cli_maps, cli_limits, cli_processes,
-    cli_outputs, cli_output, cli_screenshot, cli_upgrade;
+    cli_outputs, cli_output, cli_screenshot, cli_upgrade, cli_resources, cli_contexts, cli_sessions,
+    cli_set, cli_top, cli_metrics;
 
 /* Prints how the command is used. */
 void cli_help(const struct cli_command *command);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -14,6 +12,7 @@
 #include "hostblob/ask.h"
 #include "hostblob/cli.h"
 #include "hostblob/json_path.h"
+#include "hostblob/save_file.h"
 #include "hostblob/table.h"
 
 /* Has 'device' carry out 'line'. EXIT_SUCCESS with *text, owned by the caller; or says why not. */
@@ -141,52 +140,6 @@ const struct cli_command cli_output = {
 
 /* ---- screenshot ---- */
 
-static int write_all(int to, const char *from, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(to, from, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        from += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
-/* Into what is there already and is no file, or beside. 0 or -errno. */
-static int write_file(const char *file, int flags, const char *bytes, size_t size)
-{
-    int to = open(file, O_WRONLY | O_CLOEXEC | flags, 0666);
-    int r = to < 0 ? -errno : write_all(to, bytes, size);
-
-    if (to >= 0 && close(to) < 0 && r == 0)
-        r = -errno;
-    return r;
-}
-
-/* A file that was there is replaced when the new one is whole: the disk may be full. */
-static int replace_file(const char *file, const char *bytes, size_t size)
-{
-    char *part;
-    struct stat st;
-    int r;
-
-    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
-        return write_file(file, 0, bytes, size);
-    if (asprintf(&part, "%s.part", file) < 0)
-        return -ENOMEM;
-    r = write_file(part, O_CREAT | O_TRUNC | O_NOFOLLOW, bytes, size);
-    if (r == 0 && rename(part, file) < 0)
-        r = -errno;
-    if (r < 0)
-        unlink(part);
-    free(part);
-    return r;
-}
-
 /* The picture is whole now: into its file, or ("-") to standard output. 0 or -errno. */
 static int save(int picture, size_t size, const char *file)
 {
@@ -196,9 +149,9 @@ static int save(int picture, size_t size, const char *file)
     if (bytes == MAP_FAILED)
         return -errno;
     if (strcmp(file, "-") == 0)
-        r = write_all(STDOUT_FILENO, bytes, size);
+        r = save_file_write(STDOUT_FILENO, bytes, size);
     else
-        r = replace_file(file, bytes, size);
+        r = save_file(file, bytes, size);
     munmap((void *)(uintptr_t)bytes, size);
     return r;
 }

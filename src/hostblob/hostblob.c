@@ -10,8 +10,9 @@
 #include "hostblob/cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_run,       &cli_check,   &cli_list,   &cli_maps,       &cli_limits,
-    &cli_processes, &cli_outputs, &cli_output, &cli_screenshot, &cli_upgrade,
+    &cli_run,        &cli_check,     &cli_list,     &cli_top,      &cli_maps,    &cli_limits,
+    &cli_processes,  &cli_resources, &cli_contexts, &cli_sessions, &cli_outputs, &cli_output,
+    &cli_screenshot, &cli_set,       &cli_metrics,  &cli_upgrade,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
