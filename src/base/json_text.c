@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json_text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +33,29 @@ static void add_text(struct json_text *t, const char *text)
     add(t, text, strlen(text));
 }
 
+static bool is_plain(char c)
+{
+    return c != '"' && c != '\\' && (unsigned char)c >= 0x20;
+}
+
 static void add_escaped(struct json_text *t, const char *text)
 {
-    add_text(t, "\"");
-    for (; *text != '\0'; text++) {
-        char code[8];
+    char code[8];
 
-        if (*text == '"' || *text == '\\')
-            snprintf(code, sizeof(code), "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            snprintf(code, sizeof(code), "\\u%04x", (unsigned char)*text);
-        else
-            snprintf(code, sizeof(code), "%c", *text);
+    add_text(t, "\"");
+    while (*text != '\0') {
+        size_t plain = 0;
+
+        while (is_plain(text[plain]))
+            plain++;
+        add(t, text, plain);
+        text += plain;
+        if (*text == '\0')
+            break;
+        snprintf(code, sizeof(code), (unsigned char)*text < 0x20 ? "\\u%04x" : "\\%c",
+                 (unsigned char)*text);
         add_text(t, code);
+        text++;
     }
     add_text(t, "\"");
 }
@@ -88,11 +97,14 @@ void json_text_string(struct json_text *t, const char *key, const char *value)
 
 void json_text_number(struct json_text *t, const char *key, uint64_t value)
 {
-    char digits[24];
+    char digits[20];
+    size_t at = sizeof(digits);
 
     begin_value(t, key);
-    snprintf(digits, sizeof(digits), "%" PRIu64, value);
-    add_text(t, digits);
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    add(t, digits + at, sizeof(digits) - at);
 }
 
 void json_text_boolean(struct json_text *t, const char *key, bool value)

@@ -9,7 +9,7 @@
 #include "base/json_text.h"
 #include "device/device.h"
 
-#define DEVICE_LIST_FILE (2u << 20) /* bytes of a list in memory that the person gave */
+#define DEVICE_LIST_FILE (1u << 20) /* bytes of a list in memory that the person gave */
 
 /*
  * A list of things that a person has asked for, as JSON: {"NAME":[{...},...],"left_out":N}. It

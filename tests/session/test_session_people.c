@@ -3,6 +3,7 @@
 #include "cli_story.h"
 #include "gpu_story.h"
 #include "media_story.h"
+#include "upgrade_story.h"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -217,6 +218,28 @@ static void settings_outlive_the_worker(void **state)
     assert_int_equal(hostblob(s, "limits --json %s", control(s)), 0);
     assert_int_equal(number("/0/limits/mappings/limit"), 2);
     assert_int_equal(number("/0/limits/mappings/used"), 2);
+    story_end(s);
+}
+
+/* The next program goes by them too, and counts on. */
+static void settings_outlive_the_program(void **state)
+{
+    struct story *s = story(state);
+    long maps;
+
+    gpu_story_open(s, NULL);
+    gpu_story_create_mapped(s, 7, MIB, 0);
+    assert_int_equal(hostblob(s, "set %s limit=mappings=5 log-level=warning poll=30", control(s)),
+                     0);
+    assert_int_equal(hostblob(s, "list --json %s", control(s)), 0);
+    maps = number("/0/report/latencies/map/count");
+    upgrade_well(s);
+    assert_int_equal(hostblob(s, "list --json %s", control(s)), 0);
+    expect_text("/0/report/settings/log-level", "warning");
+    assert_int_equal(number("/0/report/settings/poll"), 30);
+    assert_int_equal(number("/0/report/limits/mappings/limit"), 5);
+    assert_int_equal(number("/0/report/latencies/map/count"), maps);
+    assert_int_equal(number("/0/report/device/loans"), 2);
     story_end(s);
 }
 
@@ -513,6 +536,8 @@ int main(void)
         STORY(a_media_device_says_who_streams, media_qemu),
         STORY(a_media_device_says_who_streams, media_crosvm_single),
         STORY(settings_outlive_the_worker, gpu_qemu_arena),
+        STORY(settings_outlive_the_program, gpu_qemu_arena),
+        STORY(settings_outlive_the_program, gpu_qemu_single),
         STORY(the_log_is_louder, gpu_qemu_arena),
         STORY(what_is_fixed_says_why, gpu_qemu_arena),
         STORY(top_watches, gpu_qemu_arena),
