@@ -9,6 +9,7 @@
 #include "gpu/context.h"
 #include "gpu/gpu.h"
 #include "gpu/resource.h"
+#include "protocol/memory_stream.h"
 
 #define MOST_OWNERS 16u /* contexts that are named; the others are counted */
 
@@ -42,6 +43,8 @@ static const char *capset_name(uint32_t capset)
     static const char *const names[] = {"none",  "virgl",        "virgl2", "gfxstream",
                                         "venus", "cross-domain", "drm"};
 
+    if (capset == MEMORY_STREAM_CAPSET)
+        return "memory";
     return capset < sizeof(names) / sizeof(names[0]) ? names[capset] : "?";
 }
 

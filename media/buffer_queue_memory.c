@@ -58,8 +58,7 @@ static struct queue_buffer *buffer_create(struct buffer_queue *queue, uint32_t s
             return NULL;
         }
         estate_plane(queue->window->estate, plane);
-        plane->buffer->id = buffer_queue_cookie(queue, index, buffer->planes);
-        plane->buffer->owner = session;
+        plane_name(plane, buffer_queue_cookie(queue, index, buffer->planes), session);
         buffer->plane[buffer->planes] = plane;
     }
     return buffer;

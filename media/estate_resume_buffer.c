@@ -89,8 +89,7 @@ static int fill_plane(struct media *media, struct buffer_queue *queue, struct qu
     if (plane == NULL)
         return -errno;
     buffer->plane[i] = plane;
-    plane->buffer->id = buffer_queue_cookie(queue, buffer->index, i);
-    plane->buffer->owner = queue->owner;
+    plane_name(plane, buffer_queue_cookie(queue, buffer->index, i), queue->owner);
     buffer->bytesused[i] = record->bytesused;
     buffer->data_offset[i] = record->data_offset;
     return 0;

@@ -140,8 +140,7 @@ static int restore_plane(struct v4l2_context *context, struct v4l2_queue_buffer 
     *plane = (struct v4l2_queue_plane){
         .offset = record->offset, .length = record->length, .plane = known};
     buffer->planes++;
-    known->buffer->id = buffer->index;
-    known->buffer->owner = context->session;
+    plane_name(known, buffer->index, context->session);
     if (record->copied) {
         plane->bytes = buffer_data(known->buffer);
         if (plane->bytes == NULL)

@@ -79,8 +79,7 @@ static int adopt_planes(struct v4l2_request *request)
         };
         r = adopt_plane(request, i, plane);
         if (r == 0) {
-            plane->plane->buffer->id = buffer->index;
-            plane->plane->buffer->owner = request->context->session;
+            plane_name(plane->plane, buffer->index, request->context->session);
             estate_plane(&request->context->proxy->media->estate, plane->plane);
             known->planes++;
         }

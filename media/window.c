@@ -216,6 +216,14 @@ static int adopt(struct plane *plane, uint32_t mmaps)
     return 0;
 }
 
+void plane_name(struct plane *plane, uint32_t id, uint32_t owner)
+{
+    plane->buffer->id = id;
+    plane->buffer->owner = owner;
+    if (plane->window != NULL && plane->state == PLANE_IN)
+        shm_port_name(plane->window->host->port, plane->buffer, plane->place.start);
+}
+
 struct plane *plane_restore(struct window *window, uint64_t at, uint64_t key, uint32_t size,
                             uint32_t mmaps)
 {

@@ -77,6 +77,8 @@ struct plane *plane_restore(struct window *window, uint64_t place, uint64_t key,
 /* One without a place, of memory that the guest has anyway: nobody ever maps it. Takes over
  * 'buffer', also on error: NULL with errno set. */
 struct plane *plane_of_guest(struct buffer *buffer, uint32_t size);
+/* What its bytes are called for people: the buffer's 'id', of the session 'owner'. */
+void plane_name(struct plane *plane, uint32_t id, uint32_t owner);
 /* The queue lets go; the plane lives on while the guest has it mapped. Takes NULL. */
 void plane_release(struct plane *plane);
 /* Somebody else looks at its bytes, whatever the queue does, until plane_unuse. */

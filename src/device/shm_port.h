@@ -27,6 +27,7 @@ struct shm_port_impl {
     int (*unmap)(struct shm_port *port, struct buffer *buffer, uint64_t offset, shm_port_done *done,
                  void *data);
     int (*adopt)(struct shm_port *port, struct buffer *buffer, uint64_t offset);
+    void (*name)(struct shm_port *port, const struct buffer *buffer, uint64_t offset);
 };
 
 struct shm_port {
@@ -58,6 +59,13 @@ static inline int shm_port_unmap(struct shm_port *port, struct buffer *buffer, u
 static inline int shm_port_adopt(struct shm_port *port, struct buffer *buffer, uint64_t offset)
 {
     return port->impl->adopt(port, buffer, offset);
+}
+
+/* 'buffer', mapped at 'offset', has got another id or owner: so it is shown to people. */
+static inline void shm_port_name(struct shm_port *port, const struct buffer *buffer,
+                                 uint64_t offset)
+{
+    port->impl->name(port, buffer, offset);
 }
 
 #endif

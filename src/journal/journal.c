@@ -166,6 +166,16 @@ int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint32
     return slot;
 }
 
+void journal_loan_name(struct journal *journal, int slot, uint32_t id, uint32_t owner)
+{
+    struct journal_loan *loan = &journal->page->loans[slot];
+
+    __atomic_store_n(&loan->valid, 0, __ATOMIC_RELEASE);
+    loan->id = id;
+    loan->owner = owner;
+    __atomic_store_n(&loan->valid, 1, __ATOMIC_RELEASE);
+}
+
 void journal_loan_erase(struct journal *journal, int slot)
 {
     struct journal_loan *loan = &journal->page->loans[slot];

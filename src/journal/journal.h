@@ -139,6 +139,8 @@ void journal_rings_void(struct journal *journal);
  * there. */
 int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint32_t owner,
                      uint64_t offset, uint64_t size);
+/* It is another's, or goes by another id. */
+void journal_loan_name(struct journal *journal, int slot, uint32_t id, uint32_t owner);
 void journal_loan_erase(struct journal *journal, int slot);
 /* Forgets all loans and the census: a fresh driver, or a new worker. */
 void journal_clear(struct journal *journal);

@@ -384,7 +384,24 @@ static int port_adopt(struct shm_port *base, struct buffer *buffer, uint64_t off
     return 0;
 }
 
-static const struct shm_port_impl port_impl = {port_map, port_unmap, port_adopt};
+static void port_name(struct shm_port *base, const struct buffer *buffer, uint64_t offset)
+{
+    struct port *port = PORT_OF(base);
+    struct port_mapping *m;
+    int slot = SLOT_NONE;
+
+    if (is_piece(buffer)) {
+        slot = arena_pinned(buffer) ? arena_slot(buffer) : SLOT_NONE;
+    } else {
+        m = MAPPING_OF(range_set_at(&port->mappings, offset));
+        if (m != NULL && m->buffer == buffer && m->there)
+            slot = m->slot;
+    }
+    if (slot >= 0)
+        journal_loan_name(port->journal, slot, buffer->id, buffer->owner);
+}
+
+static const struct shm_port_impl port_impl = {port_map, port_unmap, port_adopt, port_name};
 
 /* ---- the door's news ---- */
 

@@ -135,6 +135,7 @@ static void a_gpu_says_what_the_guest_has_made(void **state)
     assert_int_equal(number("/contexts"), 1);
     assert_int_equal(number("/contexts/0/id"), 1);
     expect_text("/contexts/0/renderer", "memory");
+    expect_text("/contexts/0/capset", "memory");
     assert_int_equal(number("/contexts/0/resources"), 2);
     assert_int_equal(hostblob(s, "contexts %s", control(s)), 0);
     expect("alive");
@@ -157,10 +158,30 @@ static void a_long_list_is_whole(void **state)
     story_end(s);
 }
 
+static void expect_owner(struct story *s, const struct stream *stream)
+{
+    char owner[32];
+    long before = -1;
+
+    snprintf(owner, sizeof(owner), "session %u", stream->session);
+    assert_int_equal(hostblob(s, "maps --json %s", control(s)), 0);
+    assert_int_equal(number("/0/maps"), BUFFERS);
+    for (unsigned i = 0; i < BUFFERS; i++) {
+        char path[32];
+
+        snprintf(path, sizeof(path), "/0/maps/%u/owner", i);
+        expect_text(path, owner);
+        snprintf(path, sizeof(path), "/0/maps/%u/id", i);
+        assert_true(number(path) > before); /* each has one of its own */
+        before = number(path);
+    }
+}
+
 static void a_media_device_says_who_streams(void **state)
 {
     struct story *s = story(state);
     struct stream stream;
+    pid_t worker;
 
     open_device(s);
     assert_int_equal(hostblob(s, "sessions %s", control(s)), 0);
@@ -178,13 +199,12 @@ static void a_media_device_says_who_streams(void **state)
     assert_int_equal(number("/sessions/0/queues/0/streaming"), 1);
     assert_int_equal(hostblob(s, "sessions %s", control(s)), 0);
     expect("streams");
-    assert_int_equal(hostblob(s, "maps --json %s", control(s)), 0);
-    {
-        char owner[32];
-
-        snprintf(owner, sizeof(owner), "session %u", stream.session);
-        expect_text("/0/maps/0/owner", owner);
-    }
+    expect_owner(s, &stream);
+    worker = story_worker(s);
+    kill(worker, SIGKILL);
+    story_await_another(s, worker);
+    take_frame(s, &stream);
+    expect_owner(s, &stream);
     assert_int_equal(hostblob(s, "resources %s", control(s)), 1);
     expect("there is no such command for a media device");
     end_stream(s, &stream);
@@ -218,6 +238,9 @@ static void settings_outlive_the_worker(void **state)
     assert_int_equal(hostblob(s, "limits --json %s", control(s)), 0);
     assert_int_equal(number("/0/limits/mappings/limit"), 2);
     assert_int_equal(number("/0/limits/mappings/used"), 2);
+    assert_int_equal(hostblob(s, "maps --json %s", control(s)), 0);
+    assert_int_equal(number("/0/maps/0/id"), 7);
+    expect_text("/0/maps/0/owner", "context 1"); /* that too */
     story_end(s);
 }
 

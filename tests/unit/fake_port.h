@@ -174,10 +174,17 @@ static inline int fake_port_adopt(struct shm_port *port, struct buffer *buffer, 
     return 0;
 }
 
+/* Nobody is shown anything. */
+static inline void fake_port_name(struct shm_port *port, const struct buffer *buffer,
+                                  uint64_t offset)
+{
+}
+
 static inline void fake_port_init(struct fake_port *fake, sd_event *loop, struct arena *arena,
                                   uint64_t size)
 {
-    static const struct shm_port_impl impl = {fake_port_map, fake_port_unmap, fake_port_adopt};
+    static const struct shm_port_impl impl = {fake_port_map, fake_port_unmap, fake_port_adopt,
+                                              fake_port_name};
 
     *fake = (struct fake_port){.port = {.impl = &impl, .size = size}, .arena = arena};
     FAKE_PORT_MUST(sd_event_add_defer(loop, &fake->answer, fake_port_more, fake) >= 0);

@@ -152,9 +152,10 @@ static void loans_come_and_go(void **state)
     before = units_now_ns();
     a = journal_loan_put(&worker, 1, 10, 7, 0x1000, 0x2000);
     b = journal_loan_put(&worker, 2, 11, 0, 0x3000, 0x4000);
-    c = journal_loan_put(&worker, 3, 12, 0, 0x5000, 0x6000);
+    c = journal_loan_put(&worker, 3, 99, 0, 0x5000, 0x6000);
     assert_true(a >= 0 && b >= 0 && c >= 0 && a != b && b != c && a != c);
     journal_loan_erase(&worker, b);
+    journal_loan_name(&worker, c, 12, 9);
     assert_true(journal_loan_next(&door, &slot, &loan));
     assert_int_equal(loan.kind, 1);
     assert_int_equal(loan.id, 10);
@@ -164,6 +165,8 @@ static void loans_come_and_go(void **state)
     assert_true(loan.since_ns >= before && loan.since_ns <= units_now_ns());
     assert_true(journal_loan_next(&door, &slot, &loan));
     assert_int_equal(loan.id, 12);
+    assert_int_equal(loan.owner, 9);
+    assert_int_equal(loan.offset, 0x5000);
     assert_false(journal_loan_next(&door, &slot, &loan));
     assert_false(journal_loan_next(&door, &slot, &loan));
     assert_int_equal(journal_loan_put(&worker, 4, 13, 0, 0, 1), b); /* the one that is free */
