@@ -211,13 +211,12 @@ static int watch(const struct wish *wish, char **names)
         r = top_sample_read(now, wish->names, names, why);
         if (r < 0)
             break;
-        terminal_home();
+        terminal_clear();
         if (wish->json)
             show_json(before, now);
         else
             show_people(before, now);
-        terminal_rest();
-        if (ferror(stdout) || ++shown == wish->count)
+        if (fflush(stdout) != 0 || ++shown == wish->count)
             break;
     }
     terminal_end();

@@ -72,17 +72,10 @@ void terminal_end(void)
     has_screen = has_keys = false;
 }
 
-void terminal_home(void)
+void terminal_clear(void)
 {
     if (has_screen)
         fputs(HOME CLEAR_BELOW, stdout);
-}
-
-void terminal_rest(void)
-{
-    if (has_screen)
-        fputs(CLEAR_BELOW, stdout);
-    fflush(stdout);
 }
 
 /* Whether a key says that it is enough. The end of the keyboard says so too. */

@@ -15,10 +15,8 @@
 void terminal_begin(bool plain);
 /* Puts everything back as it was. */
 void terminal_end(void);
-/* Begins a picture at the top, over the one before. */
-void terminal_home(void);
-/* Clears what the picture before had more than this one. */
-void terminal_rest(void);
+/* Clears the screen: what is printed next begins at its top. */
+void terminal_clear(void);
 /* Waits 'ms' milliseconds. False: it is to end, by 'q', Ctrl-C or a signal. */
 bool terminal_wait(unsigned ms);
 
