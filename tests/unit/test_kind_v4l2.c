@@ -124,6 +124,31 @@ static void a_reset_finds_a_driver_at_work(void **state)
     media_close(f, session);
 }
 
+static void keep_answer(void *data, int result, const char *text)
+{
+    assert_int_equal(result, 0);
+    snprintf(data, 1024, "%s", text);
+}
+
+/* What only the host knows is not said: it would have to be asked. */
+static void a_person_sees_the_queues(void **state)
+{
+    struct media_fixture *f = *state;
+    struct device *device = &f->media->device;
+    char text[1024];
+    struct client c;
+
+    device->impl->command(device, "sessions", -1, keep_answer, text);
+    assert_string_equal(text, "{\"sessions\":[],\"left_out\":0}");
+    client_open(f, &c, 2);
+    device->impl->command(device, "sessions", -1, keep_answer, text);
+    assert_non_null(strstr(text, "\"queues\":[{\"direction\":\"capture\",\"memory\":\"mmap\","));
+    assert_non_null(strstr(text, "\"buffers\":2,\"states\":{"));
+    assert_null(strstr(text, "\"format\""));
+    assert_null(strstr(text, "output"));
+    client_close(f, &c);
+}
+
 /* ---- what is passed on ---- */
 
 static void ioctls_reach_the_host(void **state)
@@ -549,6 +574,7 @@ int main(void)
         ROW(the_node_is_the_guests, setup_single),
         ROW(each_session_is_an_open_file, setup_single),
         ROW(a_close_is_over_before_the_next_request, setup_single),
+        ROW(a_person_sees_the_queues, setup_single),
         ROW(a_reset_finds_a_driver_at_work, setup_single),
         ROW(ioctls_reach_the_host, setup_single),
         ROW(what_has_pointers_does_not, setup_single),
