@@ -82,7 +82,7 @@ _hostblob_arguments()
 _hostblob_options()
 {
     case $command in
-    run) _hostblob_reply $'--device\n--help' ;;
+    run) _hostblob_reply $'--device\n--once\n--watchdog=\n--cgroup=\n--help' ;;
     list | maps | limits | processes | resources | contexts | sessions | outputs | check | set)
         _hostblob_reply $'--json\n--help' ;;
     top) _hostblob_reply $'--interval=\n--count=\n--json\n--help' ;;
@@ -110,7 +110,8 @@ _hostblob()
     fi
     _hostblob_plain
     case $line in
-    --output=* | --program=*) _hostblob_files ;;
+    --output=* | --program=* | --cgroup=/*) _hostblob_files ;;
+    --cgroup=*) _hostblob_reply $'auto\nnone' ;;
     --*=*) ;;
     -*) _hostblob_options ;;
     *) _hostblob_arguments ;;

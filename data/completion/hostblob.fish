@@ -66,6 +66,9 @@ complete -c hostblob -n '__fish_seen_subcommand_from run check' -F
 complete -c hostblob -n '__fish_seen_subcommand_from set; and not __hostblob_at 0' -a '(__hostblob_settings)' -d setting
 
 complete -c hostblob -n '__fish_seen_subcommand_from run' -l device -x -d 'KIND,KEY=VALUE,...'
+complete -c hostblob -n '__fish_seen_subcommand_from run' -l once -d 'Start each device once'
+complete -c hostblob -n '__fish_seen_subcommand_from run' -l watchdog -x -d 'Seconds that one may be silent'
+complete -c hostblob -n '__fish_seen_subcommand_from run' -l cgroup -x -a 'auto none' -d 'Where the devices\' cgroups are'
 complete -c hostblob -n '__fish_seen_subcommand_from list top maps limits processes resources contexts sessions outputs check set' -l json -d 'As JSON'
 complete -c hostblob -n '__fish_seen_subcommand_from top' -l interval -x -d 'Seconds'
 complete -c hostblob -n '__fish_seen_subcommand_from top' -l count -x -d 'How many times'
