@@ -66,6 +66,7 @@ static const struct {
     {"mem-slots", "the front-end was offered it, or not, when it came"},
     {"kind", "the guest has found that kind of video node"},
     {"sandbox", "what a process has given up it cannot get back"},
+    {"trace", "its processes have opened the file before they were shut in"},
     {"socket-path", "the front-end is connected to it"},
     {"control-path", "you have just asked there"},
 };

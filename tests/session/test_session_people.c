@@ -297,6 +297,7 @@ static void what_is_fixed_says_why(void **state)
     } rows[] = {
         {"window=1G", "'window' is fixed when the device starts: the guest has found", 1},
         {"windw=1G", "there is no setting 'windw': it is log-level=LEVEL", 1},
+        {"trace=/tmp/a", "'trace' is fixed when the device starts: its processes have opened", 1},
         {"renderer=virgl", "the guest has been told what it can draw with", 1},
         {"output=1x1", "'hostblob output' plugs in another monitor", 1},
         {"log-level=loud", "log-level=loud cannot be: it must be 'error'", 1},
