@@ -91,10 +91,20 @@ bool units_round_up(uint64_t value, uint64_t align, uint64_t *rounded)
     return true;
 }
 
-uint64_t units_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t units_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t units_tick_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }

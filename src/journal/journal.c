@@ -159,7 +159,7 @@ int journal_loan_put(struct journal *journal, uint32_t kind, uint32_t id, uint32
     loan->offset = offset;
     loan->size = size;
     loan->owner = owner;
-    loan->since_ns = units_now_ns();
+    loan->since_ns = units_tick_ns();
     __atomic_store_n(&loan->valid, 1, __ATOMIC_RELEASE);
     if (journal->page->loans_high <= (uint32_t)slot)
         __atomic_store_n(&journal->page->loans_high, (uint32_t)slot + 1, __ATOMIC_RELEASE);

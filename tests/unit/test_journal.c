@@ -149,7 +149,7 @@ static void loans_come_and_go(void **state)
 
     begin();
     assert_false(journal_loan_next(&door, &slot, &loan));
-    before = units_now_ns();
+    before = units_tick_ns();
     a = journal_loan_put(&worker, 1, 10, 7, 0x1000, 0x2000);
     b = journal_loan_put(&worker, 2, 11, 0, 0x3000, 0x4000);
     c = journal_loan_put(&worker, 3, 99, 0, 0x5000, 0x6000);
