@@ -72,9 +72,9 @@ _hostblob_arguments()
     run:* | check:*) _hostblob_files ;;
     list:* | top:* | maps:* | limits:* | processes:* | metrics:*) _hostblob_device ;;
     *:0) _hostblob_device ;;
-    output:1 | screenshot:1) _hostblob_reply "$(_hostblob_outputs "${plain[0]}")" ;;
+    output:1) _hostblob_reply "$(_hostblob_outputs "${plain[0]}")" ;;
     output:2) _hostblob_reply $'1920x1080@60\n1280x720@60\noff' ;;
-    screenshot:2) _hostblob_files ;;
+    screenshot:*) _hostblob_files ;;
     set:*) _hostblob_settings ;;
     esac
 }

@@ -59,9 +59,9 @@ set -l many list top maps limits processes metrics
 set -l one resources contexts sessions outputs output screenshot set upgrade
 complete -c hostblob -n "__fish_seen_subcommand_from $many" -a '(__hostblob_devices)' -d device
 complete -c hostblob -n "__fish_seen_subcommand_from $one; and __hostblob_at 0" -a '(__hostblob_devices)' -d device
-complete -c hostblob -n '__fish_seen_subcommand_from output screenshot; and __hostblob_at 1' -a '(__hostblob_outputs)' -d output
+complete -c hostblob -n '__fish_seen_subcommand_from output; and __hostblob_at 1' -a '(__hostblob_outputs)' -d output
 complete -c hostblob -n '__fish_seen_subcommand_from output; and __hostblob_at 2' -a '1920x1080@60 1280x720@60 off' -d mode
-complete -c hostblob -n '__fish_seen_subcommand_from screenshot; and __hostblob_at 2' -F
+complete -c hostblob -n '__fish_seen_subcommand_from screenshot; and not __hostblob_at 0' -F
 complete -c hostblob -n '__fish_seen_subcommand_from run check' -F
 complete -c hostblob -n '__fish_seen_subcommand_from set; and not __hostblob_at 0' -a '(__hostblob_settings)' -d setting
 

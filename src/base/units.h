@@ -21,7 +21,8 @@ uint64_t units_page_size(void);
 bool units_round_up(uint64_t value, uint64_t align, uint64_t *rounded);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t units_now_ns(void);
-/* The same as of the kernel's last tick, some milliseconds ago: what nobody waits for costs less. */
+/* The same as of the kernel's last tick, some milliseconds ago: what nobody waits for costs less.
+ */
 uint64_t units_tick_ns(void);
 
 #endif

@@ -178,8 +178,20 @@ static int take_picture(const char *device, const char *line, const char *file)
                  : EXIT_SUCCESS;
 }
 
+/* Cuts ":N" off 'device'. What N is, borrowed: "0" where there is none. */
+static const char *cut_output(char *device)
+{
+    char *colon = strrchr(device, ':');
+
+    if (colon == NULL || !is_number(colon + 1))
+        return "0";
+    *colon = '\0';
+    return colon + 1;
+}
+
 static int screenshot(const struct cli_command *command, int argc, char **argv)
 {
+    const char *output;
     bool pointer = false;
     char line[64];
     int left = 1;
@@ -190,26 +202,30 @@ static int screenshot(const struct cli_command *command, int argc, char **argv)
         else
             argv[left++] = argv[i];
     }
-    if (cli_take(command, left, argv, NULL, 3, 3) < 0)
+    left = cli_take(command, left, argv, NULL, 2, 3);
+    if (left < 0)
         return CLI_WRONG;
-    if (!is_number(argv[2]))
-        return cli_wrong(command, "'%s' is no output: they are numbers from 0", argv[2]);
-    snprintf(line, sizeof(line), "screenshot %s%s", argv[2], pointer ? " pointer" : "");
-    return take_picture(argv[1], line, argv[3]);
+    output = left == 3 ? argv[2] : cut_output(argv[1]);
+    if (!is_number(output))
+        return cli_wrong(command, "'%s' is no output: they are numbers from 0", output);
+    snprintf(line, sizeof(line), "screenshot %s%s", output, pointer ? " pointer" : "");
+    return take_picture(argv[1], line, argv[left]);
 }
 
 const struct cli_command cli_screenshot = {
     .name = "screenshot",
-    .arguments = "[--pointer] DEVICE N FILE.png",
+    .arguments = "[--pointer] DEVICE[:N] FILE.png",
     .summary = "Write what a GPU's output shows to a PNG file.",
-    .help = "N is the output's number: the first is 0. '-' is standard output. A file that is\n"
-            "there is written over, once the picture is whole.\n"
-            "\n"
-            "  --pointer\n"
-            "        With the mouse pointer in it.\n"
-            "\n"
-            "Examples:\n"
-            "  hostblob screenshot gpu 0 screen.png\n"
-            "  hostblob screenshot /run/vm/gpu.control 0 - | display\n",
+    .help =
+        "N is the output's number: 0, the first, where nothing is said. 'DEVICE N FILE.png' is\n"
+        "the same. '-' is standard output. A file that is there is written over, once the\n"
+        "picture is whole.\n"
+        "\n"
+        "  --pointer\n"
+        "        With the mouse pointer in it.\n"
+        "\n"
+        "Examples:\n"
+        "  hostblob screenshot gpu screen.png\n"
+        "  hostblob screenshot /run/vm/gpu.control:1 - | display\n",
     .run = screenshot,
 };

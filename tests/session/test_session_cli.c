@@ -63,7 +63,7 @@ static void refuses_nonsense_with_a_sentence(void **state)
         {"output gpu 0 big", "'big' is no mode"},
         {"output gpu 0 '1x1 off'", "'1x1 off' is no mode"},
         {"screenshot gpu first a.png", "'first' is no output"},
-        {"screenshot gpu 0", "something is missing"},
+        {"screenshot gpu", "something is missing"},
         {"check now and", "that is too much"},
         {"run", "there is no FILE and no --device to run"},
         {"run --device gpu", "it needs socket=PATH"},
@@ -353,6 +353,13 @@ static void shows_what_the_guest_shows(void **state)
     assert_int_equal(hostblob(s, "screenshot --pointer %s 0 - | cmp - %s && echo same", path, png),
                      0);
     expect("same");
+    assert_int_equal(hostblob(s, "screenshot --pointer %s:0 - | cmp - %s && echo same", path, png),
+                     0);
+    expect("same");
+    assert_int_equal(hostblob(s, "screenshot --pointer %s - | cmp - %s && echo same", path, png),
+                     0);
+    expect("same");
+    assert_int_equal(hostblob(s, "screenshot %s:9 %s", path, png), 1);
     assert_int_equal(hostblob(s, "screenshot %s 0 %s/no/such.png", path, s->daemon.dir), 1);
     expect("cannot be written");
     /* Another monitor, and a second one. */

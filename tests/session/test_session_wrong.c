@@ -70,7 +70,7 @@ static const struct mistake mistakes[] = {
     {"$HOSTBLOB run --device gpu", 2, "--device gpu", "it needs", "socket=PATH"},
     {"$HOSTBLOB run --device video,socket=a", 2, "video", "the kind must be", "'gpu' or 'media'"},
     {"$HOSTBLOB maps desktop", 1, "'desktop'", "There is no device", "hostblob list"},
-    {"$HOSTBLOB screenshot gpu 0", 2, "screenshot", "something is missing", "FILE.png"},
+    {"$HOSTBLOB screenshot gpu", 2, "screenshot", "something is missing", "FILE.png"},
 };
 
 /* The shell's line, in a folder of its own, with the programs by name. */
