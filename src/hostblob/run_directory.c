@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define SUFFIX ".control"
+#define OF_THE_SYSTEM "/run/hostblob"
 
 static bool fits(int length)
 {
@@ -24,7 +25,7 @@ bool run_directory_path(char path[static RUN_DIRECTORY_PATH])
         return fits(snprintf(path, RUN_DIRECTORY_PATH, "%s", own));
     if (user != NULL && user[0] == '/')
         return fits(snprintf(path, RUN_DIRECTORY_PATH, "%s/hostblob", user));
-    return geteuid() == 0 && fits(snprintf(path, RUN_DIRECTORY_PATH, "/run/hostblob"));
+    return geteuid() == 0 && fits(snprintf(path, RUN_DIRECTORY_PATH, OF_THE_SYSTEM));
 }
 
 int run_directory_make(const char *path)
@@ -63,19 +64,28 @@ static void take(struct run_directory *d, const char *file)
     d->names[d->count++][length - suffix] = '\0';
 }
 
-bool run_directory_read(struct run_directory *d)
+static void read_names(struct run_directory *d)
 {
     const struct dirent *entry;
-    DIR *dir;
+    DIR *dir = opendir(d->path);
 
-    *d = (struct run_directory){.count = 0};
-    if (!run_directory_path(d->path))
-        return false;
-    dir = opendir(d->path);
     while (dir != NULL && (entry = readdir(dir)) != NULL)
         take(d, entry->d_name);
     if (dir != NULL)
         closedir(dir);
     qsort(d->names, d->count, sizeof(d->names[0]), compare);
+}
+
+bool run_directory_read(struct run_directory *d)
+{
+    *d = (struct run_directory){.count = 0};
+    if (!run_directory_path(d->path))
+        return false;
+    read_names(d);
+    /* Who logs in as root has a folder of the session, and asks for what the services run. */
+    if (d->count == 0 && geteuid() == 0 && getenv("HOSTBLOB_RUN_DIR") == NULL) {
+        strcpy(d->path, OF_THE_SYSTEM);
+        read_names(d);
+    }
     return true;
 }

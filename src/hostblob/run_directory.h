@@ -21,7 +21,8 @@ struct run_directory {
 bool run_directory_path(char path[static RUN_DIRECTORY_PATH]);
 /* Makes it, if need be. 0 or -errno: -EPERM when it is another user's. */
 int run_directory_make(const char *path);
-/* Reads it. False when there is none. */
+/* Reads it; for root, where there is nothing in the session's, /run/hostblob, which the services of
+ * the system have. False when there is none. */
 bool run_directory_read(struct run_directory *directory);
 /* The control socket of that name in the directory. False when it is too long. */
 bool run_directory_socket(const char *directory, const char *name,
