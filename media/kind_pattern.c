@@ -52,13 +52,19 @@ static struct kind_pattern *pattern_of(struct source *source)
     return (struct kind_pattern *)(void *)((char *)source - offsetof(struct kind_pattern, source));
 }
 
+/* The last has several planes. */
+static const uint32_t fourccs[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24,
+                                   V4L2_PIX_FMT_NV12M};
+#define FOURCCS (sizeof(fourccs) / sizeof(fourccs[0]))
+
+static const struct pixel_format *any_format(unsigned index)
+{
+    return index < FOURCCS ? pixel_format_find(fourccs[index]) : NULL;
+}
+
 static const struct pixel_format *pattern_format(struct source *source, unsigned index)
 {
-    static const uint32_t fourccs[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24,
-                                       V4L2_PIX_FMT_NV12M};
-    unsigned count = pattern_of(source)->multiplanar ? 4 : 3;
-
-    return index < count ? pixel_format_find(fourccs[index]) : NULL;
+    return index < FOURCCS - !pattern_of(source)->multiplanar ? any_format(index) : NULL;
 }
 
 static void pattern_sizes(struct source *source, struct v4l2_frmsize_stepwise *sizes)
@@ -287,6 +293,7 @@ const struct media_kind_impl kind_pattern_impl = {
     .name = "pattern",
     .description =
         "a test card with a marker, a frame counter and a checksum, on a real frame clock",
+    .format = any_format,
     .caps = capture_caps,
     .create = pattern_create,
 };

@@ -201,6 +201,21 @@ static struct json_object *describe(bool in, const char *text)
     return kind;
 }
 
+/* Those that need nothing of the host. */
+static void describe_formats(struct json_object *kind, const struct media_kind_impl *impl)
+{
+    const struct pixel_format *format;
+    char text[256];
+    size_t used = 0;
+
+    if (impl->format == NULL)
+        return;
+    for (unsigned i = 0; (format = impl->format(i)) != NULL && used + 6 < sizeof(text); i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%.4s", i > 0 ? " " : "",
+                                 (const char *)&format->fourcc);
+    json_object_object_add(kind, "formats", json_object_new_string(text));
+}
+
 static void check(const void *options, char *const *argv, struct json_object *root)
 {
     struct json_object *kinds = json_object_new_object();
@@ -210,8 +225,10 @@ static void check(const void *options, char *const *argv, struct json_object *ro
     for (unsigned i = 0; (impl = media_kind_at(i)) != NULL; i++) {
         char text[TRIAL_TEXT];
         bool works = kind_works(impl, options, text);
+        struct json_object *kind = describe(works, text);
 
-        json_object_object_add(kinds, impl->name, describe(works, text));
+        describe_formats(kind, impl);
+        json_object_object_add(kinds, impl->name, kind);
     }
     for (unsigned i = 0; (name = media_kind_missing(i, &why)) != NULL; i++)
         json_object_object_add(kinds, name, describe(false, why));

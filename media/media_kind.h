@@ -38,6 +38,9 @@ struct media_kind_impl {
     /* Whether it works on this host with these options, by trying; 'text' takes MEDIA_KIND_TEXT
      * bytes. May start threads and load libraries: in a process of its own. NULL: always. */
     bool (*check)(const struct media_options *options, char *text);
+    /* The raw formats that a guest can ask for, wherever the device runs: the one of that number,
+     * NULL past the end. NULL: it depends on more. */
+    const struct pixel_format *(*format)(unsigned index);
     /* V4L2_CAP_* of the node, V4L2_CAP_STREAMING apart. */
     uint32_t (*caps)(const struct media_options *options);
     /* The name that the guest shows unless a person gave one, ended by 0; nothing if there is none.

@@ -46,7 +46,7 @@ static void each_device_and_how_to_use_it(void **state)
     expect("-device vhost-user-gpu-pci,chardev=desktop\n");
     expect("    --vhost-user gpu,socket=/tmp/a\\ b.sock\n");
     expect("media camera: starts\n");
-    expect("/run/camera.sock, window 4G\n    in   pattern\n");
+    expect("/run/camera.sock, window 4G\n    in   pattern      formats YUYV NV12 RGB3 NM12\n");
     expect("    --vhost-user media,socket=/");
     expect("\nhostblob-media\n  kinds\n"); /* and of the host */
 }
