@@ -39,6 +39,23 @@ static void list_row(struct table *t, const char *name, struct json_object *repo
     table_add(t, cells);
 }
 
+/* What its front-end did not take that the guest will miss. */
+static void list_traps(const char *name, struct json_object *report)
+{
+    struct json_object *traps = json_path_get(report, "/negotiated/traps", json_type_array);
+
+    for (size_t i = 0; traps != NULL && i < json_object_array_length(traps); i++) {
+        struct json_object *trap = json_object_array_get_idx(traps, i);
+        char text[1024];
+
+        if (json_object_get_boolean(json_path_get(trap, "/harmless", json_type_boolean)))
+            continue;
+        snprintf(text, sizeof(text), "%s", json_path_text(trap, "/text"));
+        json_path_clean(text);
+        printf("%s: %s\n", name, text);
+    }
+}
+
 static void list_people(const struct devices *d)
 {
     static const char *const head[] = {"NAME",   "PROGRAM", "FRONT-END", "RESOURCES",
@@ -51,6 +68,8 @@ static void list_people(const struct devices *d)
         list_row(&t, d->all[i].name, d->all[i].report);
     table_print(&t, 0);
     table_finish(&t);
+    for (unsigned i = 0; i < d->count; i++)
+        list_traps(d->all[i].name, d->all[i].report);
 }
 
 static const struct devices_view view = {list_json, list_people};
@@ -67,6 +86,7 @@ const struct cli_command cli_list = {
     .help = "Without a name, these are the devices whose control sockets lie in the run directory\n"
             "($HOSTBLOB_RUN_DIR, $XDG_RUNTIME_DIR/hostblob, or /run/hostblob for root), where\n"
             "'hostblob run' puts them. Any other device is named by the path of its socket.\n"
+            "Below the table is what a front-end did that its guest will suffer from.\n"
             "\n"
             "  --json\n"
             "        Everything that each device tells about itself, as one array.\n"

@@ -165,6 +165,7 @@ static void names_memory_that_does_not_come(void **state)
 static void without_a_window(struct story *s, uint64_t unasked, const char *log)
 {
     struct frontend_plan plan;
+    char said[4096];
 
     story_start(s, NULL);
     frontend_plan_init(&plan, s->cast.habit);
@@ -178,6 +179,10 @@ static void without_a_window(struct story *s, uint64_t unasked, const char *log)
     assert_int_equal(s->frontend.counts.barriers, 0);
     assert_true(daemon_process_logged(&s->daemon, log));
     assert_true(has_trap(s, unasked != 0 ? "shmem-draft" : "no-shmem"));
+    /* And a person is shown it. */
+    assert_int_equal(
+        story_shell(said, sizeof(said), "\"$HOSTBLOB\" list %s", s->daemon.control_path), 0);
+    assert_non_null(strstr(said, log));
     story_end(s);
 }
 
