@@ -92,5 +92,7 @@ void fd_raise_limit(void);
 
 /* Whether both descriptors are the same file (device and inode). */
 bool fd_same_file(int a, int b);
+/* Writes all 'size' bytes to 'fd' (borrowed), which waits for room. 0 or -errno. */
+int fd_write_all(int fd, const void *bytes, size_t size);
 
 #endif

@@ -49,21 +49,6 @@ static bool is_memory(int fd)
     return fcntl(fd, F_GET_SEALS) >= 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 static void give(int fd, char *text, device_answer *answer, void *data)
 {
     int r;
@@ -76,7 +61,7 @@ static void give(int fd, char *text, device_answer *answer, void *data)
     } else if (!is_memory(fd)) {
         answer(data, -EINVAL, "the list goes to memory (a memfd), and to no other file");
     } else {
-        r = write_all(fd, text, strlen(text));
+        r = fd_write_all(fd, text, strlen(text));
         answer(data, r, r < 0 ? strerror(-r) : "");
     }
 }

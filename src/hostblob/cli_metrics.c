@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "base/fd.h"
 #include "base/histogram.h"
 #include "hostblob/cli.h"
 #include "hostblob/devices.h"
@@ -265,7 +266,7 @@ static int give(const struct devices *d, const char *file)
     put_histograms(to, d);
     r = fclose(to) == 0 ? 0 : -1;
     if (r == 0)
-        r = strcmp(file, "-") == 0 ? save_file_write(STDOUT_FILENO, text, size)
+        r = strcmp(file, "-") == 0 ? fd_write_all(STDOUT_FILENO, text, size)
                                    : save_file(file, text, size);
     free(text);
     return r < 0 ? cli_failed("The metrics cannot be written to %s: %s", file, strerror(-r))

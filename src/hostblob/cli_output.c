@@ -149,7 +149,7 @@ static int save(int picture, size_t size, const char *file)
     if (bytes == MAP_FAILED)
         return -errno;
     if (strcmp(file, "-") == 0)
-        r = save_file_write(STDOUT_FILENO, bytes, size);
+        r = fd_write_all(STDOUT_FILENO, bytes, size);
     else
         r = save_file(file, bytes, size);
     munmap((void *)(uintptr_t)bytes, size);

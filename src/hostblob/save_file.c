@@ -8,26 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int save_file_write(int to, const char *from, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(to, from, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        from += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
+#include "base/fd.h"
 
 /* Into what is there already and is no file, or beside. 0 or -errno. */
 static int write_file(const char *file, int flags, const char *bytes, size_t size)
 {
     int to = open(file, O_WRONLY | O_CLOEXEC | flags, 0666);
-    int r = to < 0 ? -errno : save_file_write(to, bytes, size);
+    int r = to < 0 ? -errno : fd_write_all(to, bytes, size);
 
     if (to >= 0 && close(to) < 0 && r == 0)
         r = -errno;
