@@ -2,16 +2,33 @@
 #include "gpu/display_wire.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
+
+#define SEND_BUFFER (1 << 20) /* bytes: more would not stay in a processor's cache */
+
+/* The more goes out at once, the less often both ends change places: as much as the system allows.
+ * Returns how much that is. */
+static size_t widen(int fd)
+{
+    int size = SEND_BUFFER;
+    socklen_t length = sizeof(size);
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 && size > 0 ? (size_t)size
+                                                                                  : 0;
+}
 
 int display_wire_init(struct display_wire *wire, int fd)
 {
     int r;
 
     wire->fd = fd;
+    wire->buffer = widen(fd);
     wire->rest_at = wire->rest_size = wire->have = 0;
     r = fd_set_nonblock(fd);
     if (r < 0)
@@ -22,6 +39,20 @@ int display_wire_init(struct display_wire *wire, int fd)
 void display_wire_finish(struct display_wire *wire)
 {
     fd_close(&wire->fd);
+}
+
+size_t display_wire_room(const struct display_wire *wire)
+{
+    size_t room;
+    int out;
+
+    if (ioctl(wire->fd, SIOCOUTQ, &out) < 0 || out < 0 || (size_t)out >= wire->buffer)
+        return DISPLAY_WIRE_LEAST;
+    room = wire->buffer - (size_t)out;
+    room -= room / 8; /* what the kernel adds to each 32 KiB is less */
+    return room < DISPLAY_WIRE_LEAST     ? DISPLAY_WIRE_LEAST
+           : room > DISPLAY_WIRE_MESSAGE ? DISPLAY_WIRE_MESSAGE
+                                         : room;
 }
 
 static size_t size_of(const struct iovec *parts, unsigned count)

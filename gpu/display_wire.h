@@ -10,17 +10,21 @@
 #include "protocol/vhost_user_gpu.h"
 
 /*
- * A message with its header has at most so many bytes. Linux takes a message of this size into a
- * unix socket whole or not at all. So when this process dies, the stream ends between two messages,
- * and the next one goes on with it; the front-end, which blocks on the rest of a message once it
- * has seen the beginning, is never left waiting.
+ * A message with its header has at most so many bytes as display_wire_room says. Linux takes a
+ * message of that size into a unix socket whole or not at all: up to 32 KiB always, as one buffer,
+ * and more where there is room for all of it, as nothing ends a call midway that does not wait. So
+ * when this process dies, the stream ends between two messages, and the next one goes on with it;
+ * the front-end, which blocks on the rest of a message once it has seen the beginning, is never
+ * left waiting. Pixels go in large messages because each costs both ends some calls.
  */
-#define DISPLAY_WIRE_MESSAGE 32768u
+#define DISPLAY_WIRE_LEAST 32768u
+#define DISPLAY_WIRE_MESSAGE 262144u
 #define DISPLAY_WIRE_PARTS 514u
 
 /* The display socket: whole messages out, whole answers in, and it never blocks. */
 struct display_wire {
     int fd;                    /* owned; -1 when it is shut */
+    size_t buffer;             /* bytes that the socket holds, what the kernel adds included */
     size_t rest_at, rest_size; /* what of a message did not go: it goes before all others */
     size_t have;               /* bytes of 'in' that have arrived */
     struct vhost_user_gpu_reply in;
@@ -31,8 +35,11 @@ struct display_wire {
 int display_wire_init(struct display_wire *wire, int fd);
 void display_wire_finish(struct display_wire *wire);
 
+/* How many bytes a message may have now: DISPLAY_WIRE_LEAST to DISPLAY_WIRE_MESSAGE. */
+size_t display_wire_room(const struct display_wire *wire);
+
 /*
- * Sends one message, or some behind each other, headers included: at most DISPLAY_WIRE_MESSAGE
+ * Sends one message, or some behind each other, headers included: at most display_wire_room()
  * bytes in DISPLAY_WIRE_PARTS parts. 'fd' goes with the first byte, borrowed, -1 for none. 0, or
  * -EAGAIN when nothing of it went, or the -errno of a socket that is broken.
  */

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* What is copied at once: glibc's memcpy takes another, slower way for more than stays in a
+ * processor's own cache. */
+#define STEP 65536u
+
 void pins_reader_init(struct pins_reader *reader, const struct guest_pins *pins)
 {
     *reader = (struct pins_reader){.pins = pins};
@@ -37,7 +41,7 @@ int pins_reader_get(struct pins_reader *reader, uint64_t offset, void *to, size_
     while (size > 0) {
         uint64_t skip = seek(reader, offset);
         const struct iovec *place = &reader->pins->iov[reader->place];
-        size_t piece = place->iov_len - skip;
+        size_t piece = place->iov_len - skip < STEP ? place->iov_len - skip : STEP;
 
         if (piece > size)
             piece = size;

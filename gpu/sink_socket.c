@@ -5,12 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/log.h"
-
-#define SEND_BUFFER (1 << 20) /* bytes: more would not stay in a processor's cache */
 
 static struct sink_socket *of(struct sink *sink)
 {
@@ -183,15 +180,6 @@ static const struct sink_impl socket_impl = {
 
 /* ---- life ---- */
 
-/* The more goes out at once, the less often both ends change places: as much as the system allows.
- */
-static void widen(int fd)
-{
-    int size = SEND_BUFFER;
-
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-}
-
 struct sink *sink_socket_create(sd_event *loop, int fd, sink_socket_closed *closed, void *data)
 {
     struct sink_socket *s = calloc(1, sizeof(*s));
@@ -206,7 +194,6 @@ struct sink *sink_socket_create(sd_event *loop, int fd, sink_socket_closed *clos
         s->show_us = SINK_SOCKET_SHOW_US;
         s->closed = closed;
         s->data = data;
-        widen(fd);
         r = display_wire_init(&s->wire, fd);
     }
     if (r == 0)

@@ -18,7 +18,6 @@
  * time.
  */
 #define ACCURACY_US 1000u
-#define PIXELS ((uint32_t)((DISPLAY_WIRE_MESSAGE - sizeof(struct heads)) / PICTURE_BYTES_PER_PIXEL))
 #define LINES (DISPLAY_WIRE_PARTS - 1u)
 #define MODIFIER_LINEAR 0u
 #define MODIFIER_UNKNOWN 0x00ffffffffffffffull
@@ -109,6 +108,10 @@ static unsigned lines_of(struct sink_socket *s, unsigned output, const struct si
                           (size_t)piece->x * PICTURE_BYTES_PER_PIXEL;
     size_t line = (size_t)piece->width * PICTURE_BYTES_PER_PIXEL;
 
+    if (is_native(frame->format) && !pointed && line == frame->stride) {
+        parts[1] = (struct iovec){(void *)(uintptr_t)from, line * piece->height};
+        return 2;
+    }
     if (is_native(frame->format) && !pointed) {
         for (uint32_t i = 0; i < piece->height; i++, from += frame->stride)
             parts[1 + i] = (struct iovec){(void *)(uintptr_t)from, line};
@@ -154,6 +157,13 @@ static int send_piece(struct sink_socket *s, unsigned output, const struct sink_
     return r;
 }
 
+/* How many pixels a message has room for. */
+static uint32_t pixels_of(const struct sink_socket *s)
+{
+    return (uint32_t)((display_wire_room(&s->wire) - sizeof(struct heads)) /
+                      PICTURE_BYTES_PER_PIXEL);
+}
+
 static int send_pixels(struct sink_socket *s, unsigned output, const struct sink_frame *frame,
                        int64_t *bytes)
 {
@@ -167,7 +177,7 @@ static int send_pixels(struct sink_socket *s, unsigned output, const struct sink
         r = send_off(s, output);
     if (!has_size(o, frame))
         damage_add(&o->damage, &whole);
-    while (r == 0 && damage_next(&o->damage, PIXELS, LINES, &piece)) {
+    while (r == 0 && damage_next(&o->damage, pixels_of(s), LINES, &piece)) {
         if (*bytes <= 0)
             return -EAGAIN;
         r = send_piece(s, output, frame, &piece);

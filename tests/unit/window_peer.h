@@ -61,7 +61,7 @@ struct window_peer {
     struct window_output outputs[WINDOW_PEER_OUTPUTS];
     size_t have;
     struct fd_list fds;
-    uint8_t in[1 << 16];
+    uint8_t in[1 << 19];
 };
 
 static inline void window_peer_init(struct window_peer *p, int fd)
