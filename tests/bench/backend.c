@@ -165,14 +165,9 @@ static int join(struct backend *backend)
 
 int backend_start(struct backend *backend, const struct options *options)
 {
-    int fd;
-
     memset(backend, 0, sizeof(*backend));
     backend->options = options;
-    fd = options->exec != NULL ? start(backend) : join(backend);
-    if (fd >= 0)
-        backend_find(backend);
-    return fd;
+    return options->exec != NULL ? start(backend) : join(backend);
 }
 
 int64_t backend_await_end(struct backend *backend, int milliseconds)

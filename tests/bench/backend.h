@@ -44,7 +44,8 @@ struct backend_state {
     unsigned processes, tasks; /* now */
 };
 
-/* Starts it, or connects to it. Gives a connected socket, which the caller owns, or -errno. */
+/* Starts it, or connects to it. Gives a connected socket, which the caller owns, or -errno. Its
+ * processes are not looked for yet: that takes time of the start, on the same processor. */
 int backend_start(struct backend *backend, const struct options *options);
 /* Looks which processes it consists of now. */
 void backend_find(struct backend *backend);
