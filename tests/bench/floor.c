@@ -69,7 +69,21 @@ static double median_turn(const struct floor *floor, double seconds)
     return times[count / 2];
 }
 
-double floor_time(const struct floor *floor, double seconds)
+static double mean_cpu(const struct floor *floor, double seconds)
+{
+    int64_t end = clock_ns() + (int64_t)(seconds * 1e9), begun = clock_cpu_ns();
+    size_t count = 0;
+    int r = 0;
+
+    while (r >= 0 && (clock_ns() < end || count < LEAST)) {
+        r = floor->turn(floor->data);
+        count++;
+    }
+    return r < 0 ? r : (double)(clock_cpu_ns() - begun) / (double)count;
+}
+
+static double time_with(const struct floor *floor, double seconds,
+                        double (*timed)(const struct floor *floor, double seconds))
 {
     cpu_set_t before;
     double ns;
@@ -77,10 +91,20 @@ double floor_time(const struct floor *floor, double seconds)
     sched_getaffinity(0, sizeof(before), &before);
     floor_pin(floor->cpu);
     volley_lean(floor->lean);
-    ns = median_turn(floor, seconds);
+    ns = timed(floor, seconds);
     volley_lean(false);
     sched_setaffinity(0, sizeof(before), &before);
     return ns < 0 ? ns : ns / floor->per_turn;
+}
+
+double floor_time(const struct floor *floor, double seconds)
+{
+    return time_with(floor, seconds, median_turn);
+}
+
+double floor_cpu_time(const struct floor *floor, double seconds)
+{
+    return time_with(floor, seconds, mean_cpu);
 }
 
 void floor_finish(struct floor *floor)
@@ -92,7 +116,7 @@ void floor_finish(struct floor *floor)
 
 const char *floor_name(enum floor_kind kind)
 {
-    static const char *const names[] = {"none", "ring", "mapping", "memcpy"};
+    static const char *const names[] = {"none", "ring", "mapping", "memcpy", "frame"};
 
     return names[kind];
 }

@@ -17,6 +17,7 @@ enum floor_kind {
     FLOOR_RING,    /* a command: a minimal device, which only answers */
     FLOOR_MAPPING, /* a message with a descriptor, mapped, answered, unmapped; and two commands */
     FLOOR_COPY,    /* memcpy from guest memory */
+    FLOOR_FRAME,   /* the same, then written into a socket and read there */
 };
 
 /* A floor that is ready: it is made once, and timed as often as one likes. */
@@ -31,14 +32,20 @@ struct floor {
 
 const char *floor_name(enum floor_kind kind);
 
-/* floor_ring.c, floor_message.c, floor_copy.c: make one. 0 or -errno; then there is none. */
+/* floor_ring.c, floor_message.c, floor_copy.c, floor_frame.c: make one. 0 or -errno; then there is
+ * none. */
 int floor_ring(struct floor *floor, const struct options *options, unsigned depth);
 int floor_message(struct floor *floor, const struct options *options, uint64_t size);
 int floor_copy(struct floor *floor, const struct options *options, uint32_t width, uint32_t height,
                bool scattered);
+/* 'copies': memcpy is a part of it. */
+int floor_frame(struct floor *floor, const struct options *options, uint32_t width, uint32_t height,
+                bool copies);
 /* Takes turns for so long: ns per operation, or the -errno that a turn gave. The median: another
  * program that comes between is no part of the floor. */
 double floor_time(const struct floor *floor, double seconds);
+/* The same, but the mean of this process's processor time, which is how items are told. */
+double floor_cpu_time(const struct floor *floor, double seconds);
 void floor_finish(struct floor *floor);
 /* The numbers of 'count' pages in disorder, which is always the same: that of the scattered
  * pictures, whose transfer is held against this floor. */

@@ -28,25 +28,35 @@ static int use_mapping(struct gauge *gauge, const struct options *options, uint6
 
 static double time_copy(const struct work *work)
 {
-    const char *backing = work->with.backing;
-    struct floor copy;
-    double ns = floor_copy(&copy, work->options, work->with.width, work->with.height,
-                           backing != NULL && strcmp(backing, scattered) == 0);
+    const struct item_parameters *with = &work->with;
+    double seconds = work->options->quick ? QUICK_SECONDS : COPY_SECONDS, ns;
+    bool is_frame = work->item->floor == FLOOR_FRAME;
+    struct floor floor;
 
+    if (is_frame)
+        ns = floor_frame(&floor, work->options, with->width, with->height,
+                         strcmp(with->path, "blob") != 0);
+    else
+        ns = floor_copy(&floor, work->options, with->width, with->height,
+                        with->backing != NULL && strcmp(with->backing, scattered) == 0);
     if (ns == 0)
-        ns = floor_time(&copy, work->options->quick ? QUICK_SECONDS : COPY_SECONDS);
-    floor_finish(&copy);
+        ns = is_frame ? floor_time(&floor, seconds) : floor_cpu_time(&floor, seconds);
+    floor_finish(&floor);
     return ns;
 }
 
 static int use_copy(struct gauge *gauge, const struct work *work)
 {
-    const char *backing = work->with.backing != NULL ? work->with.backing : linear;
+    const struct item_parameters *with = &work->with;
 
     gauge->copy_ns = time_copy(work);
     if (gauge->copy_ns < 0)
         return (int)gauge->copy_ns;
-    snprintf(gauge->name, sizeof(gauge->name), "memcpy %s %s", work->with.size, backing);
+    snprintf(gauge->name, sizeof(gauge->name), "%s %s %s", floor_name(work->item->floor),
+             with->size,
+             with->path != NULL      ? with->path
+             : with->backing != NULL ? with->backing
+                                     : linear);
     return floor_ring(&gauge->ring, work->options, 1);
 }
 
@@ -74,6 +84,7 @@ int gauge_init(struct gauge *gauge, const struct work *work)
     case FLOOR_MAPPING:
         return use_mapping(gauge, work->options, with->bytes);
     case FLOOR_COPY:
+    case FLOOR_FRAME:
         return use_copy(gauge, work);
     case FLOOR_RING:
         return use_ring(gauge, work->options, with->depth != 0 ? with->depth : 1);

@@ -11,13 +11,13 @@
  * agree count.
  *
  * Copies take turns with nothing: what they leave in the caches would slow the item, and the item
- * them. So the memcpy that an item is held against is timed before the first slice and behind the
- * last, and the ring says between them whether the machine is steady.
+ * them. So the memcpy or the frame that an item is held against is timed before the first slice and
+ * behind the last, and the ring says between them whether the machine is steady.
  */
 struct gauge {
     struct floor floor, ring; /* owned; the first of a mapping only */
     double seconds;           /* of a reading */
-    double copy_ns;           /* of the memcpy before the first slice; 0: it is no such item */
+    double copy_ns;           /* of the copy before the first slice; 0: it is no such item */
     bool has_floor;           /* else it is only the pace of the machine */
     char name[48];            /* on the same processors, gauges of one name can be compared */
 };

@@ -130,7 +130,7 @@ static int prove(struct work *work)
 
 #define PRESENT(text, w, h, way, is_slow)                                                          \
     {                                                                                              \
-        .letter = 'E', .name = "present", .device = ITEM_GPU, .floor = FLOOR_COPY,                 \
+        .letter = 'E', .name = "present", .device = ITEM_GPU, .floor = FLOOR_FRAME,                \
         .with = {.size = text, .width = w, .height = h, .path = way}, .per_turn = 1,               \
         .slow = is_slow, .prepare = prepare, .turn = turn, .prove = prove                          \
     }

@@ -13,8 +13,8 @@ UNPROVED = "nothing shows that it did anything"
 ENOUGH = 5 # rounds that must be left for a verdict
 
 # What is compared is the back-end's processor time for each operation, which other programs disturb
-# least; but of these it is how long they take, as more than one process of a back-end has a part.
-WALL = {"map", "media-map"}
+# least; but of these it is how long they take, as more than one process has a part: mapping and showing pixels.
+WALL = {"map", "media-map", "present"}
 
 
 def key_of(line):
