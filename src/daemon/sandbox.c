@@ -214,22 +214,10 @@ void sandbox_renew(unsigned built)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int sandbox_child_prepare(const struct sandbox_plan *plan)
+void sandbox_child_prepare(const struct sandbox_plan *plan)
 {
-    struct sandbox_plan child = {.role = SANDBOX_RENDER_SERVER, .mode = plan->mode};
-    const char *what = "seccomp";
-    int r;
-
-    if (plan->mode == SANDBOX_NONE || instrumented)
-        return 0;
-    r = sandbox_seccomp_child(&child, &what);
-    if (r == 0)
-        return 0;
-    if (plan->mode == SANDBOX_STRICT)
-        return refuse(&child, SANDBOX_LAYERS - 1, what, r);
-    log_warning("The sandbox of the render server is no more than its worker's: %s: %s.", what,
-                strerror(-r));
-    return 0;
+    if (plan->mode != SANDBOX_NONE && !instrumented)
+        sandbox_seccomp_child(SANDBOX_RENDER_SERVER);
 }
 
 /* ---- what there is here ---- */

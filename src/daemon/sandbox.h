@@ -124,12 +124,10 @@ int sandbox_enter(const struct sandbox_plan *plan, unsigned *layers);
  * an exec takes away. */
 void sandbox_renew(unsigned layers);
 
-/*
- * For programs that this process will start: makes the list of SANDBOX_RENDER_SERVER ready, under
- * the same mode. As above.
- */
-int sandbox_child_prepare(const struct sandbox_plan *plan);
-/* Between fork and exec, with system calls alone: takes on that list, if it was made ready. 0 or
+/* For programs that this process will start: they are to take on the list of SANDBOX_RENDER_SERVER,
+ * unless the mode is to have none. */
+void sandbox_child_prepare(const struct sandbox_plan *plan);
+/* Between fork and exec, with system calls alone: takes on that list, if there is to be one. 0 or
  * -errno. */
 int sandbox_child_enter(void);
 

@@ -32,8 +32,8 @@ int sandbox_privileges(const struct sandbox_plan *plan, const char **what);
 /* The list of the role, for all threads. */
 int sandbox_seccomp(const struct sandbox_plan *plan, const char **what);
 
-/* Keeps the list of the role for sandbox_child_enter. */
-int sandbox_seccomp_child(const struct sandbox_plan *plan, const char **what);
+/* The list of that role is what sandbox_child_enter takes on. */
+void sandbox_seccomp_child(enum sandbox_role role);
 
 /* What a list says of one system call. */
 enum sandbox_rule {

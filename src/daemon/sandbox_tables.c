@@ -81,9 +81,6 @@ static const struct sandbox_call common[] = {
     ALLOW("rt_sigreturn"),
     ALLOW("sigaltstack"),
     ALLOW("restart_syscall"),
-    /* Building the next filter has an end; alarm() is one or the other. */
-    ALLOW("alarm"),
-    ALLOW("setitimer"),
     ALLOW("clock_gettime"),
     ALLOW("clock_nanosleep"),
     ALLOW("nanosleep"),

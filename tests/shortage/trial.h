@@ -85,8 +85,6 @@ void trial_complain(const char *what);
 void trial_title(enum phase phase, unsigned role, unsigned kind, uint64_t n);
 /* Whether a process was killed by a signal that no one sends. */
 bool trial_crashed(void);
-/* Whether the failed call was made by a library that takes calls for granted. */
-bool trial_blames_library(void);
 /* What came of a fault, and whether all is as it was: the device lives and is idle, and the next
  * visit goes well. 'faulty' is the visit, which has ended. */
 bool trial_judge(const struct visit *faulty);

@@ -20,22 +20,10 @@ bool trial_crashed(void)
     return trial_log_has("was killed by its sandbox");
 }
 
-/* libseccomp (2.5.4) takes some allocations for granted, and leaves rules out where others fail: a
- * process that is started then ends at once, which its parent tells, or one rule is too strict. */
-bool trial_blames_library(void)
-{
-    for (unsigned i = 0; i < NTH_FRAMES; i++)
-        if (strncmp(trial_page->where[i], "libseccomp.so", 13) == 0)
-            return true;
-    return false;
-}
-
 /* Whether the first of the stack that is not libc is a library that may crash, or abort, where it
- * gets no memory, as libseccomp and what codecs load do: that costs a worker, and nothing else. */
+ * gets no memory, as what codecs load does: that costs a worker, and nothing else. */
 static bool library_crashed(void)
 {
-    if (trial_blames_library())
-        return true;
     for (unsigned i = 0; i < NTH_FRAMES && trial_page->where[i][0] != '\0'; i++)
         if (strncmp(trial_page->where[i], "libc.so", 7) != 0)
             return strncmp(trial_page->where[i], "lib", 3) == 0 &&
