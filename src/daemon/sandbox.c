@@ -217,7 +217,7 @@ void sandbox_renew(unsigned built)
 void sandbox_child_prepare(const struct sandbox_plan *plan)
 {
     if (plan->mode != SANDBOX_NONE && !instrumented)
-        sandbox_seccomp_child(SANDBOX_RENDER_SERVER);
+        sandbox_seccomp_child();
 }
 
 /* ---- what there is here ---- */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/sandbox_list.h"
-#include "daemon/sandbox_parts.h"
+#include "daemon/sandbox_tables.h"
 
 /*
  * Run when hostblob is built: has libseccomp make each role's list of system calls into a program

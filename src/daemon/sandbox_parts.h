@@ -2,8 +2,6 @@
 #ifndef DAEMON_SANDBOX_PARTS_H
 #define DAEMON_SANDBOX_PARTS_H
 
-#include <stdint.h>
-
 #include "daemon/sandbox.h"
 
 /* The layers one by one, for sandbox.c and the tests. Each returns 0, or -errno with *what naming
@@ -32,29 +30,7 @@ int sandbox_privileges(const struct sandbox_plan *plan, const char **what);
 /* The list of the role, for all threads. */
 int sandbox_seccomp(const struct sandbox_plan *plan, const char **what);
 
-/* The list of that role is what sandbox_child_enter takes on. */
-void sandbox_seccomp_child(enum sandbox_role role);
-
-/* What a list says of one system call. */
-enum sandbox_rule {
-    SANDBOX_ALLOW,
-    SANDBOX_ALLOW_EQUAL,   /* if argument 'argument' is 'value' */
-    SANDBOX_ALLOW_MASKED,  /* if argument 'argument', under 'mask', is 'value' */
-    SANDBOX_REFUSE,        /* answered with errno 'value': libraries try it, and do without */
-    SANDBOX_KILL,          /* where the list's default is milder */
-    SANDBOX_ALLOW_OWN_PID, /* if argument 'argument' is this process */
-};
-
-struct sandbox_call {
-    const char *name; /* NULL ends the list */
-    enum sandbox_rule rule;
-    unsigned argument;
-    uint64_t mask, value;
-};
-
-/* The lists of a role, ended by NULL. */
-const struct sandbox_call *const *sandbox_tables(enum sandbox_role role);
-/* Whether a call that is in none of them is death; else it is refused with EPERM. */
-bool sandbox_is_closed(enum sandbox_role role);
+/* From now on sandbox_child_enter takes on the list of SANDBOX_RENDER_SERVER. */
+void sandbox_seccomp_child(void);
 
 #endif

@@ -61,15 +61,13 @@ int sandbox_seccomp(const struct sandbox_plan *plan, const char **what)
 /* ---- of a child ---- */
 
 static bool child_enters;
-static enum sandbox_role child_role;
 
-void sandbox_seccomp_child(enum sandbox_role role)
+void sandbox_seccomp_child(void)
 {
-    child_role = role;
     child_enters = true;
 }
 
 int sandbox_child_enter(void)
 {
-    return child_enters ? load(child_role, false, 0) : 0;
+    return child_enters ? load(SANDBOX_RENDER_SERVER, false, 0) : 0;
 }

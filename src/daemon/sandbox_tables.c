@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "daemon/sandbox_parts.h"
+#include "daemon/sandbox_tables.h"
 
 /*
  * Which system calls each role makes, found by following all tests with strace, and by reading what
