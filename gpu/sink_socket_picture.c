@@ -108,14 +108,13 @@ static unsigned lines_of(struct sink_socket *s, unsigned output, const struct si
                           (size_t)piece->x * PICTURE_BYTES_PER_PIXEL;
     size_t line = (size_t)piece->width * PICTURE_BYTES_PER_PIXEL;
 
-    if (is_native(frame->format) && !pointed && line == frame->stride) {
-        parts[1] = (struct iovec){(void *)(uintptr_t)from, line * piece->height};
-        return 2;
-    }
     if (is_native(frame->format) && !pointed) {
-        for (uint32_t i = 0; i < piece->height; i++, from += frame->stride)
-            parts[1 + i] = (struct iovec){(void *)(uintptr_t)from, line};
-        return 1 + piece->height;
+        uint32_t joined = line == frame->stride ? piece->height : 1; /* lines of a part */
+        uint32_t count = piece->height / joined;
+
+        for (uint32_t i = 0; i < count; i++, from += frame->stride)
+            parts[1 + i] = (struct iovec){(void *)(uintptr_t)from, line * joined};
+        return 1 + count;
     }
     for (uint32_t i = 0; i < piece->height; i++, from += frame->stride)
         picture_convert((uint8_t *)s->converted + i * line, from, piece->width, frame->format);
