@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "tests/bench/clock.h"
 #include "tests/bench/volley.h"
 
@@ -25,6 +28,18 @@ void floor_pin(int cpu)
         return;
     CPU_SET(cpu, &one);
     sched_setaffinity(0, sizeof(one), &one);
+}
+
+uint8_t *floor_shared(size_t size)
+{
+    int fd = fd_memfd("floor", size);
+    uint8_t *memory =
+        fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    fd_close(&fd);
+    if (memory != MAP_FAILED)
+        memset(memory, 0x5a, size);
+    return memory;
 }
 
 pid_t floor_fork(const struct options *options, void (*child)(void *data), void *data)

@@ -50,6 +50,9 @@ void floor_finish(struct floor *floor);
 /* The numbers of 'count' pages in disorder, which is always the same: that of the scattered
  * pictures, whose transfer is held against this floor. */
 void floor_shuffle(uint32_t *pages, uint32_t count);
+/* Memory that is shared, as guest memory is, of 'size' bytes, with something in it; munmap ends it.
+ * MAP_FAILED: there is none. */
+uint8_t *floor_shared(size_t size);
 /* Runs 'child' in another process on the back-end's processor; it must not return. -errno. */
 pid_t floor_fork(const struct options *options, void (*child)(void *data), void *data);
 /* Ends it. */

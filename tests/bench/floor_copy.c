@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "protocol/memory_stream.h"
 #include "tests/bench/floor.h"
 
@@ -28,7 +27,6 @@ void floor_shuffle(uint32_t *pages, uint32_t count)
 }
 
 struct floor_copy {
-    int fd; /* owned, of 'from' */
     uint8_t *to, *from;
     size_t size, whole; /* bytes; the same in whole pages */
     bool scattered;
@@ -56,7 +54,6 @@ static void destroy(void *data)
         munmap(picture->from, picture->whole);
     if (picture->to != MAP_FAILED)
         munmap(picture->to, picture->whole);
-    fd_close(&picture->fd);
     free(picture);
 }
 
@@ -72,10 +69,7 @@ int floor_copy(struct floor *floor, const struct options *options, uint32_t widt
     picture->size = size;
     picture->whole = pages * PAGE;
     picture->scattered = scattered;
-    picture->fd = fd_memfd("floor", picture->whole);
-    picture->from = picture->fd < 0 ? MAP_FAILED
-                                    : mmap(NULL, picture->whole, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                           picture->fd, 0);
+    picture->from = floor_shared(picture->whole);
     picture->to =
         mmap(NULL, picture->whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (picture->from == MAP_FAILED || picture->to == MAP_FAILED) {
@@ -83,7 +77,6 @@ int floor_copy(struct floor *floor, const struct options *options, uint32_t widt
         return -ENOMEM;
     }
     floor_shuffle(picture->pages, (uint32_t)pages);
-    memset(picture->from, 0x5a, picture->whole);
     copy(picture); /* what is touched the first time costs more */
     return 0;
 }

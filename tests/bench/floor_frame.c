@@ -16,8 +16,8 @@
 #define SEND_BUFFER (1 << 20) /* bytes, as the back-end's */
 
 struct shower {
-    int socket, fd; /* fd: the picture in guest memory */
-    uint8_t *from, *to;
+    int socket;
+    uint8_t *from, *to; /* guest memory, the back-end's */
     size_t size;
     bool copies;
 };
@@ -29,20 +29,15 @@ static void show_on(void *data)
     uint8_t go;
 
     while (recv(shower->socket, &go, 1, 0) == 1) {
-        size_t at = 0;
-        ssize_t sent = 0;
-
         if (shower->copies)
             memcpy(shower->to, shower->from, shower->size);
-        for (; at < shower->size && sent >= 0; at += (size_t)sent)
-            sent = send(shower->socket, shown + at, shower->size - at, MSG_NOSIGNAL);
-        if (sent < 0)
+        if (fd_write_all(shower->socket, shown, shower->size) < 0)
             return;
     }
 }
 
 struct floor_frame {
-    int socket; /* owned, as the shower's and its memfd */
+    int socket; /* owned, as the shower's and all memory */
     uint8_t *seen;
     struct shower shower;
     pid_t child;
@@ -72,7 +67,6 @@ static void destroy(void *data)
     floor_end(frame->child);
     fd_close(&frame->socket);
     fd_close(&frame->shower.socket);
-    fd_close(&frame->shower.fd);
     if (frame->shower.from != MAP_FAILED)
         munmap(frame->shower.from, frame->shower.size);
     free(frame->shower.to);
@@ -85,15 +79,11 @@ static int fill(struct floor_frame *frame)
 {
     struct shower *shower = &frame->shower;
 
-    shower->fd = fd_memfd("floor", shower->size);
-    shower->from = shower->fd < 0 ? MAP_FAILED
-                                  : mmap(NULL, shower->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                         shower->fd, 0);
+    shower->from = floor_shared(shower->size);
     shower->to = malloc(shower->size);
     frame->seen = malloc(shower->size);
     if (shower->from == MAP_FAILED || shower->to == NULL || frame->seen == NULL)
         return -ENOMEM;
-    memset(shower->from, 0x5a, shower->size);
     memset(frame->seen, 0, shower->size);
     return 0;
 }

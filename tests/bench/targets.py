@@ -55,7 +55,10 @@ class Judge:
                 why = why or (trouble if name == CONTRIBS[-1] else None)
                 continue
             value = compare(theirs, ours, what) if upside_down else compare(ours, theirs, what)
-            self.add(work, demand, value, limit, "{:.2f} x", f"to {name}", least=upside_down)
+            note, floors = f"to {name}", ours.median("ratio")
+            if upside_down and value and floors:
+                note += f", of which the floor would show {value * floors:.2f} x"
+            self.add(work, demand, value, limit, "{:.2f} x", note, least=upside_down)
             return
         self.add(work, demand, None, limit, why=why or "there is no contrib to compare with")
 
@@ -112,7 +115,6 @@ def pictures(judge):
                         size=size, backing=backing)
     judge.peer("transfer + flush 1080p, frames", ">= 2 x contrib", "wall", 2, "present", upside_down=True,
                size="1080p", path="pixels")
-    tell_reach(judge)
     work, demand = "blob scanout, CPU, 4K / 1080p", "<= 1.1 x"
     blob = judge.figures.get("present", "hostblob", size="1080p", path="blob")
     if blob and blob.median("dmabuf") == 0:
@@ -121,18 +123,6 @@ def pictures(judge):
     else:
         judge.two(work, demand, "cpu", 1.1, ("hostblob", "present", {"size": "4k", "path": "blob"}),
                   ("hostblob", "present", {"size": "1080p", "path": "blob"}))
-
-
-def tell_reach(judge):
-    """How many of contrib's frames the floor would show: a copy, written into a socket and read."""
-    frame = {"size": "1080p", "path": "pixels"}
-    ours = judge.figures.get("present", "hostblob", **frame)
-    for name in CONTRIBS:
-        theirs = judge.figures.get("present", name, **frame)
-        times = compare(theirs, ours, "wall")
-        if times and ours.median("ratio"):
-            judge.verdicts[-1].why += f", of which the floor would show {times * ours.median('ratio'):.2f} x"
-            return
 
 
 def mappings(judge):
