@@ -23,6 +23,7 @@ import sys
 import compare_limits
 from compare_picture import Difference, need_pillow, read_picture, to_png
 from folder import Failure, Folder, Missing
+from record import MAX_BYTES
 from report_text import visible
 
 PICTURES = "pictures"
@@ -137,7 +138,7 @@ def update(out, results):
     """Brings OUT/run.json up to date, where there is one."""
     folder = Folder(out)
     try:
-        run = json.loads(folder.read("run.json", 1 << 26))
+        run = json.loads(folder.read("run.json", MAX_BYTES))
         settle(run, results)
     except Missing:
         return
@@ -147,8 +148,7 @@ def update(out, results):
 
 
 def tell(result):
-    word = {"new": "new", "changed": "changed"}.get(
-        result.get("blessed"), "passed" if result["passed"] else "FAILED")
+    word = result.get("blessed") or ("passed" if result["passed"] else "FAILED")
     return visible(f"{word:8}{result['name']}: {result['why']}")
 
 
