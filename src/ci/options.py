@@ -52,6 +52,9 @@ hostblob-ci. 'verdict' in run.json says which it was.
 Examples:
   hostblob-ci run -- modetest -M virtio_gpu -c
   hostblob-ci run --gl --timeout 60 -- glmark2-es2-drm --off-screen -b build
+  hostblob-ci run --gl --screenshot end --timeout 14 -- \\
+      glmark2-es2-drm --visual-config alpha=0 -b terrain:duration=60
+(Without 'alpha=0' glmark2 takes a format that no output of virtio-gpu shows: 'Failed to set crtc'.)
   hostblob-ci run --env CI --out results -- ./run-tests --all
 """
 
