@@ -35,6 +35,11 @@ The run:
   --timeout SECONDS     end COMMAND after that time (600; 0: never)
   --screenshot end      take a picture of the output when COMMAND ends or its time is over: not of what
                         a program that draws by KMS had shown before it ended, which is gone by then
+  --expect DIR          hold the pictures in OUT/pictures, which COMMAND may write too, against those of
+                        the same names in DIR, as they are before the guest boots. DIR/limits.ini may
+                        allow for differences; 'compare.py --help', beside the modules, says how
+  --bless               make references of the pictures of a run that passed: where there is none yet,
+                        or where they differ too much
   --trace               have the device write trace.json, for Perfetto (ui.perfetto.dev)
   --out DIR             where run.json, pictures and logs go (hostblob-ci). What an earlier run left
                         there is taken away first.
@@ -45,9 +50,9 @@ The run:
 Cameras are not among the devices yet: QEMU 11.1 refuses the number of virtio-media, and a stock
 kernel has no driver for it.
 
-The exit status is COMMAND's; 126 and 127 if it cannot be run or is not there, 128 + N if signal N ended
-it. 124: its time was over. 125: hostblob-ci, the guest or the device failed. 128 + N: signal N ended
-hostblob-ci. 'verdict' in run.json says which it was.
+The exit status is COMMAND's, or 1 if only a picture is not as expected; 126 and 127 if it cannot be run
+or is not there, 128 + N if signal N ended it. 124: its time was over. 125: hostblob-ci, the guest or the
+device failed. 128 + N: signal N ended hostblob-ci. 'verdict' in run.json says which it was.
 
 Examples:
   hostblob-ci run -- modetest -M virtio_gpu -c
@@ -55,6 +60,7 @@ Examples:
   hostblob-ci run --gl --screenshot end --timeout 14 -- \\
       glmark2-es2-drm --visual-config alpha=0 -b terrain:duration=60
 (Without 'alpha=0' glmark2 takes a format that no output of virtio-gpu shows: 'Failed to set crtc'.)
+  hostblob-ci run --gl --screenshot end --expect references --bless -- ./my-program
   hostblob-ci run --env CI --out results -- ./run-tests --all
 """
 
@@ -118,7 +124,7 @@ def parse(words, version):
     own, command = words[:at], words[at + 1:]
     parser.add_argument("--help", "-h", action="help")
     parser.add_argument("--version", action="store_true")
-    for name in ("gl", "vulkan", "trace", "quiet"):
+    for name in ("gl", "vulkan", "trace", "quiet", "bless"):
         parser.add_argument("--" + name, action="store_true")
     parser.add_argument("--display", type=size, default="1280x800")
     parser.add_argument("--smp", type=processors, default=2)
@@ -127,6 +133,7 @@ def parse(words, version):
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--timeout", type=seconds, default=600.0)
     parser.add_argument("--screenshot", choices=("end",))
+    parser.add_argument("--expect")
     parser.add_argument("--out", default="hostblob-ci")
     parser.add_argument("rest", nargs="*")
     options = parser.parse_args(own)
@@ -136,6 +143,8 @@ def parse(words, version):
         parser.error(f"'{options.rest[0]}' is no option; the command goes behind '--'")
     if not command or not command[0]:
         parser.error("there is no command; it goes behind '--'")
+    if options.bless and not options.expect:
+        parser.error("--bless needs --expect DIR, where the references are to be")
     options.command = command
     options.out = os.path.abspath(options.out)
     if options.root:

@@ -10,7 +10,7 @@ from job import Unfit
 
 # What a run leaves; an earlier one's goes before the next begins.
 OURS = ("run.json", "junit.xml", "report.html", "trace.json", "logs", "pictures", "differences",
-        "expected")
+        "closeups", "expected")
 LOGS = {"console": "guest's console", "gpu": "hostblob-gpu", "qemu": "QEMU", "command": "command"}
 
 

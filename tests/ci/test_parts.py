@@ -33,6 +33,10 @@ def parse(*words):
 
 
 class Options(unittest.TestCase):
+    def test_bless_needs_references(self):
+        self.assertIn("--expect DIR", self.refused("run", "--bless", "--", "true"))
+        self.assertTrue(parse("--bless", "--expect", "d", "--", "true").bless)
+
     def refused(self, *words):
         said = io.StringIO()
         with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as end:
