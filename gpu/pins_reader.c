@@ -8,6 +8,7 @@
 /* What is copied at once: glibc's memcpy takes another, slower way for more than stays in a
  * processor's own cache. */
 #define STEP 65536u
+#define AHEAD 512u
 
 void pins_reader_init(struct pins_reader *reader, const struct guest_pins *pins)
 {
@@ -32,6 +33,14 @@ static uint64_t seek(struct pins_reader *reader, uint64_t offset)
     return offset - reader->start;
 }
 
+/* The processor does not read ahead beyond a page: the next place's first lines are asked for while
+ * this one is copied. */
+static void prefetch(const void *place)
+{
+    for (size_t i = 0; i < AHEAD; i += 64)
+        __builtin_prefetch((const uint8_t *)place + i);
+}
+
 int pins_reader_get(struct pins_reader *reader, uint64_t offset, void *to, size_t size)
 {
     uint8_t *at = to;
@@ -45,6 +54,8 @@ int pins_reader_get(struct pins_reader *reader, uint64_t offset, void *to, size_
 
         if (piece > size)
             piece = size;
+        if (piece < size && skip + piece == place->iov_len)
+            prefetch(place[1].iov_base);
         memcpy(at, (const uint8_t *)place->iov_base + skip, piece);
         at += piece;
         offset += piece;
