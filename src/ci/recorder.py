@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 
+from folder import Failure, Folder
 from job import Unfit
 
 # What a run leaves; an earlier one's goes before the next begins.
@@ -33,6 +34,8 @@ class Recorder:
             self.write()
         except OSError as error:
             raise Unfit(f"--out {out}: {error.strerror}") from None
+        except Failure as failure:
+            raise Unfit(f"--out {out}: {failure}") from None
 
     def clear(self):
         """Takes away what an earlier run left, and nothing else: the folder may be somebody's own."""
@@ -92,8 +95,4 @@ class Recorder:
 
     def write(self):
         """Writes run.json, whole or not at all."""
-        part = self.path("run.json.part")
-        with open(part, "w") as file:
-            json.dump(self.facts, file, indent=2)
-            file.write("\n")
-        os.rename(part, self.path("run.json"))
+        Folder(self.out).write("run.json", (json.dumps(self.facts, indent=2) + "\n").encode())
