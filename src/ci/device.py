@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The guest's GPU: hostblob-gpu in processes of its own, and what can be asked of it."""
+import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -46,6 +48,7 @@ class Device:
         self.socket = os.path.join(work, "gpu")
         self.control = os.path.join(work, "gpu.control")
         self.log = log
+        self.numbers = itertools.count(1)
         command = [program("hostblob-gpu"), f"--socket-path={self.socket}",
                    f"--control-path={self.control}", f"--renderer={','.join(renderers) or 'memory'}",
                    f"--output={display}"]
@@ -69,15 +72,35 @@ class Device:
         with open(self.log, errors="replace") as file:
             return file.read().strip()[-400:]
 
-    def screenshot(self, output, path, limit=10):
-        """Writes what the output shows to a PNG file; '' or why there is none."""
+    def begin_screenshot(self, output):
+        """Has what the output shows written to a file of our own: the process that does it."""
+        path = os.path.join(os.path.dirname(self.socket), f"picture-{next(self.numbers)}.png")
+        child = subprocess.Popen([program("hostblob"), "screenshot", self.control, str(output), path],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True, preexec_fn=machine.child)
+        child.path = path
+        return child
+
+    @staticmethod
+    def end_screenshot(child, limit=10):
+        """Waits for that process: ('', the PNG file's bytes), or (why there is none, b'')."""
         try:
-            done = subprocess.run([program("hostblob"), "screenshot", self.control, str(output), path],
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=limit)
+            words = child.communicate(timeout=limit)[1]
+            if child.returncode:
+                return words.strip().removeprefix("hostblob: ") or f"status {child.returncode}", b""
+            with open(child.path, "rb") as file:
+                return "", file.read()
         except subprocess.TimeoutExpired:
-            return f"the device gives no picture within {limit} s"
-        return "" if done.returncode == 0 else done.stderr.strip().removeprefix("hostblob: ")
+            child.kill()
+            child.communicate()
+            return f"the device gives no picture within {limit} s", b""
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(child.path)
+
+    def screenshot(self, output):
+        """What the output shows, as end_screenshot() gives it."""
+        return self.end_screenshot(self.begin_screenshot(output))
 
     def stop(self, patience=5):
         """Ends it; its status, negative for a signal."""

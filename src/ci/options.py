@@ -35,6 +35,9 @@ The run:
   --timeout SECONDS     end COMMAND after that time (600; 0: never)
   --screenshot end      take a picture of the output when COMMAND ends or its time is over: not of what
                         a program that draws by KMS had shown before it ended, which is gone by then
+  --screenshot every=S  take a picture each S seconds while COMMAND runs, into OUT/film; one that shows
+                        the same as the one before is not kept, and after 500 there come no more. They
+                        are in the report, and not held against references. May be given beside 'end'.
   --expect DIR          hold the pictures in OUT/pictures, which COMMAND may write too, against those of
                         the same names in DIR, as they are before the guest boots. DIR/limits.ini may
                         allow for differences; 'compare.py --help', beside the modules, says how
@@ -103,6 +106,19 @@ def seconds(text):
     return float(text)
 
 
+def screenshot(text):
+    """'end', or the seconds between pictures."""
+    if text == "end":
+        return text
+    match = re.fullmatch(r"every=([0-9]{1,4}(?:\.[0-9]{1,3})?)s?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time for a picture; there are 'end' and "
+                                         "'every=SECONDS', such as every=0.5")
+    if float(match[1]) < 0.1:
+        raise argparse.ArgumentTypeError(f"{text} is too often: every=0.1 at most")
+    return float(match[1])
+
+
 def show(text):
     """What was asked for, and the end."""
     print(text)
@@ -132,7 +148,7 @@ def parse(words, version):
     parser.add_argument("--root")
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--timeout", type=seconds, default=600.0)
-    parser.add_argument("--screenshot", choices=("end",))
+    parser.add_argument("--screenshot", type=screenshot, action="append", default=[])
     parser.add_argument("--expect")
     parser.add_argument("--out", default="hostblob-ci")
     parser.add_argument("rest", nargs="*")
@@ -145,6 +161,7 @@ def parse(words, version):
         parser.error("there is no command; it goes behind '--'")
     if options.bless and not options.expect:
         parser.error("--bless needs --expect DIR, where the references are to be")
+    options.every = next((word for word in reversed(options.screenshot) if word != "end"), None)
     options.command = command
     options.out = os.path.abspath(options.out)
     if options.root:

@@ -10,7 +10,7 @@ from folder import Failure, Folder
 from job import Unfit
 
 # What a run leaves; an earlier one's goes before the next begins.
-OURS = ("run.json", "junit.xml", "report.html", "trace.json", "logs", "pictures", "differences",
+OURS = ("run.json", "junit.xml", "report.html", "trace.json", "logs", "pictures", "film", "differences",
         "closeups", "expected")
 LOGS = {"console": "guest's console", "gpu": "hostblob-gpu", "qemu": "QEMU", "command": "command"}
 
@@ -77,14 +77,21 @@ class Recorder:
     def seconds_of(self, name):
         return sum(step["seconds"] for step in self.facts["steps"] if step["name"] == name)
 
-    def new_picture(self):
-        """The path for the next picture."""
-        os.makedirs(self.path("pictures"), exist_ok=True)
-        return self.path("pictures", f"{len(self.facts['pictures']) + 1:04}.png")
+    def add_picture(self, place, data, output, at, why):
+        """Keeps a picture, as the next one of the folder 'place' of the run's."""
+        pictures = self.facts["pictures"]
+        number = 1 + sum(picture["file"].startswith(place + "/") for picture in pictures)
+        name = f"{place}/{number:04}.png"
+        Folder(self.out).write(name, data)
+        pictures.append({"file": name, "output": output, "at": at, "why": why})
 
-    def add_picture(self, path, output, at, why):
-        self.facts["pictures"].append({"file": os.path.relpath(path, self.out), "output": output,
-                                       "at": at, "why": why})
+    def tail(self, name, limit):
+        """The last 'limit' bytes of a log at most, as text. The guest may have put another file
+        there."""
+        try:
+            return Folder(self.out).tail(f"logs/{name}.log", limit)[0].decode(errors="replace")
+        except Failure as failure:
+            return str(failure)
 
     def end(self, verdict, why="", status=None):
         """The run's end, on record."""

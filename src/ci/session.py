@@ -14,6 +14,8 @@ import initramfs
 import job
 import machine
 import places
+from film import Film
+from folder import Failure
 from streams import Stream
 
 BOOT_S = 180    # a guest that takes longer hangs: under emulation on a busy machine it takes 20
@@ -42,7 +44,7 @@ class Session:
         self.control = b""
         self.streams = {}
         self.status = None
-        self.next_picture = None
+        self.film = None
 
     def __enter__(self):
         return self
@@ -51,6 +53,7 @@ class Session:
         """What is ours ends, Ctrl-C or not."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        self.end_film()
         if self.guest:
             self.guest.stop()
         if self.device:
@@ -137,10 +140,13 @@ class Session:
     def command(self):
         options = self.options
         limit = options.timeout
+        if options.every:
+            self.film = Film(self.device, self.record, self.say, self.selector, options.every)
         self.loop(time.monotonic() + limit if limit else None, self.exit_word,
                   ("timed out", f"the command still ran after {limit:g} s", TIMED_OUT))
-        if options.screenshot == "end":
+        if "end" in options.screenshot:
             self.take_pictures("end")
+        self.end_film()
         self.loop(time.monotonic() + DRAIN_S, lambda: all(one.ended for one in self.streams.values()),
                   None)
         for stream in self.streams.values():
@@ -156,13 +162,15 @@ class Session:
                     self.take_last_pictures()
                     raise Ended(*late)
                 return
-            for key, _ in self.selector.select(left):
+            for key, _ in self.selector.select(self.until_picture(left)):
                 self.serve(key, *key.data)
 
     def serve(self, key, kind, name):
         if kind == "connect":
             self.selector.unregister(key.fileobj)
             self.selector.register(self.guest.accept(name), selectors.EVENT_READ, ("port", name))
+        elif kind == "film":
+            self.film.taken()
         elif kind == "port":
             data = key.fileobj.recv(65536)
             if not data:
@@ -186,35 +194,48 @@ class Session:
             stream.flush()
         if kind == "device":
             raise Ended("device died", f"hostblob-gpu ended with {self.device.process.wait()}: "
-                        f"{self.device.last_words()}", OWN_FAILURE)
+                        f"{self.record.tail('gpu', 400).strip()}", OWN_FAILURE)
         raise Ended("guest died", self.why_guest_died(), OWN_FAILURE)
 
     def why_guest_died(self):
-        with open(self.record.path("logs", "console.log"), errors="replace") as file:
-            lines = [line.strip() for line in file]
+        lines = [line.strip() for line in self.record.tail("console", 1 << 20).splitlines()]
         for line in lines:
             if "Kernel panic" in line:
                 ours = [text for text in lines if text.startswith(("init: ", "start: "))]
                 return ": ".join([line[line.index("Kernel panic"):], *ours[-1:]])
         status = self.guest.process.wait()
-        with open(self.record.path("logs", "qemu.log"), errors="replace") as file:
-            words = file.read().strip()[-300:]
+        words = self.record.tail("qemu", 300).strip()
         if status or words:
             return f"QEMU ended with {status}: {words}"
         return "it was powered off or rebooted before the command ended"
 
     # Pictures.
 
+    def until_picture(self, left):
+        """Begins a picture that is due; how long to wait for what comes, 'left' at most."""
+        wait = self.film.wait() if self.film else None
+        if wait == 0:
+            self.film.begin()
+            wait = None
+        return left if wait is None else wait if left is None else min(wait, left)
+
+    def end_film(self):
+        if self.film:
+            self.film.stop()
+        self.film = None
+
     def take_last_pictures(self):
-        if self.options.screenshot == "end" and self.guest and self.device.process.poll() is None:
+        if "end" in self.options.screenshot and self.guest and self.device.process.poll() is None:
             self.take_pictures("end")
 
     def take_pictures(self, why):
         """Of output 0, which is the only one."""
-        path = self.record.new_picture()
         at = self.record.now()
-        wrong = self.device.screenshot(0, path)
+        wrong, data = self.device.screenshot(0)
+        try:
+            if not wrong:
+                self.record.add_picture("pictures", data, 0, at, why)
+        except Failure as failure:
+            wrong = str(failure)
         if wrong:
             self.say(f"no picture: {wrong}")
-        else:
-            self.record.add_picture(path, 0, at, why)
