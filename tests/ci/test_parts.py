@@ -193,7 +193,7 @@ class Recorders(unittest.TestCase):
             record.log("console")
             record.end_step()
             record.step("command")
-            record.add_picture(record.new_picture(), 0, 1.5, "end")
+            record.add_picture("pictures", b"png", 0, 1.5, "end")
             record.end("timed out", "why")
             with open(out + "/run.json") as file:
                 found = json.load(file)
