@@ -11,12 +11,15 @@ from places import HERE, cache
 
 MODULES = {
     "gpu": ["virtio-gpu", "virtio_input"],
+    "camera": ["vivid"],
     "share": ["9p", "9pnet_virtio", "overlay"],
     "9p": ["9p", "9pnet_virtio"],
     "ext4": ["virtio_blk", "ext4"],
     "erofs": ["virtio_blk", "erofs"],
     "squashfs": ["virtio_blk", "squashfs"],
 }
+# Of what vivid can be, only the camera: one node, /dev/video0.
+ARGUMENTS = {"vivid": " node_types=0x1"}
 FOLDERS = ("bin", "dev", "job", "modules")
 
 
@@ -90,7 +93,7 @@ def entries_of(tools):
             if path not in have:
                 have.add(path)
                 entries.append((f"modules/{name_of(path)}.ko", stat.S_IFREG | 0o644, unpacked(path)))
-        text = "".join(name_of(path) + "\n" for path in paths)
+        text = "".join(f"{name_of(path)}{ARGUMENTS.get(name_of(path), '')}\n" for path in paths)
         entries.append((f"modules/{part}", stat.S_IFREG | 0o644, text.encode()))
     return entries
 

@@ -20,6 +20,9 @@ Devices of the guest:
                         no 3D on the host's side: Mesa in the guest draws on the guest's processor.
   --vulkan              Vulkan by the host's virglrenderer (Venus), 1.0 or newer. Both may be given.
   --display WxH         the size of the GPU's output (1280x800)
+  --camera pattern      a camera that shows a moving test pattern, /dev/video0: it is vivid, which the
+                        guest's kernel has. One of hostblob-media's cannot be had, and so none that shows
+                        a file: QEMU 11.1 refuses virtio-media, and stock kernels have no driver for it.
   --smp N               processors (2)
   --memory SIZE         memory, such as 2G (2G). Half of it is what COMMAND may write to other folders.
 
@@ -49,9 +52,6 @@ The run:
   --quiet               do not say on standard error how far the run is
   --help, -h            this text
   --version             the version
-
-Cameras are not among the devices yet: QEMU 11.1 refuses the number of virtio-media, and a stock
-kernel has no driver for it.
 
 The exit status is COMMAND's, or 1 if only a picture is not as expected; 126 and 127 if it cannot be run
 or is not there, 128 + N if signal N ended it. 124: its time was over. 125: hostblob-ci, the guest or the
@@ -106,6 +106,14 @@ def seconds(text):
     return float(text)
 
 
+def camera(text):
+    if text not in ("pattern", "none"):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' cannot be shown: there is only 'pattern'. A camera that shows a file is one of "
+            "hostblob-media's, which QEMU 11.1 refuses")
+    return text
+
+
 def screenshot(text):
     """'end', or the seconds between pictures."""
     if text == "end":
@@ -143,6 +151,7 @@ def parse(words, version):
     for name in ("gl", "vulkan", "trace", "quiet", "bless"):
         parser.add_argument("--" + name, action="store_true")
     parser.add_argument("--display", type=size, default="1280x800")
+    parser.add_argument("--camera", type=camera, default="none")
     parser.add_argument("--smp", type=processors, default=2)
     parser.add_argument("--memory", type=memory, default="2G")
     parser.add_argument("--root")

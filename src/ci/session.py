@@ -93,6 +93,10 @@ class Session:
         facts["stack"] = {"renderer": ",".join(renderers) or "memory", "driver": "", "capsets": []}
         if renderers:
             facts["stack"]["driver"], facts["stack"]["capsets"] = device.renderer_facts(renderers)
+        if options.camera != "none":
+            facts["stack"]["camera"] = f"vivid of Linux {tools.versions['kernel']}"
+            self.say("the camera is /dev/video0 of vivid, the guest kernel's own: QEMU 11.1 refuses the "
+                     "number of virtio-media, for which a stock kernel has no driver either")
         if options.trace:
             facts["trace"] = "trace.json"
         self.device = device.Device(self.work.name, renderers, options.display,
@@ -106,7 +110,7 @@ class Session:
         self.say(f"booting Linux {tools.versions['kernel']} by {names[self.accelerator]} "
                  f"({self.record.facts['host']['why']})")
         variables = job.environment(options.env)
-        settings = {"root_kind": self.root_kind, "share": options.folder, "share_cache": "mmap",
+        settings = {"root_kind": self.root_kind, "share": options.folder, "share_cache": "mmap", "camera": options.camera,
                     "end_word": self.end_word.decode()}
         path = os.path.join(self.work.name, "initramfs")
         initramfs.write(path, tools, job.settings(settings),
