@@ -43,18 +43,20 @@ def renderer_facts(names):
 class Device:
     """A running hostblob-gpu."""
 
-    def __init__(self, work, renderers, display, log, trace=None):
-        """work: a folder for its sockets. display: WIDTHxHEIGHT. log, trace: files for it to write."""
+    def __init__(self, work, renderers, display, record, trace):
+        """work: a folder for its sockets. display: WIDTHxHEIGHT. record: of the run, for its log and,
+        if 'trace' says so, trace.json."""
         self.socket = os.path.join(work, "gpu")
         self.control = os.path.join(work, "gpu.control")
-        self.log = log
+        self.record = record
+        self.log = record.log("gpu")
         self.numbers = itertools.count(1)
         command = [program("hostblob-gpu"), f"--socket-path={self.socket}",
                    f"--control-path={self.control}", f"--renderer={','.join(renderers) or 'memory'}",
                    f"--output={display}"]
         if trace:
-            command.append(f"--trace={trace}")
-        with open(log, "wb") as file:
+            command.append(f"--trace={record.path('trace.json')}")
+        with open(self.log, "wb") as file:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                                             preexec_fn=machine.child, cwd=work)
 
@@ -69,8 +71,7 @@ class Device:
             time.sleep(0.01)
 
     def last_words(self):
-        with open(self.log, errors="replace") as file:
-            return file.read().strip()[-400:]
+        return self.record.tail("gpu", 400).strip()
 
     def begin_screenshot(self, output):
         """Has what the output shows written to a file of our own: the process that does it."""

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Pictures of the output, one after the other while the command runs."""
-import hashlib
 import os
 import selectors
 import time
@@ -41,11 +40,10 @@ class Film:
     def taken(self):
         """Keeps the picture, unless it is the one before once more."""
         wrong, data = self.device.end_screenshot(self.let_go())
-        digest = hashlib.sha256(data).digest()
-        if wrong or digest == self.last:
+        if wrong or data == self.last:
             self.wrong = wrong
             return
-        self.last = digest
+        self.last = data
         try:
             self.record.add_picture("film", data, 0, self.at, "film")
         except Failure as failure:

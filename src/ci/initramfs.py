@@ -19,7 +19,7 @@ MODULES = {
     "squashfs": ["virtio_blk", "squashfs"],
 }
 # Of what vivid can be, only the camera: one node, /dev/video0.
-ARGUMENTS = {"vivid": " node_types=0x1"}
+ARGUMENTS = {"vivid": "node_types=0x1"}
 FOLDERS = ("bin", "dev", "job", "modules")
 
 
@@ -93,7 +93,7 @@ def entries_of(tools):
             if path not in have:
                 have.add(path)
                 entries.append((f"modules/{name_of(path)}.ko", stat.S_IFREG | 0o644, unpacked(path)))
-        text = "".join(f"{name_of(path)}{ARGUMENTS.get(name_of(path), '')}\n" for path in paths)
+        text = "".join(f"{name} {ARGUMENTS.get(name, '')}\n" for name in map(name_of, paths))
         entries.append((f"modules/{part}", stat.S_IFREG | 0o644, text.encode()))
     return entries
 

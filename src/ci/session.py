@@ -99,9 +99,8 @@ class Session:
                      "number of virtio-media, for which a stock kernel has no driver either")
         if options.trace:
             facts["trace"] = "trace.json"
-        self.device = device.Device(self.work.name, renderers, options.display,
-                                    self.record.log("gpu"),
-                                    self.record.path("trace.json") if options.trace else None)
+        self.device = device.Device(self.work.name, renderers, options.display, self.record,
+                                    options.trace)
         self.device.wait()
 
     def boot(self, tools):
@@ -110,8 +109,8 @@ class Session:
         self.say(f"booting Linux {tools.versions['kernel']} by {names[self.accelerator]} "
                  f"({self.record.facts['host']['why']})")
         variables = job.environment(options.env)
-        settings = {"root_kind": self.root_kind, "share": options.folder, "share_cache": "mmap", "camera": options.camera,
-                    "end_word": self.end_word.decode()}
+        settings = {"root_kind": self.root_kind, "share": options.folder, "share_cache": "mmap",
+                    "camera": options.camera, "end_word": self.end_word.decode()}
         path = os.path.join(self.work.name, "initramfs")
         initramfs.write(path, tools, job.settings(settings),
                         job.script(options.command, variables, options.folder))
@@ -198,7 +197,7 @@ class Session:
             stream.flush()
         if kind == "device":
             raise Ended("device died", f"hostblob-gpu ended with {self.device.process.wait()}: "
-                        f"{self.record.tail('gpu', 400).strip()}", OWN_FAILURE)
+                        f"{self.device.last_words()}", OWN_FAILURE)
         raise Ended("guest died", self.why_guest_died(), OWN_FAILURE)
 
     def why_guest_died(self):
